@@ -1,0 +1,108 @@
+"""What goes into the engine and what comes out: requests, sampling parameters, deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from openhearth.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose the next token. The defaults are those of the OpenAI API.
+
+    `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 switch those filters off. `logprobs` is the
+    number of alternatives to report beside the chosen token; None reports nothing.
+
+    Raises:
+        UsageError: a value is outside its range; the text names the parameter.
+    """
+
+    max_tokens: int = 256
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    seed: int | None = None
+    stop: Sequence[str] = ()
+    logprobs: int | None = None
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "max_tokens": (1, 1_000_000),
+            "temperature": (0.0, 2.0),
+            "top_p": (0.0, 1.0),
+            "top_k": (0, 1_000_000),
+            "min_p": (0.0, 1.0),
+            "repetition_penalty": (0.01, 10.0),
+            "presence_penalty": (-2.0, 2.0),
+            "frequency_penalty": (-2.0, 2.0),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"{name} is {value}, but must lie between {low} and {high}.")
+        if self.logprobs is not None and not 0 <= self.logprobs <= 20:
+            raise UsageError(f"logprobs is {self.logprobs}, but must lie between 0 and 20.")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt, as tokens, for one model (a base or an adapter, by name)."""
+
+    model: str
+    prompt: Sequence[int]
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A token, its natural-log probability before any filter, and the likeliest alternatives.
+
+    `top` holds (id, text, logprob), likeliest first.
+    """
+
+    id: int
+    text: str
+    logprob: float
+    top: tuple[tuple[int, str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one request."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Delta:
+    """One step of one request's stream.
+
+    `text` may be empty while bytes of a character or of a possible stop string are held back. The
+    last delta has a `finish_reason` (`stop`, `length`, `cancelled`) and the `usage`.
+    """
+
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model that an engine serves: `base` is None for a base model, else the adapter's base."""
+
+    name: str
+    digest: str
+    context_length: int
+    base: str | None = None
+    license: tuple[str, ...] = ()
+    created: int = 0

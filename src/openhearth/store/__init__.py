@@ -1,0 +1,24 @@
+"""The store: immutable artifacts, found by digest or by name, each knowing what it was made from.
+
+In: files and a recipe. Out: `Artifact`s whose bytes are verified when read. It owns everything
+under `OPENHEARTH_HOME`, and the promise that a crash leaves either a whole artifact or none.
+"""
+
+from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest
+from openhearth.store.lineage import Lineage, lineage
+from openhearth.store.store import Draft, Store, home
+from openhearth.store.sync import pull, push
+
+__all__ = [
+    "KINDS",
+    "Artifact",
+    "Draft",
+    "FileEntry",
+    "Lineage",
+    "Manifest",
+    "Store",
+    "home",
+    "lineage",
+    "pull",
+    "push",
+]

@@ -1,0 +1,122 @@
+"""An artifact: a manifest that names files by digest, and is itself named by its own digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from openhearth.errors import CorruptArtifact, NotFound
+
+if TYPE_CHECKING:
+    from openhearth.store.store import Store
+
+KINDS = ("corpus", "signals", "dataset", "model", "adapter", "index", "report")
+CHUNK = 1 << 20  # bytes read at a time when hashing
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys and no spaces, so that equal values have equal bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an artifact: its digest (SHA-256, hexadecimal) and size in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact is and where it came from.
+
+    Nothing in it depends on the clock or the machine's speed, so that making the same thing again
+    gives the same digest. `inputs` maps a role, such as `base`, to the digest of another artifact.
+    """
+
+    kind: str
+    files: dict[str, FileEntry]
+    inputs: dict[str, str] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    license: tuple[str, ...] = ()
+    creator: tuple[str, ...] = ()
+    code: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON whose SHA-256 is the artifact's digest."""
+        return canonical_json(self)
+
+    @property
+    def digest(self) -> str:
+        """The artifact's name: the SHA-256 of `to_bytes()`."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Read a manifest back.
+
+        Raises:
+            CorruptArtifact: the bytes are not a manifest.
+        """
+        try:
+            raw = orjson.loads(data)
+            raw["files"] = {name: FileEntry(**entry) for name, entry in raw["files"].items()}
+            raw["license"] = tuple(raw["license"])
+            raw["creator"] = tuple(raw["creator"])
+            return cls(**raw)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorruptArtifact(
+                f"A manifest in the store cannot be read ({error}): remove it with `hearth gc`."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact in a store. Its files are checked against their digests on first use."""
+
+    digest: str
+    manifest: Manifest
+    store: Store = field(repr=False, compare=False)
+
+    @property
+    def kind(self) -> str:
+        return self.manifest.kind
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files together."""
+        return sum(entry.size for entry in self.manifest.files.values())
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` lies, after its bytes were verified.
+
+        Raises:
+            NotFound: the artifact has no such file.
+            CorruptArtifact: the bytes do not match the digest.
+        """
+        entry = self.manifest.files.get(name)
+        if entry is None:
+            raise NotFound(
+                f"Artifact {self.digest[:12]} has no file {name!r}; it has "
+                f"{', '.join(sorted(self.manifest.files)) or 'none'}."
+            )
+        return self.store.verified_blob(entry)
+
+    def read_json(self, name: str) -> Any:
+        """The parsed content of a JSON file of this artifact."""
+        return orjson.loads(self.path(name).read_bytes())
