@@ -1,0 +1,12 @@
+"""How long work tells where it is: a room calls `progress(stage, done, total, note)` as it goes.
+
+`total` is None when it is not known; `note` is free text such as a loss. The rooms never print.
+"""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, float, float | None, str], None]
+
+
+def silent(stage: str, done: float, total: float | None, note: str = "") -> None:
+    """Progress that nobody watches."""
