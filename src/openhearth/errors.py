@@ -32,5 +32,6 @@ class MissingExtra(HearthError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is not installed, and this needs it: run `pip install 'openhearth[{extra}]'`."
+            f"{package} is not installed and is needed here: "
+            f"run `pip install 'openhearth[{extra}]'`."
         )

@@ -105,7 +105,9 @@ class Draft:
         """Where to write the file `name`; its directories exist."""
         target = self.path_of_files / name
         if not target.resolve().is_relative_to(self.path_of_files.resolve()):
-            raise UsageError(f"{name!r} leaves the artifact: file names are relative, without '..'.")
+            raise UsageError(
+                f"{name!r} leaves the artifact: file names are relative, without '..'."
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
@@ -192,9 +194,7 @@ class Store:
 
     def add_manifest(self, manifest: Manifest) -> None:
         """Record an artifact whose blobs are all here already."""
-        write_atomically(
-            self.root / "manifests" / f"{manifest.digest}.json", manifest.to_bytes()
-        )
+        write_atomically(self.root / "manifests" / f"{manifest.digest}.json", manifest.to_bytes())
 
     def _add_blob(self, path: Path) -> FileEntry:
         entry = FileEntry(file_digest(path), path.stat().st_size)
@@ -281,7 +281,7 @@ class Store:
         """Let `name` mean this artifact from now on.
 
         Raises:
-            UsageError: the name is not lower-case words joined by `. _ - /` with an optional `:tag`.
+            UsageError: the name is not lower-case words joined by `. _ - /`, then `:tag` or not.
         """
         self._load(digest)
         write_atomically(self._ref_path(name), digest.encode())
@@ -322,7 +322,7 @@ class Store:
         artifact = self.get(name)
         if users := self.dependants(artifact.digest):
             raise HearthError(
-                f"{name} is needed by {', '.join(self._call(a) for a in users)}: remove those first."
+                f"{name} is needed by {', '.join(map(self._call, users))}: remove those first."
             )
         for ref in self.names_of(artifact.digest):
             self._ref_path(ref).unlink(missing_ok=True)

@@ -53,7 +53,9 @@ def pull(store: Store, url: str, name: str) -> Artifact:
     return store.get(digest)
 
 
-def _pull_closure(store: Store, filesystem: fsspec.AbstractFileSystem, root: str, digest: str) -> None:
+def _pull_closure(
+    store: Store, filesystem: fsspec.AbstractFileSystem, root: str, digest: str
+) -> None:
     if (store.root / "manifests" / f"{digest}.json").exists():
         return
     if not filesystem.exists(_manifest(root, digest)):
