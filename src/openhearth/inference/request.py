@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from openhearth.errors import UsageError
+from openhearth.errors import HearthError, UsageError
+
+
+class EngineBusy(HearthError):
+    """The queue is full or the engine is closing: the same request may succeed later."""
+
+
+class ContextTooLong(UsageError):
+    """The prompt, or the prompt with its answer, does not fit the model's context."""
 
 
 @dataclass(frozen=True)

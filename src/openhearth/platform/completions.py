@@ -1,0 +1,215 @@
+"""`POST /v1/completions`: raw prompts in, their continuations out, whole or as chunks.
+
+A prompt is text or token ids, or a list of either. The answer to prompt p and choice c has the
+index p * n + c. Chunks carry both clients' fields: OpenAI reads `choices[].text`, Together also
+the `token`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from pydantic import BaseModel, Field
+
+from openhearth.inference.request import Delta, Request, TokenLogprob
+from openhearth.platform.connection import while_connected
+from openhearth.platform.errors import bad_request
+from openhearth.platform.generation import Answer, Generation
+from openhearth.platform.logprobs import TokenLists, finite, token_lists
+from openhearth.platform.parameters import GenerationParameters
+from openhearth.platform.replies import EchoedPrompt, UsageReply, head
+from openhearth.platform.sse import EventStream
+
+if TYPE_CHECKING:
+    from openhearth.data import Tokenizer
+    from openhearth.inference import Engine
+
+MAX_PROMPTS = 64
+MAX_GENERATIONS = 128  # prompts times choices
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+Tokens = Annotated[list[TokenId], Field(min_length=1)]
+
+
+class CompletionRequest(GenerationParameters):
+    """The body of a request. `logprobs` is the number of alternatives to report per token."""
+
+    prompt: (
+        str
+        | Tokens
+        | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS)]
+        | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
+    )
+    logprobs: int | None = None
+
+
+class CompletionChoice(BaseModel):
+    """One continuation, or a step of it."""
+
+    index: int
+    text: str
+    finish_reason: str | None
+    logprobs: TokenLists | None
+
+
+class CompletionReply(BaseModel):
+    """All continuations."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[CompletionChoice]
+    usage: UsageReply
+    prompt: list[EchoedPrompt] = []
+
+
+class TokenReply(BaseModel):
+    """The token of a step; its log-probability is known only if `logprobs` asked for it."""
+
+    id: int
+    text: str
+    logprob: float | None
+    special: bool = False
+
+
+class CompletionChunk(BaseModel):
+    """One step of one continuation."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[CompletionChoice]
+    token: TokenReply | None = None
+    usage: UsageReply | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as the model reads it and as `echo` gives it back."""
+
+    tokens: Sequence[int]
+    text: str = ""
+
+
+def _prompts(tokenizer: Tokenizer, body: CompletionRequest) -> list[Prompt]:
+    given = body.prompt
+    alone = isinstance(given, str) or isinstance(given[0], int)
+    several = cast("list[str | list[int]]", [given] if alone else given)
+    prompts = []
+    for one in several:
+        tokens = tokenizer.encode(one) if isinstance(one, str) else one
+        if not tokens:
+            raise bad_request("The prompt is empty: give the model a text to continue.", "prompt")
+        text = one if isinstance(one, str) else tokenizer.decode(one)
+        prompts.append(Prompt(tokens, text if body.echo else ""))
+    return prompts
+
+
+def _prepare(engine: Engine, body: CompletionRequest) -> tuple[list[Prompt], list[Request]]:
+    """The prompts, and what to ask of the engine: n requests for each."""
+    body.refuse_unserved()
+    if body.echo and body.logprobs is not None:
+        raise bad_request("echo with logprobs is not supported: leave one of them out.", "echo")
+    samplings = list(body.samplings(max_tokens=body.max_tokens, logprobs=body.logprobs))
+    prompts = _prompts(engine.tokenizer(body.model), body)
+    if len(prompts) * len(samplings) > MAX_GENERATIONS:
+        raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
+    return prompts, [
+        Request(body.model, prompt.tokens, sampling) for prompt in prompts for sampling in samplings
+    ]
+
+
+def _logprobs(
+    body: CompletionRequest, tokens: Sequence[TokenLogprob], offset: int = 0
+) -> TokenLists | None:
+    return None if body.logprobs is None else token_lists(tokens, offset)
+
+
+async def _chunks(
+    body: CompletionRequest,
+    prompts: list[Prompt],
+    generation: Generation,
+    chunk: partial[CompletionChunk],
+) -> AsyncGenerator[CompletionChunk]:
+    written = [0] * (len(prompts) * body.choices)  # characters of each choice's tokens so far
+    if body.echo:
+        for index in range(len(written)):
+            yield chunk(choices=[_step(body, index, Delta(prompts[index // body.choices].text), 0)])
+    async with aclosing(generation.deltas()) as deltas:
+        async for index, delta in deltas:
+            if delta.text or delta.logprobs or delta.finish_reason:
+                last = generation.finished and not body.include_usage
+                yield chunk(
+                    choices=[_step(body, index, delta, written[index])],
+                    token=_token(delta),
+                    usage=UsageReply.of(generation.usage) if last else None,
+                )
+            written[index] += sum(len(token.text) for token in delta.logprobs)
+    if body.include_usage:
+        yield chunk(choices=[], usage=UsageReply.of(generation.usage))
+
+
+def _step(body: CompletionRequest, index: int, delta: Delta, offset: int) -> CompletionChoice:
+    return CompletionChoice(
+        index=index,
+        text=delta.text,
+        finish_reason=delta.finish_reason,
+        logprobs=_logprobs(body, delta.logprobs, offset),
+    )
+
+
+def _token(delta: Delta) -> TokenReply | None:
+    if not delta.tokens:
+        return None
+    logprob = delta.logprobs[-1].logprob if delta.logprobs else None
+    return TokenReply(
+        id=delta.tokens[-1],
+        text=delta.text,
+        logprob=None if logprob is None else finite(logprob),
+    )
+
+
+def _choice(
+    body: CompletionRequest, index: int, prompts: list[Prompt], answer: Answer
+) -> CompletionChoice:
+    return CompletionChoice(
+        index=index,
+        text=prompts[index // body.choices].text + answer.text,
+        finish_reason=answer.finish_reason,
+        logprobs=_logprobs(body, answer.logprobs),
+    )
+
+
+def router(engine: Engine) -> APIRouter:
+    """The route over this engine."""
+    routes = APIRouter()
+
+    @routes.post("/v1/completions", response_model=None)
+    async def create_completion(
+        body: CompletionRequest, http: HttpRequest
+    ) -> CompletionReply | EventStream:
+        # In a thread: tokenising a long prompt takes milliseconds.
+        prompts, requests = await asyncio.to_thread(_prepare, engine, body)
+        generation = Generation(engine, requests, body.choices)
+        fields = head("cmpl", body.model)
+        if body.stream:
+            chunks = _chunks(body, prompts, generation, partial(CompletionChunk, **fields))
+            return EventStream(chunks, generation)
+        with generation:
+            answers = await while_connected(http.receive, generation.answers())
+        return CompletionReply(
+            **fields,
+            choices=[_choice(body, i, prompts, answer) for i, answer in enumerate(answers)],
+            usage=UsageReply.of(generation.usage),
+            prompt=[EchoedPrompt(text=prompt.text) for prompt in prompts] if body.echo else [],
+        )
+
+    return routes

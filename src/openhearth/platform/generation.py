@@ -1,0 +1,125 @@
+"""The generations of one HTTP request: submitted together, read as one stream, cancelled together.
+
+A request with n choices, or several prompts, is that many engine requests; `index` says which one
+a delta belongs to. A `Generation` is a context manager: leaving it cancels all that still runs, so
+that the engine never works for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openhearth.inference.request import Delta, EngineBusy, Request, TokenLogprob, Usage
+
+if TYPE_CHECKING:
+    from openhearth.inference import Engine, Stream
+
+Item = tuple[int, Delta]
+
+
+@dataclass
+class Answer:
+    """One finished choice."""
+
+    text: str = ""
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    def add(self, delta: Delta) -> None:
+        """Append what one step brought."""
+        self.text += delta.text
+        self.logprobs.extend(delta.logprobs)
+        self.finish_reason = delta.finish_reason or self.finish_reason
+
+
+class Generation:
+    """All choices of one HTTP request; `choices` of them share each prompt.
+
+    Raises:
+        EngineBusy: not all of them fit the queue; then none of them runs.
+        ContextTooLong, UsageError, NotFound: as the engine says.
+    """
+
+    def __init__(self, engine: Engine, requests: Sequence[Request], choices: int = 1) -> None:
+        self._choices = choices
+        self._usages: dict[int, Usage] = {}
+        self._streams: list[Stream] = []
+        try:
+            for request in requests:
+                self._streams.append(engine.submit(request))
+        except BaseException:
+            self.cancel()
+            raise
+
+    def __enter__(self) -> Generation:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Stop what still runs; the engine drops it at its next step."""
+        for stream in self._streams:
+            stream.cancel()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has had its last delta."""
+        return len(self._usages) == len(self._streams)
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all finished choices; a prompt shared by several is counted once."""
+        return Usage(
+            sum(u.prompt_tokens for i, u in self._usages.items() if i % self._choices == 0),
+            sum(u.completion_tokens for u in self._usages.values()),
+        )
+
+    async def deltas(self) -> AsyncGenerator[Item]:
+        """Each choice's deltas as they come, with the choice's index.
+
+        Raises:
+            EngineBusy: the engine closed before the end.
+        """
+        arrived: asyncio.Queue[Item | Exception] = asyncio.Queue()
+        readers = [
+            asyncio.create_task(_read(index, stream, arrived))
+            for index, stream in enumerate(self._streams)
+        ]
+        try:
+            while not self.finished:
+                item = await arrived.get()
+                if isinstance(item, Exception):
+                    raise item
+                self._account(*item)
+                yield item
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+
+    def _account(self, index: int, delta: Delta) -> None:
+        if delta.finish_reason == "cancelled":
+            raise EngineBusy("The server is stopping, so this answer ends early: send it again.")
+        if delta.finish_reason is not None:
+            self._usages[index] = delta.usage or Usage(0, 0)
+
+    async def answers(self) -> list[Answer]:
+        """Every choice, once all have finished."""
+        answers = [Answer() for _ in self._streams]
+        async with aclosing(self.deltas()) as deltas:
+            async for index, delta in deltas:
+                answers[index].add(delta)
+        return answers
+
+
+async def _read(index: int, stream: Stream, arrived: asyncio.Queue[Item | Exception]) -> None:
+    try:
+        async for delta in stream:
+            arrived.put_nowait((index, delta))
+    except Exception as error:  # handed to the reader of all streams, which raises it
+        arrived.put_nowait(error)

@@ -1,0 +1,119 @@
+"""API keys: shown once when made, kept only as SHA-256 in `keys.json`, readable by the owner alone.
+
+A plain hash is enough because a key is 256 random bits: there is nothing to guess, so a slow or
+salted hash would only slow every request down. Checking takes the same time for every wrong key.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from openhearth.errors import HearthError, UsageError
+from openhearth.store.store import explain_disk_errors, write_atomically
+
+PREFIX = "oh-"
+SHORTEST = 20  # characters of a key that its user chose
+
+
+class KeyRecord(BaseModel):
+    """What is kept of a key."""
+
+    name: str
+    sha256: str
+    created: str
+
+
+class KeyFile(BaseModel):
+    """The contents of `keys.json`."""
+
+    keys: list[KeyRecord] = []
+
+
+class Keys:
+    """The keys that may use this server."""
+
+    def __init__(self, path: Path, records: list[KeyRecord]) -> None:
+        self._path = path
+        self._records = records
+
+    @classmethod
+    def open(cls, home: Path) -> Keys:
+        """The keys kept under `home`; none yet if the file is missing.
+
+        Raises:
+            HearthError: the file is damaged.
+        """
+        path = home / "keys.json"
+        return cls(path, _read(path))
+
+    def first_start(self) -> str | None:
+        """Make the first key and return it; None when there is a key already."""
+        return None if self._records else self.create("first")
+
+    def create(self, name: str, key: str | None = None) -> str:
+        """Add `key`, or a new random one, and return it: nobody can read it later.
+
+        A key that had this name stops working.
+
+        Raises:
+            UsageError: the given key is too short to be safe.
+            HearthError: the file cannot be written.
+        """
+        key = PREFIX + secrets.token_urlsafe(32) if key is None else key
+        if len(key) < SHORTEST:
+            raise UsageError(
+                f"An API key of {len(key)} characters is easy to guess: give it {SHORTEST} or more."
+            )
+        record = KeyRecord(
+            name=name, sha256=_digest(key), created=datetime.now(UTC).isoformat(timespec="seconds")
+        )
+        with explain_disk_errors(self._path.parent), _locked(self._path):
+            others = [r for r in _read(self._path) if r.name != name]
+            self._records = [*others, record]
+            # write_atomically makes the file with mode 0600.
+            contents = KeyFile(keys=self._records).model_dump_json(indent=1)
+            write_atomically(self._path, contents.encode())
+        return key
+
+    def check(self, presented: str) -> str | None:
+        """The name of the key that was presented; None if it is not one of ours."""
+        digest = _digest(presented)
+        found = None
+        for record in self._records:
+            if hmac.compare_digest(record.sha256, digest):
+                found = record.name
+        return found
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _read(path: Path) -> list[KeyRecord]:
+    if not path.exists():
+        return []
+    try:
+        return KeyFile.model_validate_json(path.read_bytes()).keys
+    except ValidationError as error:
+        raise HearthError(
+            f"{path} is damaged, so no key can be checked: remove it, and the next start makes a "
+            "new key."
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time add a key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

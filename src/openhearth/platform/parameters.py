@@ -1,0 +1,125 @@
+"""The parameters that both completion routes share, checked and turned into `Sampling`.
+
+Ranges of numbers are checked by `Sampling` alone. Null means the default. Parameters that nobody
+here has heard of are ignored, because the clients send many; those that would change the answer,
+but are not served, are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from openhearth.errors import UsageError
+from openhearth.inference.request import Sampling
+from openhearth.platform.errors import bad_request
+
+MAX_CHOICES = 16
+StopString = Annotated[str, Field(max_length=256)]
+
+# Parameters that `Sampling` knows by the same name.
+NUMBERS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+)
+
+# Known parameters that are not served, with the values that ask for nothing.
+UNSERVED: Mapping[str, tuple[Any, ...]] = {
+    "audio": (),
+    "best_of": (1,),
+    "chat_template_kwargs": ({},),
+    "context_length_exceeded_behavior": ("error",),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "modalities": (["text"],),
+    "response_format": ({"type": "text"},),
+    "safety_model": (),
+    "suffix": ("",),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+    "web_search_options": (),
+}
+
+
+class StreamOptions(BaseModel):
+    """Whether a stream ends with a chunk that holds only the usage."""
+
+    include_usage: bool = False
+
+
+class GenerationParameters(BaseModel):
+    """What a request says about the model, the sampling and the form of the answer."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    model: str = Field(max_length=256)
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
+        None, max_length=1024
+    )
+    n: int | None = Field(None, ge=1, le=MAX_CHOICES)
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    stop: StopString | Annotated[list[StopString], Field(max_length=16)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    echo: bool | None = None
+
+    @field_validator("logit_bias")
+    @classmethod
+    def _keys_are_tokens(cls, bias: dict[str, float] | None) -> dict[str, float] | None:
+        for key in bias or {}:
+            if not (key.isascii() and key.isdecimal() and len(key) < 10):
+                raise ValueError("the keys must be token ids")
+        return bias
+
+    @property
+    def choices(self) -> int:
+        """How many answers are wanted to each prompt."""
+        return self.n or 1
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the stream ends with a chunk of usage alone."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def refuse_unserved(self) -> None:
+        """Raise a 400 for a parameter that would change the answer and is not served."""
+        for name, value in (self.model_extra or {}).items():
+            if name in UNSERVED and value is not None and value not in UNSERVED[name]:
+                message = f"{name} is not supported by this server: leave it out."
+                raise bad_request(message, name, "unsupported_parameter")
+
+    def samplings(self, *, max_tokens: int | None, logprobs: int | None) -> Iterator[Sampling]:
+        """One `Sampling` for each choice; with a seed, choice i is drawn with seed + i.
+
+        Raises:
+            ApiError: 400, a value is out of range.
+        """
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        values = {name: getattr(self, name) for name in NUMBERS} | {"max_tokens": max_tokens}
+        given = {name: value for name, value in values.items() if value is not None}
+        bias = {int(token): value for token, value in (self.logit_bias or {}).items()}
+        try:
+            first = Sampling(
+                **given, logit_bias=bias, stop=tuple(filter(None, stops)), logprobs=logprobs
+            )
+        except UsageError as error:
+            raise bad_request(str(error), str(error).partition(" ")[0]) from error
+        for choice in range(self.choices):
+            seed = None if self.seed is None else (self.seed + choice) % 2**63
+            yield dataclasses.replace(first, seed=seed)

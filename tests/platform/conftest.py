@@ -1,0 +1,185 @@
+"""A small deterministic engine that streams as the real one does, and a real server before it."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from openhearth.errors import HearthError, NotFound
+from openhearth.inference.request import (
+    ContextTooLong,
+    Delta,
+    EngineBusy,
+    ModelCard,
+    Request,
+    TokenLogprob,
+    Usage,
+)
+from openhearth.platform import Keys, create_app
+
+CONTEXT = 2000
+SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
+
+
+class ByteTokenizer:
+    """Every byte of UTF-8 is a token, so that characters are split across tokens."""
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(i % 256 for i in ids).decode(errors="replace")
+
+    def chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        turns = "".join(f"<{m['role']}>{m['content']}\n" for m in messages)
+        return turns + ("<assistant>" if add_generation_prompt else "")
+
+
+@dataclass
+class FakeStream:
+    """Says SPEECH byte by byte, from a place that the seed chooses."""
+
+    request: Request
+    pace: float = 0.0
+    fails: Exception | None = None
+    steps: int = 0
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        for delta in self:
+            await asyncio.sleep(self.pace)
+            if self.fails and self.steps > 3:
+                raise self.fails
+            yield delta
+
+    def __iter__(self) -> Iterator[Delta]:
+        sampling = self.request.sampling
+        start = (sampling.seed or 0) % 100
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        held = ""
+        for token in SPEECH[start:].encode()[: sampling.max_tokens]:
+            if self.cancelled:
+                yield Delta(finish_reason="cancelled", usage=self._usage())
+                return
+            self.steps += 1
+            held += decoder.decode(bytes([token]))
+            stop = next((s for s in sampling.stop if s in held), None)
+            if stop is not None:
+                text = held[: held.index(stop)]
+                yield self._delta(text, token, "stop")
+                return
+            text, held = self._release(held)
+            yield self._delta(text, token, None)
+        yield Delta(text=held, finish_reason="length", usage=self._usage())
+
+    def _release(self, held: str) -> tuple[str, str]:
+        """Split off the end that may become a stop string."""
+        for stop in self.request.sampling.stop:
+            for size in range(len(stop) - 1, 0, -1):
+                if held.endswith(stop[:size]):
+                    return held[:-size], held[-size:]
+        return held, ""
+
+    def _delta(self, text: str, token: int, reason: str | None) -> Delta:
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if self.request.sampling.logprobs is not None:
+            top = [(token, chr(token), -0.25), (0, "\0", float("-inf")), (1, "\1", -9.0)]
+            best = tuple(top[: self.request.sampling.logprobs])
+            logprobs = (TokenLogprob(token, ByteTokenizer().decode([token]), -0.25, best),)
+        return Delta(text, (token,), logprobs, reason, self._usage() if reason else None)
+
+    def _usage(self) -> Usage:
+        return Usage(len(self.request.prompt), self.steps)
+
+
+@dataclass
+class FakeEngine:
+    """`tiny` and its adapter answer; the other models fail, each in its own way."""
+
+    streams: list[FakeStream] = field(default_factory=list)
+    closed: bool = False
+    room: int = 1000  # generations that the queue still takes
+
+    def models(self) -> list[ModelCard]:
+        return [
+            ModelCard("tiny", "ab" * 32, CONTEXT, license=("Apache-2.0",), created=1_700_000_000),
+            ModelCard("me/tiny:2", "cd" * 32, CONTEXT, base="tiny"),
+        ]
+
+    def tokenizer(self, model: str) -> ByteTokenizer:
+        if model not in ("tiny", "me/tiny:2", "slow", "breaks", "bug"):
+            raise NotFound(f"The model {model!r} is not served here.")
+        return ByteTokenizer()
+
+    def submit(self, request: Request) -> FakeStream:
+        if self.closed or self.room == 0:
+            raise EngineBusy("The queue is full: try again in a moment.")
+        if len(request.prompt) > CONTEXT:
+            raise ContextTooLong(f"{len(request.prompt)} tokens, but the context is {CONTEXT}.")
+        self.room -= 1
+        failure = {"breaks": HearthError("The disk failed."), "bug": KeyError("secret detail")}
+        stream = FakeStream(
+            request,
+            pace=0.005 if request.model == "slow" else 0.0,
+            fails=failure.get(request.model),
+        )
+        self.streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        self.closed = True
+        for stream in self.streams:
+            stream.cancel()
+
+
+@dataclass
+class Server:
+    """Where the server is, what it is made of, and a key to it."""
+
+    url: str
+    key: str
+    engine: FakeEngine
+    keys: Keys
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def server(engine: FakeEngine, tmp_path: Path) -> Iterator[Server]:
+    """A real uvicorn on a free port of the loopback, in a thread."""
+    keys = Keys.open(tmp_path)
+    key = keys.first_start()
+    assert key
+    config = uvicorn.Config(
+        create_app(engine, keys), port=0, log_level="critical", ws="none", lifespan="off"
+    )
+    running = uvicorn.Server(config)
+    listening = threading.Event()
+    startup = running.startup
+
+    async def start_and_tell(sockets: list | None = None) -> None:
+        await startup(sockets)
+        listening.set()
+
+    running.startup = start_and_tell
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    assert listening.wait(10)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    yield Server(f"http://127.0.0.1:{port}", key, engine, keys)
+    running.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
