@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from fastapi.testclient import TestClient
 
 from openhearth.errors import HearthError, NotFound
 from openhearth.inference.request import (
@@ -58,7 +59,7 @@ class FakeStream:
     async def __aiter__(self) -> AsyncIterator[Delta]:
         for delta in self:
             await asyncio.sleep(self.pace)
-            if self.fails and self.steps > 3:
+            if self.fails and self.steps > 2:
                 raise self.fails
             yield delta
 
@@ -158,11 +159,23 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def server(engine: FakeEngine, tmp_path: Path) -> Iterator[Server]:
+def keys(tmp_path: Path) -> Keys:
+    return Keys.open(tmp_path)
+
+
+@pytest.fixture
+def http(engine: FakeEngine, keys: Keys) -> Iterator[TestClient]:
+    """The application without sockets, called with a good key."""
+    headers = {"authorization": f"Bearer {keys.create('test')}"}
+    app = create_app(engine, keys)
+    with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def server(engine: FakeEngine, keys: Keys) -> Iterator[Server]:
     """A real uvicorn on a free port of the loopback, in a thread."""
-    keys = Keys.open(tmp_path)
-    key = keys.first_start()
-    assert key
+    key = keys.create("test")
     config = uvicorn.Config(
         create_app(engine, keys), port=0, log_level="critical", ws="none", lifespan="off"
     )

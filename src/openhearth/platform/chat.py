@@ -21,7 +21,13 @@ from openhearth.inference.request import Delta, Request, TokenLogprob
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
 from openhearth.platform.generation import Answer, Generation
-from openhearth.platform.logprobs import TokenLists, TokenObjects, token_lists, token_objects
+from openhearth.platform.logprobs import (
+    TokenLists,
+    TokenObjects,
+    finite,
+    token_lists,
+    token_objects,
+)
 from openhearth.platform.parameters import GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
@@ -134,7 +140,7 @@ def _step_logprobs(body: ChatRequest, delta: Delta) -> TokenObjects | float | No
         return None
     if body.logprobs is True:
         return token_objects(delta.logprobs)
-    return token_lists(delta.logprobs).token_logprobs[-1]
+    return finite(delta.logprobs[-1].logprob)
 
 
 def _choice(body: ChatRequest, index: int, answer: Answer) -> ChatChoice:
@@ -171,9 +177,8 @@ async def _chunks(
 def _prepare(engine: Engine, body: ChatRequest) -> tuple[str, list[Request]]:
     """The rendered conversation, and what to ask of the engine."""
     body.refuse_unserved()
-    samplings = body.samplings(
-        max_tokens=body.max_completion_tokens or body.max_tokens, logprobs=body.alternatives
-    )
+    asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    samplings = body.samplings(max_tokens=asked, logprobs=body.alternatives)
     tokenizer = engine.tokenizer(body.model)
     text = tokenizer.chat(
         [message.for_template() for message in body.messages], add_generation_prompt=True

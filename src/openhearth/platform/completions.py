@@ -118,7 +118,7 @@ def _prepare(engine: Engine, body: CompletionRequest) -> tuple[list[Prompt], lis
     body.refuse_unserved()
     if body.echo and body.logprobs is not None:
         raise bad_request("echo with logprobs is not supported: leave one of them out.", "echo")
-    samplings = list(body.samplings(max_tokens=body.max_tokens, logprobs=body.logprobs))
+    samplings = body.samplings(max_tokens=body.max_tokens, logprobs=body.logprobs)
     prompts = _prompts(engine.tokenizer(body.model), body)
     if len(prompts) * len(samplings) > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")

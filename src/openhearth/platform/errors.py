@@ -97,8 +97,9 @@ def from_validation(errors: Sequence[Any]) -> ApiError:
         return ApiError(400, f"The body is not valid JSON: {first['ctx']['error']}.")
     # A lone surrogate in a key of the body could not be sent back.
     path = [str(part).encode("utf-8", "replace").decode() for part in first["loc"][1:]]
-    where = f"{'.'.join(path)}: " if path else "The body: "
-    return ApiError(400, where + first["msg"], param=path[0] if path else None)
+    if not path:
+        return ApiError(400, "The body must be a JSON object, with Content-Type: application/json.")
+    return bad_request(f"{'.'.join(path)}: {first['msg']}.", path[0])
 
 
 def install(app: FastAPI) -> None:

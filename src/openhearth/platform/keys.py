@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,16 @@ class Keys:
     def first_start(self) -> str | None:
         """Make the first key and return it; None when there is a key already."""
         return None if self._records else self.create("first")
+
+    def adopt_environment(self) -> None:
+        """Accept the key in `OPENHEARTH_API_KEY`, if there is one, in place of the last such key.
+
+        Raises:
+            UsageError: it is too short to be safe.
+        """
+        key = os.environ.get("OPENHEARTH_API_KEY")
+        if key and not self.check(key):
+            self.create("environment", key)
 
     def create(self, name: str, key: str | None = None) -> str:
         """Add `key`, or a new random one, and return it: nobody can read it later.

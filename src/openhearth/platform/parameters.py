@@ -8,7 +8,7 @@ but are not served, are refused.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -52,7 +52,7 @@ UNSERVED: Mapping[str, tuple[Any, ...]] = {
 class StreamOptions(BaseModel):
     """Whether a stream ends with a chunk that holds only the usage."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class GenerationParameters(BaseModel):
@@ -104,7 +104,7 @@ class GenerationParameters(BaseModel):
                 message = f"{name} is not supported by this server: leave it out."
                 raise bad_request(message, name, "unsupported_parameter")
 
-    def samplings(self, *, max_tokens: int | None, logprobs: int | None) -> Iterator[Sampling]:
+    def samplings(self, *, max_tokens: int | None, logprobs: int | None) -> list[Sampling]:
         """One `Sampling` for each choice; with a seed, choice i is drawn with seed + i.
 
         Raises:
@@ -120,6 +120,7 @@ class GenerationParameters(BaseModel):
             )
         except UsageError as error:
             raise bad_request(str(error), str(error).partition(" ")[0]) from error
-        for choice in range(self.choices):
-            seed = None if self.seed is None else (self.seed + choice) % 2**63
-            yield dataclasses.replace(first, seed=seed)
+        if self.seed is None:
+            return [first] * self.choices
+        seeds = ((self.seed + choice) % 2**63 for choice in range(self.choices))
+        return [dataclasses.replace(first, seed=seed) for seed in seeds]
