@@ -1,0 +1,110 @@
+"""`hearth serve` and `hearth up`: what they open, in which order, and what they say."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import openhearth.inference
+from openhearth import platform
+from openhearth.cli.serve import serve, up
+from openhearth.errors import HearthError, NotFound
+from openhearth.platform import Keys
+from openhearth.store import Store
+
+
+class FakeEngine:
+    """Remembers what was opened."""
+
+    opened: list[list[str]]
+
+    @classmethod
+    def open(cls, store: Store, models: list[str]) -> FakeEngine:
+        cls.opened.append(models)
+        return cls()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty store, an engine that loads nothing, and a server that is ready and stops."""
+
+    def ready_and_stop(engine: Any, keys: Any, *, ready: Any, **where: Any) -> None:
+        ready()
+
+    FakeEngine.opened = []
+    monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path))
+    monkeypatch.delenv("OPENHEARTH_API_KEY", raising=False)
+    monkeypatch.setattr(openhearth.inference, "Engine", FakeEngine, raising=False)
+    monkeypatch.setattr(platform, "serve", ready_and_stop)
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def said(command: Any, *arguments: str) -> str:
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return str(listener.getsockname()[1])
+
+
+def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
+    arguments = ("tiny", "--adapter", "a", "--adapter", "b", "--port", free_port())
+    first, second = said(serve, *arguments), said(serve, *arguments)
+    assert FakeEngine.opened == [["tiny", "a", "b"]] * 2
+    key = re.search(r"oh-\S+", first)
+    assert key
+    assert Keys.open(home).check(key[0]) == "first"
+    assert f"http://127.0.0.1:{arguments[-1]}/v1" in second
+    assert "oh-" not in second
+
+
+def test_a_key_from_the_environment_is_accepted_and_not_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENHEARTH_API_KEY", "chosen-by-the-user-001")
+    assert "chosen" not in said(serve, "tiny", "--port", free_port())
+    assert Keys.open(home).check("chosen-by-the-user-001") == "environment"
+
+
+def test_a_port_in_use_fails_before_the_model_is_loaded(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        with pytest.raises(HearthError, match="already in use"):
+            CliRunner().invoke(serve, ["tiny", "--port", port], catch_exceptions=False)
+    assert FakeEngine.opened == []
+    assert not (home / "keys.json").exists()
+
+
+def test_up_serves_every_named_model_and_adapter_and_shows_how_to_call_them(home: Path) -> None:
+    store = Store()
+    for kind in ("model", "adapter", "corpus"):
+
+        def build(draft: Any, kind: str = kind) -> None:
+            draft.path("weights").write_text(kind)
+
+        store.tag(f"my-{kind}", store.make(kind, build).digest)
+    output = said(up, "--port", free_port())
+    assert FakeEngine.opened == [["my-adapter", "my-model"]]
+    assert "from openai import OpenAI" in output
+    assert "from together import Together" in output
+    snippets = [re.sub("(?m)^  ", "", part) for part in re.findall(r"(?m)(?:^  .*\n){3}", output)]
+    assert len(snippets) == 2
+    for snippet in snippets:
+        compile(snippet, "snippet", "exec")
+
+
+def test_up_without_models_says_what_to_do(home: Path) -> None:
+    with pytest.raises(NotFound, match="hearth pull"):
+        CliRunner().invoke(up, [], catch_exceptions=False)

@@ -1,0 +1,74 @@
+"""A real `hearth serve` in a process of its own, over a small random model and its adapter."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+STARTING_SECONDS = 120
+ENDING_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the child process listens, the key that it showed, and its id."""
+
+    url: str
+    key: str
+    pid: int
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def greeting(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """The URL and the key that a starting server prints."""
+    assert child.stdout
+    text = ""
+    for line in child.stdout:
+        text += line
+        url, key = re.search(r"http://[\w.:]+", text), re.search(r"oh-[\w-]{40,}", text)
+        if url and key:
+            return url[0], key[0]
+    raise AssertionError(f"The server ended before it was ready:\n{text}")
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model_home: Path) -> Iterator[Server]:
+    """The server, which at the end is stopped with Ctrl-C and must end cleanly."""
+    command = ["serve", "tiny", "--adapter", "tiny-adapter", "--port", str(free_port())]
+    environment = os.environ | {"OPENHEARTH_HOME": str(tiny_model_home)}
+    environment.pop("OPENHEARTH_API_KEY", None)
+    # The store is shared by the modules, but a key is shown only where there is none yet.
+    (tiny_model_home / "keys.json").unlink(missing_ok=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "openhearth.cli", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    with child:
+        starting = threading.Timer(STARTING_SECONDS, child.kill)
+        starting.start()
+        try:
+            url, key = greeting(child)
+            starting.cancel()
+            yield Server(url, key, child.pid)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(ENDING_SECONDS) == 0
+        finally:
+            starting.cancel()
+            child.kill()
