@@ -6,7 +6,7 @@ under `OPENHEARTH_HOME`, and the promise that a crash leaves either a whole arti
 
 from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest
 from openhearth.store.lineage import Lineage, lineage
-from openhearth.store.store import Draft, Store, home
+from openhearth.store.store import Draft, Store, explain_disk_errors, home, write_atomically
 from openhearth.store.sync import pull, push
 
 __all__ = [
@@ -17,8 +17,10 @@ __all__ = [
     "Lineage",
     "Manifest",
     "Store",
+    "explain_disk_errors",
     "home",
     "lineage",
     "pull",
     "push",
+    "write_atomically",
 ]

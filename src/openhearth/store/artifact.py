@@ -102,6 +102,11 @@ class Artifact:
         """Bytes of all its files together."""
         return sum(entry.size for entry in self.manifest.files.values())
 
+    @property
+    def created(self) -> int:
+        """When it came into this store, in seconds since 1970."""
+        return int((self.store.root / "manifests" / f"{self.digest}.json").stat().st_mtime)
+
     def path(self, name: str) -> Path:
         """Where the file `name` lies, after its bytes were verified.
 
