@@ -129,7 +129,6 @@ class Tokenizer:
 
     @cached_property
     def _template(self) -> jinja2.Template:
-        import jinja2
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         source = self._settings.get("chat_template")

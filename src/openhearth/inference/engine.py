@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
+from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
 from openhearth.inference.request import ContextTooLong, ModelCard, Request
 from openhearth.inference.scheduler import Sequence
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
-from openhearth.models import Model, base_of, load_adapter, load_model
+from openhearth.models import base_of, load_adapter, load_model
 from openhearth.store import Artifact, Store
 
 SLOTS = 16  # sequences computed together
@@ -28,7 +28,7 @@ class Served:
 
     card: ModelCard
     tokenizer: Tokenizer
-    loop: Loop
+    lane: Lane
     adapter: str | None
 
 
@@ -38,7 +38,8 @@ class Engine:
     A context manager. Its methods may be called from any thread.
     """
 
-    def __init__(self, served: Iterable[Served]) -> None:
+    def __init__(self, loop: Loop, served: Iterable[Served]) -> None:
+        self._loop = loop
         self._served = {one.card.name: one for one in served}
 
     @classmethod
@@ -59,21 +60,15 @@ class Engine:
             CorruptArtifact: weights are damaged.
         """
         artifacts = {name: store.get(name) for name in names}
-        bases = {base.digest: base for base in map(base_of, artifacts.values())}
         served: list[Served] = []
-        with contextlib.ExitStack() as undo:
-            for base in bases.values():
-                model, tokenizer = load_model(base, dtype), Tokenizer.load(base)
+
+        def load() -> list[Lane]:
+            for base in {base_of(a).digest: base_of(a) for a in artifacts.values()}.values():
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
-                for name, artifact in mine.items():
-                    if artifact.kind == "adapter":
-                        load_adapter(model, artifact, name)
-                length = min(context, model.config.context_length)
-                loop = Loop(model, tokenizer, slots, length)
-                undo.callback(loop.close)
-                served += [_serve(n, a, model, tokenizer, loop, length) for n, a in mine.items()]
-            undo.pop_all()
-        return cls(served)
+                served.extend(_load(base, mine, dtype, slots, context))
+            return list(dict.fromkeys(one.lane for one in served))
+
+        return cls(Loop(load), served)
 
     def models(self) -> list[ModelCard]:
         """What is served."""
@@ -102,13 +97,12 @@ class Engine:
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(served.tokenizer, request.prompt, sampling.stop)
         sequence = Sequence(request, served.adapter, seed, text)
-        served.loop.submit(sequence)
+        self._loop.submit(served.lane, sequence)
         return sequence.stream
 
     def close(self) -> None:
         """Stop; running requests end as cancelled, later ones are refused."""
-        for loop in {id(one.loop): one.loop for one in self._served.values()}.values():
-            loop.close()
+        self._loop.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -128,20 +122,34 @@ class Engine:
         return self._served[model]
 
 
-def _serve(
-    name: str, artifact: Artifact, model: Model, tokenizer: Tokenizer, loop: Loop, length: int
-) -> Served:
-    manifest, base = artifact.manifest, base_of(artifact)
-    is_adapter = artifact.kind == "adapter"
-    card = ModelCard(
+def _load(
+    base: Artifact, named: Mapping[str, Artifact], dtype: str, slots: int, context: int
+) -> list[Served]:
+    """One base model in memory with its adapters, under each of their names."""
+    model, tokenizer = load_model(base, dtype), Tokenizer.load(base)
+    for name, artifact in named.items():
+        if artifact.kind == "adapter":
+            load_adapter(model, artifact, name)
+    length = min(context, model.config.context_length)
+    lane = Lane(model, tokenizer, slots, length)
+    return [
+        Served(_card(n, a, length), tokenizer, lane, n if a.kind == "adapter" else None)
+        for n, a in named.items()
+    ]
+
+
+def _card(name: str, artifact: Artifact, length: int) -> ModelCard:
+    base = base_of(artifact)
+    return ModelCard(
         name=name,
         digest=artifact.digest,
         context_length=length,
-        base=(artifact.store.names_of(base.digest) or [base.digest])[0] if is_adapter else None,
-        license=manifest.license,
+        base=None
+        if base == artifact
+        else (artifact.store.names_of(base.digest) or [base.digest])[0],
+        license=artifact.manifest.license,
         created=artifact.created,
     )
-    return Served(card, tokenizer, loop, name if is_adapter else None)
 
 
 def _check(request: Request, served: Served) -> None:

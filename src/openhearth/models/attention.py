@@ -84,8 +84,10 @@ def _within_pieces(
 ) -> torch.Tensor:
     """Causal attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
     return torch.cat(
-        [_causal(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1))
-         for rows, _ in batch.spans]
+        [
+            _causal(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1))
+            for rows, _ in batch.spans
+        ]
     )
 
 

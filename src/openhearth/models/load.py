@@ -19,7 +19,7 @@ from openhearth.models.gguf import GgufFile
 from openhearth.models.gguf_tokenizer import convert
 from openhearth.models.model import Model
 from openhearth.models.precision import choose
-from openhearth.models.weights import build
+from openhearth.models.weights import Weights, build
 from openhearth.store import Artifact, Draft, Store
 from openhearth.store.artifact import file_digest
 
@@ -39,7 +39,9 @@ def import_model(store: Store, path: Path) -> Artifact:
     if path.is_file():
         recipe = {"import": {"model.gguf": file_digest(path)}}
         return store.make("model", lambda draft: _take_gguf(draft, path), recipe=recipe)
-    raise NotFound(f"There is no file or directory {path}: give a GGUF file or a model's directory.")
+    raise NotFound(
+        f"There is no file or directory {path}: give a GGUF file or a model's directory."
+    )
 
 
 def _take_directory(draft: Draft, path: Path) -> None:
@@ -79,6 +81,7 @@ def load_model(artifact: Artifact, dtype: str = "auto") -> Model:
     if artifact.kind != "model":
         raise UsageError(f"{artifact.digest[:12]} is of kind {artifact.kind}, not a model.")
     config = ModelConfig.from_json(artifact.path("config.json").read_bytes())
+    weights: Weights
     if "model.gguf" in artifact.manifest.files:
         weights = GgufFile(artifact.path("model.gguf"))
     else:

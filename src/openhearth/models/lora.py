@@ -25,7 +25,7 @@ PREFIX = "base_model.model."
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """How big an adapter is: its rank, and alpha, where alpha / rank is the scale of what it adds."""
+    """How big an adapter is: its rank, and alpha; what it adds is scaled by alpha / rank."""
 
     rank: int = 16
     alpha: float = 32.0
@@ -75,7 +75,11 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
         CorruptArtifact: its files are damaged.
     """
     settings = artifact.read_json(SETTINGS)
-    if settings.get("peft_type") != "LORA" or settings.get("use_dora") or settings.get("use_rslora"):
+    if (
+        settings.get("peft_type") != "LORA"
+        or settings.get("use_dora")
+        or settings.get("use_rslora")
+    ):
         raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
     scale = settings["lora_alpha"] / settings["r"]
     file = open_safetensors(artifact.path(WEIGHTS))

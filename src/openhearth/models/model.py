@@ -6,7 +6,8 @@ training and decoding need it for few of the rows only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -77,7 +78,8 @@ class Model(nn.Module):
 
     def new_states(self, slots: int, capacity: int) -> list[KeyValues]:
         """One state per block, for `slots` sequences of at most `capacity` tokens."""
-        return [block.mixer.new_state(slots, capacity, self.dtype) for block in self.blocks]
+        blocks = cast(Iterable[ResidualBlock], self.blocks)
+        return [block.mixer.new_state(slots, capacity, self.dtype) for block in blocks]
 
     def forward(
         self, tokens: torch.Tensor, batch: Ragged, states: Sequence[KeyValues] | None = None

@@ -46,4 +46,4 @@ def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
 
 
 def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(map(str, tensor.shape))
+    return " x ".join(map(str, tensor.shape))

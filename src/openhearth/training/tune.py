@@ -40,7 +40,8 @@ def tune(store: Store, recipe: TuneRecipe, progress: Progress = silent) -> Artif
         run = train(model, ADAPTER, parameters, shards, recipe, draft.work, progress)
         save_adapter(model, ADAPTER, lora, base.digest, draft.path)
         history = [
-            {"loss": loss, "tokens": size} for loss, size in zip(run.losses, run.tokens, strict=True)
+            {"loss": loss, "tokens": size}
+            for loss, size in zip(run.losses, run.tokens, strict=True)
         ]
         draft.path("history.json").write_bytes(orjson.dumps(history))
         draft.metrics |= {"steps": len(history), "tokens": sum(run.tokens), "loss": run.losses[-1]}
