@@ -118,7 +118,7 @@ class GgufFile(Weights):
             values = _uninterleave(values, self.config.blocks[0].mixer.heads)
         if self.architecture == "llama" and ".mixer.k." in name:
             values = _uninterleave(values, self.config.blocks[0].mixer.kv_heads)
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+        return torch.tensor(np.asarray(values, dtype=np.float32))
 
     def _expand(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]

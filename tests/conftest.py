@@ -1,0 +1,95 @@
+"""A small random Llama with a tokenizer, a chat template and an adapter, in a store of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] not in ['system', 'user', 'assistant'] %}"
+    "{{ raise_exception('unknown role ' + message['role']) }}{% endif %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+TEXT = [
+    "The quick brown fox jumps over the lazy dog.",
+    "Return the sum of two numbers, and the number of their digits.",
+    "def add(a, b): return a + b",
+]
+
+
+def write_tokenizer(directory: Path) -> int:
+    """A byte-level BPE trained on a few sentences; returns the size of its vocabulary."""
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    settings = {
+        "bos_token": "<s>",
+        "eos_token": {"content": "<|im_end|>"},
+        "add_bos_token": False,
+        "chat_template": CHAT_TEMPLATE,
+    }
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
+    return tokenizer.get_vocab_size()
+
+
+@pytest.fixture(scope="session")
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model as a Hugging Face directory, written by `transformers` itself."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    directory = tmp_path_factory.mktemp("tiny")
+    config = LlamaConfig(
+        vocab_size=write_tokenizer(directory),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.3,  # wide enough that different prompts have different answers
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(directory)
+    (directory / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_model_home(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
+    import torch
+
+    from openhearth.models import LoraConfig, add_adapter, load_model, pull, save_adapter
+    from openhearth.store import Draft, Store
+
+    store = Store(tmp_path_factory.mktemp("home"))
+    base = pull(store, str(tiny_directory), name="tiny")
+
+    def build(draft: Draft) -> None:
+        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
+        generator = torch.Generator().manual_seed(1)
+        for parameter in add_adapter(model, "new", lora, seed=1):
+            torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+        save_adapter(model, "new", lora, base.digest, draft.path)
+
+    adapter = store.make("adapter", build, inputs={"base": base.digest})
+    store.tag("tiny-adapter", adapter.digest)
+    return store.root

@@ -1,0 +1,129 @@
+"""Our logits are those of `transformers` on the same random weights, in every form of computing."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from openhearth.models import Model, Piece, Ragged, import_model, load_model
+from openhearth.store import Store
+from tests.conftest import write_tokenizer
+
+SIZES = {
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "initializer_range": 0.2,
+}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+FAMILIES = {
+    "llama": ("Llama", {"tie_word_embeddings": False}),
+    "llama, tied": ("Llama", {"tie_word_embeddings": True}),
+    "llama, wide heads": ("Llama", {"head_dim": 16}),
+    "llama 3.1": ("Llama", {"rope_parameters": LLAMA3}),
+    "llama, linear": (
+        "Llama",
+        {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}},
+    ),
+    "mistral": ("Mistral", {"sliding_window": None}),
+    "qwen2": ("Qwen2", {}),
+}
+"""Family and what differs from the others."""
+
+
+def both(family: str, tmp_path: Path) -> tuple[Model, transformers.PreTrainedModel]:
+    """The same random weights in our model and in theirs."""
+    name, settings = FAMILIES[family]
+    vocabulary = write_tokenizer(tmp_path)
+    config = getattr(transformers, f"{name}Config")(vocab_size=vocabulary, **SIZES, **settings)
+    torch.manual_seed(0)
+    theirs = getattr(transformers, f"{name}ForCausalLM")(config).eval()
+    for parameter in theirs.parameters():  # biases and norms are not random by default
+        torch.nn.init.normal_(parameter, std=0.2)
+    theirs.save_pretrained(tmp_path)
+    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    return load_model(artifact, "float32"), theirs
+
+
+def tokens(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randint(0, 300, (count,), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_are_those_of_transformers(family: str, tmp_path: Path) -> None:
+    ours, theirs = both(family, tmp_path)
+    ids = tokens(150)
+    with torch.inference_mode():
+        mine = ours.logits(ours(ids, Ragged([Piece(len(ids))])))
+        expected = theirs(ids[None]).logits[0]
+    assert expected.std() > 0.05  # the comparison would mean nothing between zeros
+    torch.testing.assert_close(mine, expected, atol=1e-4, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return both("llama 3.1", tmp_path_factory.mktemp("model"))[0]
+
+
+def whole(model: Model, ids: torch.Tensor) -> torch.Tensor:
+    return model(ids, Ragged([Piece(len(ids))]))
+
+
+@torch.inference_mode()
+def test_documents_in_one_batch_do_not_see_each_other(model: Model) -> None:
+    first, second = tokens(17, 1), tokens(29, 2)
+    together = model(torch.cat([first, second]), Ragged([Piece(17), Piece(29)]))
+    apart = torch.cat([whole(model, first), whole(model, second)])
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("cuts", [[40], [1] * 40, [13, 1, 1, 20, 5], [1, 39]])
+def test_chunks_and_single_tokens_give_what_the_whole_gives(model: Model, cuts: list[int]) -> None:
+    ids, states, done, parts = tokens(40), model.new_states(3, 64), 0, []
+    for cut in cuts:
+        piece = Piece(cut, done, slot=1)
+        parts.append(model(ids[done : done + cut], Ragged([piece]), states))
+        done += cut
+    torch.testing.assert_close(torch.cat(parts), whole(model, ids), atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_sequences_of_different_length_are_decoded_together(model: Model) -> None:
+    """Slots 0, 2 and 3 are in use, slot 1 lies between them empty; a chunk comes along."""
+    lengths = {0: 5, 2: 31, 3: 12}
+    states = model.new_states(5, 64)
+    ids = {slot: tokens(n + 1, seed=slot) for slot, n in lengths.items()}
+    for slot, n in lengths.items():
+        model(ids[slot][:n], Ragged([Piece(n, 0, slot)]), states)
+    chunk = tokens(9, seed=9)
+    pieces = [Piece(1, lengths[3], 3), Piece(9, 0, 4), Piece(1, 31, 2), Piece(1, 5, 0)]
+    rows = torch.cat([ids[3][-1:], chunk, ids[2][-1:], ids[0][-1:]])
+    hidden = model(rows, Ragged(pieces), states)
+    for row, slot in ((0, 3), (10, 2), (11, 0)):
+        expected = whole(model, ids[slot])[-1]
+        torch.testing.assert_close(hidden[row], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(hidden[1:10], whole(model, chunk), atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_bfloat16_stays_close(model: Model) -> None:
+    ids = tokens(30)
+    exact = whole(model, ids)
+    rough = whole(copy.deepcopy(model).to(torch.bfloat16), ids).float()
+    # bfloat16 has 8 bits of mantissa; three blocks add up their rounding.
+    assert (rough - exact).abs().mean() < 0.03 * exact.abs().mean()
