@@ -1,0 +1,104 @@
+"""Tokenizers: round trips, beginnings and ends, and templates that come from strangers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openhearth.data.tokenizer import Tokenizer
+from openhearth.errors import CorruptArtifact, UsageError
+from tests.conftest import write_tokenizer
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("tokenizer")
+    write_tokenizer(directory)
+    return directory
+
+
+def with_settings(directory: Path, target: Path, **changes: object) -> Tokenizer:
+    settings = json.loads((directory / "tokenizer_config.json").read_text()) | changes
+    target.mkdir(exist_ok=True)
+    (target / "tokenizer_config.json").write_text(json.dumps(settings))
+    (target / "tokenizer.json").write_bytes((directory / "tokenizer.json").read_bytes())
+    return Tokenizer.load(target)
+
+
+@given(text=st.text(max_size=80).filter(lambda t: "<" not in t))
+def test_decoding_undoes_encoding(directory: Path, text: str) -> None:
+    tokenizer = Tokenizer.load(directory)
+    assert tokenizer.decode(tokenizer.encode(text)) == text.encode("utf-8", "replace").decode()
+
+
+def test_ends_of_an_answer(directory: Path, tmp_path: Path) -> None:
+    assert Tokenizer.load(directory).eos_ids == {4}
+    assert with_settings(directory, tmp_path, eos_token_ids=[2]).eos_ids == {2, 4}
+    with pytest.raises(UsageError, match="no eos_token"):
+        _ = with_settings(directory, tmp_path, eos_token=None).end_of_turn
+
+
+def test_the_beginning_comes_once_and_only_where_it_is_wanted(
+    directory: Path, tmp_path: Path
+) -> None:
+    plain = Tokenizer.load(directory)
+    wanting = with_settings(directory, tmp_path, add_bos_token=True)
+    ids = plain.encode("Hello")
+    assert wanting.encode("Hello") == [1, *ids]
+    assert wanting.encode("<s>Hello") == [1, *ids]
+    assert wanting.encode("Hello", add_bos=False) == ids
+
+
+def test_special_tokens_are_shown_only_one_by_one(directory: Path) -> None:
+    tokenizer = Tokenizer.load(directory)
+    assert tokenizer.decode([*tokenizer.encode("Hi"), 4]) == "Hi"
+    assert tokenizer.token_text(4) == "<|im_end|>"
+
+
+def test_a_conversation_in_the_models_words(directory: Path) -> None:
+    tokenizer = Tokenizer.load(directory)
+    expected = "<|im_start|>user\nHello<|im_end|>\n"
+    assert tokenizer.chat(HELLO) == expected
+    assert tokenizer.chat(HELLO, add_generation_prompt=True) == expected + "<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ raise_exception('not like this') }}",
+        "{{ messages[5].content.foo }}",
+        "{{ 1 / 0 }}",
+        "{% if %}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages.append(1) }}",
+        "{% for i in range(10000000000) %}x{% endfor %}",
+    ],
+)
+def test_templates_that_fail_or_reach_outside_are_refused(
+    directory: Path, tmp_path: Path, template: str
+) -> None:
+    tokenizer = with_settings(directory, tmp_path, chat_template=template)
+    with pytest.raises(UsageError):
+        tokenizer.chat(HELLO)
+
+
+def test_without_a_template_there_is_no_chat(directory: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no chat template"):
+        with_settings(directory, tmp_path, chat_template=None).chat(HELLO)
+
+
+@given(junk=st.binary(max_size=60))
+def test_damaged_files_are_refused(
+    junk: bytes, directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    target = tmp_path_factory.mktemp("junk")
+    (target / "tokenizer.json").write_bytes(junk)
+    (target / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(CorruptArtifact, match="cannot be read"):
+        Tokenizer.load(target)

@@ -1,0 +1,116 @@
+"""Adapters: what they add, whom they serve, and that `peft` reads them as we do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+import transformers
+
+from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.models import (
+    LoraConfig,
+    Model,
+    Piece,
+    Ragged,
+    add_adapter,
+    load_adapter,
+    load_model,
+    pull,
+    save_adapter,
+)
+from openhearth.store import Artifact, Draft, Store
+
+IDS = torch.arange(20, 60)
+
+
+@pytest.fixture
+def store(tmp_path: Path, tiny_directory: Path) -> Store:
+    store = Store(tmp_path / "home")
+    pull(store, str(tiny_directory), name="tiny")
+    return store
+
+
+def tuned(store: Store) -> Artifact:
+    """An adapter of random numbers, none of them zero."""
+
+    def build(draft: Draft) -> None:
+        model, config = load_model(store.get("tiny"), "float32"), LoraConfig(rank=4, alpha=12)
+        for parameter in add_adapter(model, "x", config, seed=0):
+            torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(1))
+        save_adapter(model, "x", config, "tiny", draft.path)
+
+    return store.make("adapter", build, inputs={"base": store.get("tiny").digest})
+
+
+@torch.inference_mode()
+def hidden(model: Model, adapter: str | None) -> torch.Tensor:
+    return model(IDS, Ragged([Piece(len(IDS), adapter=adapter)]))
+
+
+def test_a_fresh_adapter_changes_nothing(store: Store) -> None:
+    model = load_model(store.get("tiny"), "float32")
+    before = hidden(model, None)
+    parameters = add_adapter(model, "new", LoraConfig(), seed=0)
+    assert torch.equal(hidden(model, "new"), before)
+    # Seven matrices in each of two blocks, two parameters each.
+    assert len(parameters) == 2 * 7 * 2
+    assert all(p.requires_grad for p in parameters)
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_peft_reads_what_we_write(store: Store, tiny_directory: Path, tmp_path: Path) -> None:
+    artifact, directory = tuned(store), tmp_path / "adapter"
+    directory.mkdir()
+    for name in artifact.manifest.files:
+        (directory / name).write_bytes(artifact.path(name).read_bytes())
+    base = transformers.AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=torch.float32)
+    theirs = peft.PeftModel.from_pretrained(base, directory).eval()
+    ours = load_model(store.get("tiny"), "float32")
+    load_adapter(ours, artifact, "x")
+    with torch.inference_mode():
+        expected = theirs(IDS[None]).logits[0]
+        plain = ours.logits(hidden(ours, None))
+        mine = ours.logits(hidden(ours, "x"))
+    assert (expected - plain).abs().max() > 0.1
+    torch.testing.assert_close(mine, expected, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_rows_of_one_batch_use_different_adapters(store: Store) -> None:
+    model = load_model(store.get("tiny"), "float32")
+    load_adapter(model, tuned(store), "x")
+    pieces = [Piece(40), Piece(40, adapter="x"), Piece(40, adapter="x"), Piece(40)]
+    mixed = model(IDS.repeat(4), Ragged(pieces))
+    for row, adapter in enumerate([None, "x", "x", None]):
+        rows = mixed[40 * row : 40 * row + 40]
+        torch.testing.assert_close(rows, hidden(model, adapter), atol=1e-5, rtol=0)
+
+
+def test_an_adapter_of_another_size_or_kind_is_refused(
+    store: Store, tiny_directory: Path, tmp_path: Path
+) -> None:
+    model = load_model(store.get("tiny"), "float32")
+
+    def another(settings: str, weights: bytes) -> Artifact:
+        def build(draft: Draft) -> None:
+            draft.path("adapter_config.json").write_text(settings)
+            draft.path("adapter_model.safetensors").write_bytes(weights)
+
+        return store.make("adapter", build, recipe={"settings": settings, "size": len(weights)})
+
+    from safetensors.torch import save
+
+    name = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
+    good = '{"peft_type": "LORA", "r": 2, "lora_alpha": 2}'
+    wide = save({name.format(0, "A"): torch.ones(2, 99), name.format(0, "B"): torch.ones(32, 2)})
+    with pytest.raises(UsageError, match="another size"):
+        load_adapter(model, another(good, wide), "wide")
+    deep = save({name.format(9, "A"): torch.ones(2, 32), name.format(9, "B"): torch.ones(32, 2)})
+    with pytest.raises(CorruptArtifact, match="layers that this model lacks"):
+        load_adapter(model, another(good, deep), "deep")
+    with pytest.raises(UsageError, match="plain LoRA"):
+        load_adapter(model, another('{"peft_type": "IA3"}', b""), "other")
