@@ -1,0 +1,183 @@
+"""Tuning: it learns, it says the same twice, and it goes on after a stop to the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from openhearth.data import TokenShards, tokenize
+from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
+from openhearth.models import answer_nats, load_adapter, load_model
+from openhearth.store import Draft, Store
+from openhearth.training import TuneRecipe, checkpoint, loop, tune
+from openhearth.training.loop import rate
+from openhearth.training.order import steps
+
+RECIPE = TuneRecipe(
+    base="tiny",
+    data="numbers",
+    tokens=6000,
+    epochs=50,
+    batch_tokens=256,
+    rank=8,
+    learning_rate=0.02,
+    dtype="float32",
+)
+
+
+class Stopped(Exception):
+    """What the tests throw into a run where a user would press Ctrl-C."""
+
+
+def stop_after(steps_done: int) -> object:
+    calls = iter(range(10**6))
+
+    def progress(stage: str, done: float, total: float | None, note: str = "") -> None:
+        if stage == "tune" and next(calls) == steps_done - 1:
+            raise Stopped
+
+    return progress
+
+
+def shards(store: Store) -> TokenShards:
+    tokens = tokenize(store, store.get("numbers"), store.get("tiny"))
+    return TokenShards.open(tokens, "train")
+
+
+def test_the_adapter_learns_what_the_base_does_not_know(store: Store) -> None:
+    adapter = tune(store, RECIPE)
+    tokens = tokenize(store, store.get("numbers"), store.get("tiny"))
+    heldout = TokenShards.open(tokens, "heldout")
+    model = load_model(store.get("tiny"), "float32")
+    load_adapter(model, adapter, "x")
+    every = range(len(heldout))
+    before = np.concatenate(answer_nats(model, heldout, every)).mean()
+    after = np.concatenate(answer_nats(model, heldout, every, adapter="x")).mean()
+    assert after < 0.5 * before
+    losses = [step["loss"] for step in adapter.read_json("history.json")]
+    assert losses[-1] < 0.5 * losses[0]
+    assert adapter.manifest.metrics["steps"] == len(losses)
+
+
+def test_the_artifact_knows_what_it_was_made_from(store: Store) -> None:
+    adapter = tune(store, RECIPE)
+    assert adapter.manifest.inputs["base"] == store.get("tiny").digest
+    tokens = store.get(adapter.manifest.inputs["tokens"])
+    assert store.get("numbers").digest in tokens.manifest.inputs.values()
+    assert adapter.manifest.license == ("apache-2.0",)
+    assert store.cost(adapter.digest)["tokens_per_second"] > 0
+    assert tune(store, RECIPE) == adapter
+
+
+@pytest.mark.parametrize("stop", [1, 7])
+def test_a_stopped_run_goes_on_to_the_same_digest(
+    store: Store, tmp_path: Path, tiny_directory: Path, stop: int
+) -> None:
+    """Step 7 lies after a checkpoint (every 5), step 1 before the first."""
+    with pytest.raises(Stopped):
+        tune(store, RECIPE, stop_after(stop))
+    assert store.find("adapter", recipe={}) is None
+    assert not [a for a in store.artifacts() if a.kind == "adapter"]
+    seen: list[str] = []
+    resumed = tune(store, RECIPE, lambda stage, *rest: seen.append(stage))
+    whole_store = Store(tmp_path / "other")
+    from openhearth.models import pull
+    from tests.training.conftest import make_dataset
+
+    pull(whole_store, str(tiny_directory), name="tiny")
+    make_dataset(whole_store)
+    whole = tune(whole_store, RECIPE)
+    assert resumed.digest == whole.digest
+    total = whole.manifest.metrics["steps"]
+    skipped = stop // loop.CHECKPOINT_STEPS * loop.CHECKPOINT_STEPS
+    assert seen.count("tune") == total - skipped
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    parameters = [torch.nn.Parameter(torch.randn(3, 2)), torch.nn.Parameter(torch.randn(4))]
+    optimizer = torch.optim.AdamW(parameters)
+    for parameter in parameters:
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    checkpoint.save(tmp_path, parameters, optimizer, [0.1, 1 / 3])
+    fresh = [torch.nn.Parameter(torch.zeros(3, 2)), torch.nn.Parameter(torch.zeros(4))]
+    other = torch.optim.AdamW(fresh)
+    assert checkpoint.restore(tmp_path, fresh, other) == [0.1, 1 / 3]
+    for old, new in zip(parameters, fresh, strict=True):
+        assert torch.equal(old, new)
+        assert all(
+            torch.equal(optimizer.state[old][name], other.state[new][name])
+            for name in checkpoint.MOMENTS
+        )
+
+
+def test_a_damaged_checkpoint_is_said_not_used(tmp_path: Path) -> None:
+    parameters = [torch.nn.Parameter(torch.ones(2))]
+    optimizer = torch.optim.AdamW(parameters)
+    assert checkpoint.restore(tmp_path, parameters, optimizer) == []
+    (tmp_path / checkpoint.NAME).write_bytes(b"\0" * 40)
+    with pytest.raises(CorruptArtifact):
+        checkpoint.restore(tmp_path, parameters, optimizer)
+
+
+def test_the_order_is_the_same_every_time_and_uses_the_budget(store: Store) -> None:
+    data = shards(store)
+    order = steps(data, RECIPE)
+    assert order == steps(data, RECIPE)
+    assert order != steps(data, RECIPE.model_copy(update={"seed": 1}))
+    sizes = [int(data.lengths[examples].sum()) for examples in order]
+    assert max(sizes) <= RECIPE.batch_tokens
+    assert sum(sizes) >= RECIPE.tokens > sum(sizes[:-1])
+    one_pass = steps(data, RECIPE.model_copy(update={"epochs": 1, "tokens": 10**9}))
+    assert sorted(i for examples in one_pass for i in examples) == list(range(len(data)))
+
+
+def test_the_learning_rate_rises_and_falls_to_almost_nothing() -> None:
+    rates = [rate(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (9, 10)
+    assert 0 < rates[-1] < 0.02
+    assert rate(0, 1) == 1.0
+
+
+def test_what_makes_no_sense_is_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        tune(store, RECIPE.model_copy(update={"base": "nobody"}))
+    with pytest.raises(UsageError, match="kind dataset"):
+        tune(store, RECIPE.model_copy(update={"base": "numbers"}))
+    with pytest.raises(UsageError, match="batch_tokens is 64"):
+        tune(store, RECIPE.model_copy(update={"batch_tokens": 64}))
+    with pytest.raises(HearthError, match="lower learning_rate"):
+        tune(store, RECIPE.model_copy(update={"learning_rate": 1.0, "alpha": 1e38}))
+
+
+def test_an_empty_dataset_is_refused(store: Store) -> None:
+    import pyarrow.parquet as pq
+
+    from tests.training.conftest import rows
+
+    def build(draft: Draft) -> None:
+        for name in ("train", "heldout"):
+            pq.write_table(rows(range(0)), draft.path(f"{name}.parquet"))
+
+    store.tag("nothing", store.make("dataset", build, recipe={"rows": 0}).digest)
+    with pytest.raises(UsageError, match="no training examples"):
+        tune(store, RECIPE.model_copy(update={"data": "nothing"}))
+
+
+def test_recipes_come_from_yaml_and_say_where_they_are_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "tune.yaml"
+    path.write_text("base: tiny\ndata: numbers\nrank: 4\n")
+    assert TuneRecipe.read(path).rank == 4
+    path.write_text("base: tiny\ndata: numbers\nrang: 4\n")
+    with pytest.raises(UsageError, match=r"tune\.yaml is wrong at rang"):
+        TuneRecipe.read(path)
+    path.write_text("base: [")
+    with pytest.raises(UsageError, match="not YAML"):
+        TuneRecipe.read(path)
+    with pytest.raises(NotFound, match=r"no\.yaml"):
+        TuneRecipe.read(tmp_path / "no.yaml")
