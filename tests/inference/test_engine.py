@@ -108,9 +108,7 @@ def test_a_stop_string_ends_the_answer_before_it(engine: Engine) -> None:
     sampling = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias={4: -100})
     text = "".join(d.text for d in engine.submit(Request("tiny", PROMPTS[0], sampling)))
     stop = text[10:13]
-    stopped = Sampling(
-        max_tokens=40, temperature=0.9, seed=3, logit_bias={4: -100}, stop=[stop]
-    )
+    stopped = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias={4: -100}, stop=[stop])
     deltas = list(engine.submit(Request("tiny", PROMPTS[0], stopped)))
     assert "".join(d.text for d in deltas) == text[: text.index(stop)]
     assert deltas[-1].finish_reason == "stop"

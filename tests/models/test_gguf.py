@@ -107,7 +107,9 @@ def test_the_real_model_matches_transformers_text_and_logits(tmp_path: Path) -> 
         directory, gguf_file=name, dtype=torch.float32
     ).eval()
     reference = transformers.AutoTokenizer.from_pretrained(directory, gguf_file=name)
-    messages = [{"role": "user", "content": "Warum 1234? Don't: naïve 你好 \n\n def f(x):\n\treturn"}]
+    messages = [
+        {"role": "user", "content": "Warum 1234? Don't: naïve 你好 \n\n def f(x):\n\treturn"}
+    ]
     text = tokenizer.chat(messages, add_generation_prompt=True)
     assert text == reference.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=True

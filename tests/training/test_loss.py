@@ -14,9 +14,7 @@ from openhearth.training.loss import answer_loss
 
 @given(rows=st.integers(1, 20), seed=st.integers(0, 1000), scale=st.floats(0.1, 10))
 @settings(max_examples=30, deadline=None)
-def test_value_and_gradient_are_those_of_cross_entropy(
-    rows: int, seed: int, scale: float
-) -> None:
+def test_value_and_gradient_are_those_of_cross_entropy(rows: int, seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     hidden = torch.randn(rows, 8, generator=generator).requires_grad_()
     head = torch.randn(30, 8, generator=generator)

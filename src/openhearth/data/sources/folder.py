@@ -70,9 +70,7 @@ def _kind(path: Path) -> str | None:
     return kinds.get(suffix)
 
 
-def _read(
-    path: Path, name: str, source: str, quarantine: Quarantine
-) -> Iterator[dict[str, Any]]:
+def _read(path: Path, name: str, source: str, quarantine: Quarantine) -> Iterator[dict[str, Any]]:
     kind = _kind(path)
     if kind == "jsonl":
         yield from jsonl.documents(path, name, quarantine)
@@ -97,4 +95,3 @@ def _fingerprint(files: list[tuple[str, Path]]) -> str:
         except OSError:
             hasher.update(b"unreadable")
     return hasher.hexdigest()
-

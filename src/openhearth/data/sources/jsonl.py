@@ -44,9 +44,7 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _record(
-    line: bytes, where: str, name: str, quarantine: Quarantine
-) -> Iterator[dict[str, Any]]:
+def _record(line: bytes, where: str, name: str, quarantine: Quarantine) -> Iterator[dict[str, Any]]:
     try:
         record = orjson.loads(line)
     except ValueError:
@@ -77,4 +75,3 @@ def conversation(messages: Any) -> bool:
         and all(m.get("role") in ("system", "user", "assistant") for m in messages)
         and messages[-1]["role"] == "assistant"
     )
-

@@ -23,7 +23,16 @@ from openhearth.data.sources.text import read_text
 from openhearth.errors import NotFound
 
 MOST = 200
-SKIPPED = {"tests", "test", "testing", "_vendor", "vendor", "vendored", "_vendored", "site-packages"}
+SKIPPED = {
+    "tests",
+    "test",
+    "testing",
+    "_vendor",
+    "vendor",
+    "vendored",
+    "_vendored",
+    "site-packages",
+}
 LICENSE_CLASSIFIER = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
 
 
