@@ -1,0 +1,99 @@
+"""`hearth`: every room from the command line, thin over what the rooms do.
+
+Commands are imported when they are called, so that help is instant. One place, `main`, turns errors
+into a sentence and an exit code: 0 done, 1 failed, 2 wrong usage, 3 not found, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from openhearth import __version__
+from openhearth.errors import HearthError
+
+COMMANDS = {
+    "demo": ("openhearth.cli.demo:demo", "From the text you have to a tuned, measured model."),
+    "up": ("openhearth.cli.serve:up", "Serve every model that has a name."),
+    "serve": ("openhearth.cli.serve:serve", "Serve one model, and adapters."),
+    "chat": ("openhearth.cli.chat:chat", "Talk to a model."),
+    "run": ("openhearth.cli.chat:run", "One answer to one prompt."),
+    "pull": ("openhearth.cli.pull:pull", "Bring a model into the store."),
+    "data": ("openhearth.cli.data:data", "Read, filter and inspect text."),
+    "tune": ("openhearth.cli.tune:tune", "Adapt a model to a dataset."),
+    "bench": ("openhearth.cli.bench:bench", "Measure a server."),
+    "ls": ("openhearth.cli.store:ls", "What the store holds."),
+    "show": ("openhearth.cli.store:show", "One artifact's manifest."),
+    "lineage": ("openhearth.cli.store:show_lineage", "What an artifact was made from."),
+    "rm": ("openhearth.cli.store:rm", "Remove an artifact that nothing needs."),
+    "gc": ("openhearth.cli.store:gc", "Free the space of what is not used."),
+    "doctor": ("openhearth.cli.doctor:doctor", "What this machine can do, and what is missing."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", metavar="DIR", help="Where the store is (else OPENHEARTH_HOME).")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress, results only.")
+@click.version_option(__version__, prog_name="hearth")
+@click.pass_context
+def hearth(context: click.Context, home: str | None, as_json: bool, quiet: bool) -> None:
+    """OpenHearth: text in, models out, on whatever machines you have."""
+    if home:
+        os.environ["OPENHEARTH_HOME"] = home
+    context.obj = {"json": as_json, "quiet": quiet}
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return hearth.main(prog_name="hearth", standalone_mode=False) or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except HearthError as error:
+        click.echo(f"hearth: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nStopped. Run the same command again to go on.", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has gone; Python must not try to flush to them at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        click.echo(
+            f"hearth: this is a bug: {type(error).__name__}: {error}. Set HEARTH_DEBUG=1 to see "
+            "where, and report it with the command that you ran.",
+            err=True,
+        )
+        if os.environ.get("HEARTH_DEBUG"):
+            traceback.print_exc()
+        return 1

@@ -1,0 +1,5 @@
+"""`python -m openhearth.cli` is `hearth`."""
+
+from openhearth.cli import main
+
+main()
