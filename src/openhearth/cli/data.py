@@ -35,7 +35,9 @@ def read(location: str, limit: int) -> None:
     def text() -> str:
         lines = [f"{row['id']}\n    {_short(row['text'], 90)}" for row in shown]
         lines.append(f"{count} documents, {sum(aside['counts'].values())} set aside")
-        return "\n".join([*lines, *(f"    {n} x {reason}" for reason, n in aside["counts"].items())])
+        return "\n".join(
+            [*lines, *(f"    {n} x {reason}" for reason, n in aside["counts"].items())]
+        )
 
     emit(value, text)
 
@@ -96,10 +98,12 @@ def filter_(
     metrics = dataset.manifest.metrics
     emit(
         value,
-        lambda: f"{funnel_text(funnel)}\n\n{metrics['train']} documents to train on, "
-        f"{metrics['heldout']} held out from {metrics['heldout_sources']} sources.\n"
-        f"Dataset {dataset.digest[:12]}: tune with "
-        f"`hearth tune --data {name or dataset.digest[:12]}`.",
+        lambda: (
+            f"{funnel_text(funnel)}\n\n{metrics['train']} documents to train on, "
+            f"{metrics['heldout']} held out from {metrics['heldout_sources']} sources.\n"
+            f"Dataset {dataset.digest[:12]}: tune with "
+            f"`hearth tune --data {name or dataset.digest[:12]}`."
+        ),
     )
 
 

@@ -1,0 +1,95 @@
+"""The report of a run through all rooms: one page of HTML that needs nothing else, and a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from openhearth.bench import plots
+from openhearth.bench.measures import Measures
+from openhearth.bench.quality import Comparison
+from openhearth.errors import MissingExtra
+from openhearth.store import write_atomically
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A held-out question with the true answer and those of both models."""
+
+    source: str
+    question: str
+    reference: str
+    base: str
+    tuned: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run found. `stages` are (name, seconds); `licenses` (licence, documents)."""
+
+    title: str
+    base: str
+    adapter: str
+    machine: str
+    funnel: list[dict[str, Any]]
+    losses: list[float]
+    train_tokens: int
+    train_tokens_per_s: float
+    bits: Comparison
+    overlap: Comparison
+    serving: dict[int, Measures]
+    samples: Sequence[Sample]
+    lineage: dict[str, Any]
+    lineage_tree: str
+    licenses: list[tuple[str, int]]
+    stages: list[tuple[str, float]]
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers that matter, by fixed names."""
+        alone = self.serving[1].ttft_ms
+        return {
+            "base_bpb": self.bits.base,
+            "tuned_bpb": self.bits.tuned,
+            "tuned_bpb_ci": list(self.bits.tuned_ci),
+            "heldout_packages": self.bits.sources,
+            "train_tokens_per_s": self.train_tokens_per_s,
+            "ttft_ms": alone.p50 if alone else None,
+            "tokens_per_s": {str(n): m.tokens_per_s for n, m in self.serving.items()},
+            "lineage": self.lineage,
+        }
+
+    @property
+    def better(self) -> bool:
+        """Whether the tuned model is better on held-out sources, beyond the interval."""
+        return self.bits.base > self.bits.tuned_ci[1]
+
+
+def write_report(directory: Path, report: Report) -> Path:
+    """Write `index.html` and `summary.json`; returns the page's path.
+
+    Raises:
+        MissingExtra: matplotlib or jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise MissingExtra("jinja2", "report") from error
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(TEMPLATE.read_text()).render(
+        report=report,
+        curve=plots.training_curve(report.losses),
+        bits=plots.interval(
+            report.bits.base, report.bits.tuned, *report.bits.tuned_ci, "bits per byte"
+        ),
+        speed=plots.throughput({n: m.tokens_per_s for n, m in report.serving.items()}),
+    )
+    write_atomically(directory / "index.html", page.encode())
+    summary = orjson.dumps(report.summary(), option=orjson.OPT_INDENT_2)
+    write_atomically(directory / "summary.json", summary)
+    return directory / "index.html"

@@ -1,0 +1,119 @@
+"""`hearth bench load`: how fast a server answers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from openhearth.cli.frame import emit, progress, table
+from openhearth.errors import MissingExtra, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from openhearth.bench.measures import Measures, Spread
+
+PROMPTS = (
+    "Explain in two sentences why the sky is blue.",
+    "Write a function that returns the n-th Fibonacci number.",
+    "List three ways to save energy at home.",
+    "What is the difference between a list and a tuple?",
+    "Summarise the plot of a story about a lighthouse keeper.",
+    "Give me a recipe for a simple vegetable soup.",
+)
+
+
+@click.group()
+def bench() -> None:
+    """Measure servers and models. `make bench` compares OpenHearth with its peers."""
+
+
+@bench.command()
+@click.argument("url")
+@click.option("--model", required=True, help="The model to ask for.")
+@click.option("--api-key", envvar="OPENHEARTH_API_KEY", default="", help="Else OPENHEARTH_API_KEY.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests per second.")
+@click.option("--concurrency", type=click.IntRange(1, 1024), help="Callers, instead of a rate.")
+@click.option("--requests", default=32, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--max-tokens", default=64, show_default=True, type=click.IntRange(1, 8192))
+@click.option("--prompts", type=click.Path(path_type=Path), help="A file with one prompt a line.")
+@click.option("--seed", default=0, show_default=True, help="Of the send times.")
+def load(
+    url: str,
+    model: str,
+    api_key: str,
+    rate: float | None,
+    concurrency: int | None,
+    requests: int,
+    max_tokens: int,
+    prompts: Path | None,
+    seed: int,
+) -> None:
+    """Send requests to the OpenAI-compatible server at URL (without /v1) and time the tokens.
+
+    With --rate the load is open: requests go out at their times, whatever the server does.
+    """
+    try:
+        from openhearth.bench.load import Target, fixed_concurrency, open_loop, poisson
+    except ModuleNotFoundError as error:
+        raise MissingExtra("httpx", "serve") from error
+    from openhearth.bench.measures import measure
+
+    if (rate is None) == (concurrency is None):
+        raise UsageError("Give either --rate or --concurrency.")
+    lines = _prompts(prompts)
+    asked = [[{"role": "user", "content": lines[i % len(lines)]}] for i in range(requests)]
+    target = Target(url.rstrip("/").removesuffix("/v1"), api_key, model, max_tokens)
+    show = progress()
+
+    def seen(count: int) -> None:
+        show("load", count, requests, "requests")
+
+    if concurrency is not None:
+        records = asyncio.run(fixed_concurrency(target, asked, concurrency, seen))
+    else:
+        assert rate is not None
+        times = poisson(rate, requests, seed)
+        records = asyncio.run(open_loop(target, asked, times, seen))
+    result = measure(records)
+    emit(result.to_dict(), lambda: serving_table({concurrency or 0: result}))
+
+
+def serving_table(levels: dict[int, Measures]) -> str:
+    """Measures as a table, a row for each number of callers (0: an open loop)."""
+    head = [
+        "callers",
+        "requests",
+        "errors",
+        "TTFT ms p50/p90/p99",
+        "ITL ms p50/p90/p99",
+        "tokens/s",
+    ]
+    rows: list[list[Any]] = [
+        [
+            callers or "open",
+            m.requests,
+            sum(m.errors.values()),
+            _spread(m.ttft_ms),
+            _spread(m.inter_token_ms),
+            round(m.tokens_per_s, 1),
+        ]
+        for callers, m in levels.items()
+    ]
+    return table(head, rows)
+
+
+def _spread(spread: Spread | None) -> str:
+    return f"{spread.p50:.0f} / {spread.p90:.0f} / {spread.p99:.0f}" if spread else "-"
+
+
+def _prompts(path: Path | None) -> list[str]:
+    if path is None:
+        return list(PROMPTS)
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}: check its name.")
+    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
+    if not any(lines):
+        raise UsageError(f"{path} has no prompts: write one a line.")
+    return [line for line in lines if line]
