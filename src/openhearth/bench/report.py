@@ -1,4 +1,4 @@
-"""The report of a run through all rooms: one page of HTML that needs nothing else, and a summary."""
+"""The report of a run through all rooms: one self-contained page of HTML, and a summary."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import orjson
@@ -48,7 +48,7 @@ class CurateRecipe(BaseModel):
     source: str
     rules: tuple[str, ...] = ("docstrings",)
     off: tuple[str, ...] = ()
-    similarity: Literal[0.7, 0.8, 0.9] | None = 0.7
+    similarity: float | None = 0.7
     shingle: Annotated[int, Field(ge=1, le=50)] = 5
     heldout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ class Corpus:
 
     location: str
     fingerprint: str
-    parts: list[Part]
+    parts: Sequence[Part]
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     def batches(self, rows: int = 1000) -> Iterator[pa.RecordBatch]:

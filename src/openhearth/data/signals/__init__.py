@@ -14,7 +14,7 @@ import pyarrow as pa
 from openhearth.data.signals import reference
 
 try:
-    from openhearth import _native
+    import openhearth._native as _native
 except ImportError:  # installed without a compiler
     _native = None
 

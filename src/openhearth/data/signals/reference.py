@@ -24,12 +24,13 @@ TERMINAL = (".", "!", "?", "\u201d")
 ELLIPSES = ("...", "\u2026")
 BULLETS = tuple("\u2022\u2023\u25b6\u25c0\u25e6\u25a0\u25a1\u25aa\u25ab\u2013")
 # A short list of our own: the most frequent function words of English, as the raw words meet them.
-STOP_WORDS = frozenset(
+STOP_WORD_LIST = (
     "a about after all also am an and any are as at be because been but by can could do for "
     "from had has have he her his how i if in into is it its just me more my no not of on "
     "one only or other our out over she so some such than that the their them then there "
-    "these they this to up was we were what when which who will with would you your".split()
+    "these they this to up was we were what when which who will with would you your"
 )
+STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 Value = float | None
 

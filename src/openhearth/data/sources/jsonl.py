@@ -9,7 +9,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeGuard, cast
 
 import orjson
 import zstandard
@@ -66,7 +66,7 @@ def _record(line: bytes, where: str, name: str, quarantine: Quarantine) -> Itera
         quarantine.add("no text or messages", where)
 
 
-def conversation(messages: Any) -> bool:
+def conversation(messages: Any) -> TypeGuard[list[dict[str, str]]]:
     """Whether these are turns of text, the last one the assistant's."""
     return (
         isinstance(messages, list)

@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import partial
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, PackageMetadata, distributions
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def _some(
 
 
 def terms(distribution: Distribution) -> tuple[str, str]:
-    """A package's licence and creator, as short as its metadata allows; empty if it says nothing."""
+    """A package's licence and creator, in short; empty where its metadata says nothing."""
     metadata = distribution.metadata
     names = [c.split(" :: ", 1) for c in metadata.get_all("Classifier") or ()]
     found = [LICENSE_CLASSIFIER.match(" :: ".join(c)) for c in names]
@@ -106,13 +106,13 @@ def terms(distribution: Distribution) -> tuple[str, str]:
     short = [line for line in written if len(line) <= 60 and line != "UNKNOWN"]
     expression = metadata["License-Expression"]
     chosen = expression or (short[0] if short else " AND ".join(classifiers))
-    return chosen, next(_people(metadata.get), "")
+    return chosen, next(_people(metadata), "")
 
 
-def _people(get: Any) -> Iterator[str]:
+def _people(metadata: PackageMetadata) -> Iterator[str]:
     for field in ("Author", "Author-email", "Maintainer", "Maintainer-email"):
         # "Jane Doe <jane@example.org>, ..." without the addresses
-        name = re.sub(r"\s*<[^>]*>", "", get(field) or "").strip().strip(",")
+        name = re.sub(r"\s*<[^>]*>", "", metadata[field] or "").strip().strip(",")
         if name and "@" not in name and name != "UNKNOWN":
             yield " ".join(name.split())[:80]
 
