@@ -149,8 +149,8 @@ def test_what_makes_no_sense_is_refused(store: Store, tmp_path: Path) -> None:
         tune(store, RECIPE.model_copy(update={"base": "nobody"}))
     with pytest.raises(UsageError, match="kind dataset"):
         tune(store, RECIPE.model_copy(update={"base": "numbers"}))
-    with pytest.raises(UsageError, match="batch_tokens is 64"):
-        tune(store, RECIPE.model_copy(update={"batch_tokens": 64}))
+    with pytest.raises(UsageError, match="batch_tokens is 16"):
+        tune(store, RECIPE.model_copy(update={"batch_tokens": 16}))
     with pytest.raises(HearthError, match="lower learning_rate"):
         tune(store, RECIPE.model_copy(update={"learning_rate": 1.0, "alpha": 1e38}))
 

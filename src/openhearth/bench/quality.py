@@ -16,7 +16,7 @@ from openhearth.errors import UsageError
 
 RESAMPLES = 4000
 LONGEST_NGRAM = 6
-BETA = 2.0  # recall counts twice as much as precision
+BETA = 1.0  # an answer that says too much is as wrong as one that says too little
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _compare(
 
 
 def chrf(text: str, reference: str) -> float:
-    """Character n-gram F-score from 0 to 1, n from 1 to 6, spaces left out (Popović 2015, chrF2).
+    """Character n-gram F-score from 0 to 1, n from 1 to 6, spaces left out (Popović 2015, chrF1).
 
     The mean over n of precision, and of recall, for those n that either text has.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,18 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Package:
+    """A source that was trained on, by whom and under which licence, and how many documents."""
+
+    source: str
+    license: str
+    creator: str
+    documents: int
+
+
+@dataclass(frozen=True)
 class Report:
-    """Everything a run found. `stages` are (name, seconds); `licenses` (licence, documents)."""
+    """Everything a run found. `stages` are (name, seconds)."""
 
     title: str
     base: str
@@ -47,7 +58,7 @@ class Report:
     samples: Sequence[Sample]
     lineage: dict[str, Any]
     lineage_tree: str
-    licenses: list[tuple[str, int]]
+    packages: list[Package]
     stages: list[tuple[str, float]]
 
     def summary(self) -> dict[str, Any]:
@@ -61,8 +72,16 @@ class Report:
             "train_tokens_per_s": self.train_tokens_per_s,
             "ttft_ms": alone.p50 if alone else None,
             "tokens_per_s": {str(n): m.tokens_per_s for n, m in self.serving.items()},
-            "lineage": self.lineage,
+            "lineage": self.lineage | {"sources": [asdict(p) for p in self.packages]},
         }
+
+    @property
+    def licenses(self) -> list[tuple[str, int]]:
+        """Documents trained on by licence, most first."""
+        counts: Counter[str] = Counter()
+        for package in self.packages:
+            counts[package.license or "none named"] += package.documents
+        return counts.most_common()
 
     @property
     def better(self) -> bool:

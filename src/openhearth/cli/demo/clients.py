@@ -1,4 +1,4 @@
-"""The official clients, where they are installed, against the demo's server: only the URL differs."""
+"""The official clients, where installed, against the demo's server: only the URL differs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap
 from openhearth.bench.load import Target, fixed_concurrency
 from openhearth.bench.measures import Measures, measure
-from openhearth.bench.report import Report, Sample
+from openhearth.bench.report import Package, Report, Sample
 from openhearth.cli.demo import server as child
 from openhearth.cli.demo.plan import BASE, Plan
 from openhearth.cli.demo.server import Server
@@ -180,8 +180,9 @@ def account(
     stages: list[tuple[str, float]],
 ) -> Report:
     """Everything that was found, with the lineage and the licences of what was trained on."""
-    trained = pq.read_table(dataset.path("train.parquet"), columns=["license"])
-    named = Counter(name or "none named" for name in trained.column("license").to_pylist())
+    columns = ["source", "license", "creator"]
+    trained = pq.read_table(dataset.path("train.parquet"), columns=columns)
+    rows = Counter(tuple(row.values()) for row in trained.to_pylist())
     history, ancestry = adapter.read_json("history.json"), lineage(adapter)
     return Report(
         title="OpenHearth demo: from text to a tuned, served, measured model",
@@ -198,6 +199,8 @@ def account(
         samples=samples,
         lineage=ancestry.to_dict(),
         lineage_tree=ancestry.tree(),
-        licenses=named.most_common(),
+        packages=[
+            Package(s, li or "", c or "", n) for (s, li, c), n in sorted(rows.items(), key=str)
+        ],
         stages=stages,
     )

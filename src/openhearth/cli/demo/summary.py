@@ -55,6 +55,8 @@ def whole(report: Report, plan: Plan, page: Path, total: str) -> str:
     bits, overlap = report.bits, report.overlap
     verdict = "better" if report.better else "NOT better"
     licenses = ", ".join(f"{name} ({count})" for name, count in report.licenses[:6])
+    most = sorted(report.packages, key=lambda p: -p.documents)[:6]
+    packages = ", ".join(f"{p.source} ({p.documents})" for p in most)
     return "\n".join(
         [
             "",
@@ -72,7 +74,8 @@ def whole(report: Report, plan: Plan, page: Path, total: str) -> str:
             *("          " + line for line in serving_table(report.serving).splitlines()),
             "Lineage",
             *("          " + line for line in report.lineage_tree.splitlines()),
-            f"Licences  {licenses}",
+            f"Sources   {len(report.packages)} {plan.sources}: {packages} …",
+            f"Licences  {licenses} …",
             "",
             f"Report    {page}",
             f"Go on     hearth chat {report.adapter}     talk to it here",
