@@ -10,7 +10,8 @@ import torch
 
 from openhearth.data import TokenShards, tokenize
 from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
-from openhearth.models import answer_nats, load_adapter, load_model
+from openhearth.models import LoraConfig, add_adapter, answer_nats, load_adapter, load_model
+from openhearth.progress import silent
 from openhearth.store import Draft, Store
 from openhearth.training import TuneRecipe, checkpoint, loop, tune
 from openhearth.training.loop import rate
@@ -151,8 +152,14 @@ def test_what_makes_no_sense_is_refused(store: Store, tmp_path: Path) -> None:
         tune(store, RECIPE.model_copy(update={"base": "numbers"}))
     with pytest.raises(UsageError, match="batch_tokens is 16"):
         tune(store, RECIPE.model_copy(update={"batch_tokens": 16}))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(store: Store, tmp_path: Path) -> None:
+    model = load_model(store.get("tiny"), "float32")
+    parameters = add_adapter(model, "x", LoraConfig(), seed=0)
+    model.norm.weight.fill_(float("nan"))
     with pytest.raises(HearthError, match="lower learning_rate"):
-        tune(store, RECIPE.model_copy(update={"learning_rate": 1.0, "alpha": 1e38}))
+        loop.train(model, "x", parameters, shards(store), RECIPE, tmp_path, silent)
 
 
 def test_an_empty_dataset_is_refused(store: Store) -> None:
