@@ -1,4 +1,4 @@
-"""The native pass against the plain Python reference, and the reference against counting by hand."""
+"""The native pass against the plain Python reference, and that against counting by hand."""
 
 from __future__ import annotations
 

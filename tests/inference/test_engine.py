@@ -156,10 +156,11 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
     monkeypatch.setattr(lane, "MOST_WAITING", 2)
     engine = Engine.open(Store(tiny_model_home), ["tiny"], slots=1)
     endless = Request("tiny", [20, 21], Sampling(max_tokens=400, logit_bias={4: -100}))
-    streams = []
+    streams = [engine.submit(endless)]
+    next(streams[0])  # it runs now, in the only slot
+    streams += [engine.submit(endless), engine.submit(endless)]
     with pytest.raises(EngineBusy, match="waiting already"):
-        for _ in range(4):
-            streams.append(engine.submit(endless))
+        engine.submit(endless)
     engine.close()
     assert {list(stream)[-1].finish_reason for stream in streams} == {"cancelled"}
     with pytest.raises(EngineBusy, match="closing"):
