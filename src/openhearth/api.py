@@ -49,7 +49,7 @@ def tune(
     from openhearth import models, training
 
     store = Store()
-    if base in models.CATALOGUE and base not in store.refs():
+    if base in models.CATALOGUE and base not in store.refs.all():
         models.pull(store, base, progress=progress)
     digest = data if isinstance(data, str) else data.digest
     recipe = training.TuneRecipe.parse({"base": base, "data": digest} | settings)

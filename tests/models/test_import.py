@@ -27,7 +27,7 @@ def test_a_directory_becomes_a_named_artifact_with_its_licence(
 ) -> None:
     store = Store(tmp_path / "home")
     artifact = pull(store, str(directory))
-    assert store.refs() == {"my-model": artifact.digest}
+    assert store.refs.all() == {"my-model": artifact.digest}
     assert artifact.manifest.license == ("apache-2.0",)
     assert pull(store, str(directory), name="other") == artifact
     model = load_model(artifact, "float32")
@@ -39,7 +39,7 @@ def test_a_model_comes_from_another_store(directory: Path, tmp_path: Path) -> No
     artifact = pull(theirs, str(directory), name="tiny")
     push(artifact, f"file://{tmp_path}/shared", name="tiny")
     assert pull(ours, f"file://{tmp_path}/shared#tiny").digest == artifact.digest
-    assert list(ours.refs()) == ["tiny"]
+    assert list(ours.refs.all()) == ["tiny"]
 
 
 def cut(name: str) -> Callable[[Path], None]:
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(
     with pytest.raises(error, match=text):
         pull(store, str(directory))
     assert store.artifacts() == []
-    assert store.refs() == {}
+    assert store.refs.all() == {}
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _ask() -> str | None:
 def _latest(store: Store) -> str:
     named = [
         (artifact.created, name)
-        for name in store.refs()
+        for name in store.refs.all()
         if (artifact := store.get(name)).kind in ("model", "adapter")
     ]
     if not named:

@@ -86,7 +86,7 @@ def _store() -> list[dict[str, Any]]:
 
     store = Store()
     free = shutil.disk_usage(store.root).free
-    models = [n for n in store.refs() if store.get(n).kind in ("model", "adapter")]
+    models = [n for n in store.refs.all() if store.get(n).kind in ("model", "adapter")]
     return [
         _check("store", str(store.root)),
         _check("disk free", size(free), ok=free > 2e9, remedy="2 GB or more; `hearth gc` helps"),

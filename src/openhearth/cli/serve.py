@@ -54,7 +54,7 @@ def up(host: str, port: int) -> None:
     from openhearth.store import Store
 
     store = Store()
-    names = [name for name in store.refs() if store.get(name).kind in ("model", "adapter")]
+    names = [name for name in store.refs.all() if store.get(name).kind in ("model", "adapter")]
     if not names:
         raise NotFound(
             "There is no model to serve yet: `hearth pull` fetches one, `hearth demo` tunes one."

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from openhearth.cli.frame import emit, size, table
-from openhearth.store import Artifact, Store, lineage
+from openhearth.store import Artifact, Store, collect, lineage, remove
 
 
 def _row(store: Store, artifact: Artifact) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def show_lineage(name: str) -> None:
 @click.argument("name")
 def rm(name: str) -> None:
     """Remove the artifact NAME and its names; refused while another was made from it."""
-    artifact = Store().remove(name)
+    artifact = remove(Store(), name)
     emit(
         {"removed": artifact.digest},
         f"Removed {artifact.kind} {artifact.digest[:12]}; `hearth gc` frees its space.",
@@ -90,5 +90,5 @@ def rm(name: str) -> None:
 @click.option("--unnamed", is_flag=True, help="Also artifacts that no name leads to.")
 def gc(unnamed: bool) -> None:
     """Free the space of removed, damaged and unfinished work."""
-    freed = Store().collect(unnamed=unnamed)
+    freed = collect(Store(), unnamed=unnamed)
     emit({"freed": freed}, f"Freed {size(freed)}.")

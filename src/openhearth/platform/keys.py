@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from openhearth.errors import HearthError, UsageError
-from openhearth.store.store import explain_disk_errors, write_atomically
+from openhearth.store import explain_disk_errors, write_atomically
 
 PREFIX = "oh-"
 SHORTEST = 20  # characters of a key that its user chose

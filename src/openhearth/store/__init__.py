@@ -5,8 +5,11 @@ under `OPENHEARTH_HOME`, and the promise that a crash leaves either a whole arti
 """
 
 from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest
+from openhearth.store.disk import explain_disk_errors, home, write_atomically
+from openhearth.store.draft import Draft
 from openhearth.store.lineage import Lineage, lineage
-from openhearth.store.store import Draft, Store, explain_disk_errors, home, write_atomically
+from openhearth.store.remove import collect, remove
+from openhearth.store.store import Store
 from openhearth.store.sync import pull, push
 
 __all__ = [
@@ -17,10 +20,12 @@ __all__ = [
     "Lineage",
     "Manifest",
     "Store",
+    "collect",
     "explain_disk_errors",
     "home",
     "lineage",
     "pull",
     "push",
+    "remove",
     "write_atomically",
 ]

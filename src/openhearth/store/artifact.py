@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from pathlib import Path
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from openhearth.store.store import Store
 
 KINDS = ("corpus", "signals", "dataset", "model", "adapter", "index", "report")
-CHUNK = 1 << 20  # bytes read at a time when hashing
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def canonical_json(value: object) -> bytes:
@@ -25,11 +26,19 @@ def canonical_json(value: object) -> bytes:
 
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
-    hasher = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_file_name(name: str) -> bool:
+    """Whether this names a file within an artifact: relative, `/` between parts, no `..`."""
+    path = PurePosixPath(name)
+    return (
+        name == path.as_posix()
+        and name not in ("", ".")
+        and not path.is_absolute()
+        and not {"..", "\0"} & {*path.parts, *name}
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The canonical JSON whose SHA-256 is the artifact's digest."""
-        return canonical_json(self)
+        return canonical_json(asdict(self))
 
     @property
     def digest(self) -> str:
@@ -68,7 +77,7 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        """Read a manifest back.
+        """Read a manifest, which may come from anywhere; every path and digest in it is checked.
 
         Raises:
             CorruptArtifact: the bytes are not a manifest.
@@ -78,11 +87,35 @@ class Manifest:
             raw["files"] = {name: FileEntry(**entry) for name, entry in raw["files"].items()}
             raw["license"] = tuple(raw["license"])
             raw["creator"] = tuple(raw["creator"])
-            return cls(**raw)
+            manifest = cls(**raw)
+            manifest.check()
+            return manifest
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptArtifact(
-                f"A manifest in the store cannot be read ({error}): remove it with `hearth gc`."
+                f"A manifest cannot be read ({error}): if it is in your store, `hearth gc` drops "
+                "it; if it was pulled, do not use that source."
             ) from error
+
+    def check(self) -> None:
+        """Refuse what could lead out of the store or confuse its readers.
+
+        Raises:
+            ValueError: saying what is wrong.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.kind!r} is not a kind of artifact")
+        for name, entry in self.files.items():
+            if not is_file_name(name):
+                raise ValueError(f"{name!r} is not a file name")
+            if not isinstance(entry.size, int) or entry.size < 0:
+                raise ValueError(f"{entry.size!r} is not a size in bytes")
+        for digest in [*(entry.digest for entry in self.files.values()), *self.inputs.values()]:
+            if not DIGEST.fullmatch(digest):
+                raise ValueError(f"{digest!r} is not a digest")
+        if not isinstance(self.recipe, dict) or not isinstance(self.metrics, dict):
+            raise ValueError("recipe and metrics must be objects")
+        if not all(isinstance(text, str) for text in (*self.license, *self.creator, self.code)):
+            raise ValueError("licences, creators and code must be text")
 
 
 @dataclass(frozen=True)

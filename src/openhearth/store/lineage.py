@@ -67,5 +67,5 @@ def lineage(artifact: Artifact) -> Lineage:
         NotFound: an input was removed from the store.
     """
     store = artifact.store
-    inputs = {role: lineage(store.get(d)) for role, d in artifact.manifest.inputs.items()}
+    inputs = {role: lineage(store.get(d)) for role, d in sorted(artifact.manifest.inputs.items())}
     return Lineage(artifact, store.names_of(artifact.digest), inputs)

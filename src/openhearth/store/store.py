@@ -7,30 +7,25 @@
     work/KEY/               the durable scratch directory of a job that is not finished
     costs/DIGEST.json       time and speed of the run that made it (not part of the digest)
 
-Everything is written beside its place and renamed into it. Drafts hold a shared lock, collection
-an exclusive one, so `gc` never removes what a running job has just written.
+Everything is written beside its place and renamed into it. Whoever makes an artifact holds a
+shared lock, whoever removes one an exclusive one, so that nothing goes that a running job has just
+written or still reads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
-import platformdirs
 
-from openhearth import __version__
-from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
+from openhearth.errors import CorruptArtifact, NotFound, UsageError
 from openhearth.store.artifact import (
     KINDS,
     Artifact,
@@ -39,77 +34,11 @@ from openhearth.store.artifact import (
     canonical_json,
     file_digest,
 )
+from openhearth.store.disk import explain_disk_errors, home, locked, write_atomically
+from openhearth.store.draft import CODE, Draft, job_key
+from openhearth.store.refs import NAME, Refs
 
-CODE = f"openhearth=={__version__}"
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*(:[a-z0-9][a-z0-9._-]*)?")
-DIGEST = re.compile(r"[0-9a-f]{6,64}")
-
-
-def home() -> Path:
-    """The store's directory: `OPENHEARTH_HOME`, or the user's data directory."""
-    chosen = os.environ.get("OPENHEARTH_HOME")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("openhearth")
-
-
-@contextlib.contextmanager
-def explain_disk_errors(root: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HearthError(
-                f"The disk under {root} is full; nothing was left half-written: free some space "
-                "(`hearth gc` helps) or point OPENHEARTH_HOME elsewhere, and run the same again."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EROFS):
-            raise HearthError(
-                f"{error.filename or root} cannot be written ({error.strerror}): point "
-                "OPENHEARTH_HOME at a directory of yours."
-            ) from error
-        raise
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that a reader, or a crash, sees the old file or the new one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def job_key(kind: str, inputs: Mapping[str, str], recipe: Mapping[str, Any]) -> str:
-    """What identifies a piece of work: what is made, from what, how, by which code."""
-    return hashlib.sha256(canonical_json([kind, inputs, recipe, CODE])).hexdigest()
-
-
-@dataclass
-class Draft:
-    """An artifact being made: write files under `path(name)`, keep resumable state in `work`."""
-
-    path_of_files: Path
-    work: Path
-    metrics: dict[str, Any] = field(default_factory=dict)
-    license: list[str] = field(default_factory=list)
-    creator: list[str] = field(default_factory=list)
-    cost: dict[str, Any] = field(default_factory=dict)
-
-    def path(self, name: str) -> Path:
-        """Where to write the file `name`; its directories exist."""
-        target = self.path_of_files / name
-        if not target.resolve().is_relative_to(self.path_of_files.resolve()):
-            raise UsageError(
-                f"{name!r} leaves the artifact: file names are relative, without '..'."
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
+BEGINNING = re.compile(r"[0-9a-f]{6,64}")  # of a digest, long enough to look one up by
 
 
 class Store:
@@ -117,6 +46,8 @@ class Store:
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else home()
+        self.refs = Refs(self.root / "refs")
+        self.lock_path = self.root / ".lock"
         self._verified: set[str] = set()
         with explain_disk_errors(self.root):
             for part in ("blobs/sha256", "manifests", "refs", "made", "work", "costs", "tmp"):
@@ -146,10 +77,14 @@ class Store:
             raise UsageError(f"{kind!r} is not a kind of artifact: use one of {', '.join(KINDS)}.")
         inputs, recipe = dict(inputs or {}), dict(recipe or {})
         key = job_key(kind, inputs, recipe)
-        with explain_disk_errors(self.root), self._lock(shared=True), self._job_lock(key):
+        work = self.root / "work" / key
+        with (
+            explain_disk_errors(self.root),
+            locked(self.lock_path, shared=True),
+            locked(work.with_suffix(".lock")),
+        ):
             if found := self._made(key):
                 return found
-            work = self.root / "work" / key
             work.mkdir(exist_ok=True)
             files = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
             try:
@@ -186,28 +121,73 @@ class Store:
             CODE,
         )
         if draft.cost:
-            write_atomically(
-                self.root / "costs" / f"{manifest.digest}.json", canonical_json(draft.cost)
-            )
+            write_atomically(self.cost_path(manifest.digest), canonical_json(draft.cost))
         self.add_manifest(manifest)
         return Artifact(manifest.digest, manifest, self)
 
-    def add_manifest(self, manifest: Manifest) -> None:
-        """Record an artifact whose blobs are all here already."""
-        write_atomically(self.root / "manifests" / f"{manifest.digest}.json", manifest.to_bytes())
-
     def _add_blob(self, path: Path) -> FileEntry:
         entry = FileEntry(file_digest(path), path.stat().st_size)
-        target = self.blob(entry.digest)
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(path, target)
-            target.chmod(0o444)
+        if not self.blob(entry.digest).exists():
+            self.adopt(path, entry)
         return entry
 
+    def adopt(self, path: Path, entry: FileEntry) -> None:
+        """Move a file, whose bytes are known to match `entry`, into its place."""
+        target = self.blob(entry.digest)
+        target.parent.mkdir(exist_ok=True)
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        path.chmod(0o444)
+        os.replace(path, target)
+
+    def add_manifest(self, manifest: Manifest) -> None:
+        """Record an artifact whose blobs are all here already."""
+        write_atomically(self.manifest_path(manifest.digest), manifest.to_bytes())
+
     # -- reading ------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Artifact:
+        """The artifact with this name, digest, or beginning of a digest (six characters or more).
+
+        Raises:
+            NotFound: nothing, or more than one artifact, answers to it.
+        """
+        if NAME.fullmatch(name) and (digest := self.refs.get(name)):
+            return self.load(digest)
+        if BEGINNING.fullmatch(name):
+            matches = [digest for digest in self.digests() if digest.startswith(name)]
+            if len(matches) == 1:
+                return self.load(matches[0])
+            if matches:
+                raise NotFound(f"{len(matches)} artifacts begin with {name}: give more digits.")
+        raise NotFound(f"Nothing in the store is called {name!r}: `hearth ls` lists what there is.")
+
+    def load(self, digest: str) -> Artifact:
+        """The artifact with this whole digest.
+
+        Raises:
+            NotFound: it is not here.
+            CorruptArtifact: its manifest was altered.
+        """
+        path = self.manifest_path(digest)
+        if not path.is_file():
+            raise NotFound(f"Artifact {digest[:12]} is not in the store at {self.root}.")
+        manifest = Manifest.from_bytes(path.read_bytes())
+        if manifest.digest != digest:
+            raise CorruptArtifact(
+                f"The manifest {path} was altered: drop it with `hearth gc`, then make the "
+                "artifact again."
+            )
+        return Artifact(digest, manifest, self)
+
+    def artifacts(self) -> list[Artifact]:
+        """Every artifact, oldest first."""
+        return [self.load(digest) for digest in self.digests()]
+
+    def digests(self) -> list[str]:
+        """The digests of all artifacts, oldest first."""
+        paths = (self.root / "manifests").glob("[0-9a-f]*.json")
+        return [p.stem for p in sorted(paths, key=lambda p: (p.stat().st_mtime_ns, p.stem))]
 
     def blob(self, digest: str) -> Path:
         """Where the bytes with this digest lie, or would lie."""
@@ -224,55 +204,27 @@ class Store:
             if not path.is_file() or file_digest(path) != entry.digest:
                 raise CorruptArtifact(
                     f"{path} is missing or damaged (its bytes do not match its digest): "
-                    "remove the artifacts that use it with `hearth gc`, then make them again."
+                    "drop the artifacts that use it with `hearth gc`, then make them again."
                 )
             self._verified.add(entry.digest)
         return path
 
-    def get(self, name: str) -> Artifact:
-        """The artifact with this name, digest, or beginning of a digest (six characters or more).
+    def manifest_path(self, digest: str) -> Path:
+        """Where the manifest with this digest lies, or would lie."""
+        return self.root / "manifests" / f"{digest}.json"
 
-        Raises:
-            NotFound: nothing, or more than one artifact, answers to it.
-        """
-        ref = self._ref_path(name) if NAME.fullmatch(name) else None
-        if ref is not None and ref.is_file():
-            return self._load(ref.read_text())
-        if DIGEST.fullmatch(name):
-            matches = sorted((self.root / "manifests").glob(f"{name}*.json"))
-            if len(matches) == 1:
-                return self._load(matches[0].stem)
-            if matches:
-                raise NotFound(f"{len(matches)} artifacts begin with {name}: give more digits.")
-        raise NotFound(f"Nothing in the store is called {name!r}: `hearth ls` lists what there is.")
-
-    def artifacts(self) -> list[Artifact]:
-        """Every artifact, oldest first."""
-        paths = sorted(
-            (self.root / "manifests").glob("[0-9a-f]*.json"), key=lambda p: p.stat().st_mtime_ns
-        )
-        return [self._load(path.stem) for path in paths]
+    def cost_path(self, digest: str) -> Path:
+        """Where the cost of making this artifact is noted, if it is."""
+        return self.root / "costs" / f"{digest}.json"
 
     def cost(self, digest: str) -> dict[str, Any]:
         """What the run that made an artifact measured of itself; empty when unknown."""
-        path = self.root / "costs" / f"{digest}.json"
+        path = self.cost_path(digest)
         return orjson.loads(path.read_bytes()) if path.exists() else {}
 
-    def _load(self, digest: str) -> Artifact:
-        path = self.root / "manifests" / f"{digest}.json"
-        if not path.is_file():
-            raise NotFound(f"Artifact {digest[:12]} is not in the store at {self.root}.")
-        manifest = Manifest.from_bytes(path.read_bytes())
-        if manifest.digest != digest:
-            raise CorruptArtifact(
-                f"The manifest {path} was altered: remove it, then make the artifact again."
-            )
-        return Artifact(digest, manifest, self)
-
     def _made(self, key: str) -> Artifact | None:
-        path = self.root / "made" / key
         with contextlib.suppress(NotFound, FileNotFoundError):
-            return self._load(path.read_text())
+            return self.load((self.root / "made" / key).read_text())
         return None
 
     # -- names --------------------------------------------------------------------------------
@@ -282,115 +234,12 @@ class Store:
 
         Raises:
             UsageError: the name is not lower-case words joined by `. _ - /`, then `:tag` or not.
+            NotFound: there is no such artifact.
         """
-        self._load(digest)
-        write_atomically(self._ref_path(name), digest.encode())
-
-    def refs(self) -> dict[str, str]:
-        """All names and the digests they mean."""
-        return {
-            path.name.replace("%2f", "/"): path.read_text()
-            for path in sorted((self.root / "refs").iterdir())
-            if not path.name.startswith(".")
-        }
+        self.load(digest)
+        with explain_disk_errors(self.root):
+            self.refs.set(name, digest)
 
     def names_of(self, digest: str) -> list[str]:
         """The names that mean this artifact."""
-        return [name for name, target in self.refs().items() if target == digest]
-
-    def _ref_path(self, name: str) -> Path:
-        if not NAME.fullmatch(name) or len(name) > 128:
-            raise UsageError(
-                f"{name!r} cannot name an artifact: use lower-case letters, digits and . _ - /, "
-                "with an optional :tag."
-            )
-        return self.root / "refs" / name.replace("/", "%2f")
-
-    # -- removing -----------------------------------------------------------------------------
-
-    def dependants(self, digest: str) -> list[Artifact]:
-        """The artifacts made from this one."""
-        return [a for a in self.artifacts() if digest in a.manifest.inputs.values()]
-
-    def remove(self, name: str) -> Artifact:
-        """Remove an artifact and its names. Its bytes go at the next `collect`.
-
-        Raises:
-            NotFound: there is no such artifact.
-            HearthError: another artifact was made from it.
-        """
-        artifact = self.get(name)
-        if users := self.dependants(artifact.digest):
-            raise HearthError(
-                f"{name} is needed by {', '.join(map(self._call, users))}: remove those first."
-            )
-        for ref in self.names_of(artifact.digest):
-            self._ref_path(ref).unlink(missing_ok=True)
-        (self.root / "manifests" / f"{artifact.digest}.json").unlink()
-        (self.root / "costs" / f"{artifact.digest}.json").unlink(missing_ok=True)
-        return artifact
-
-    def collect(self, *, unnamed: bool = False) -> int:
-        """Delete bytes that no artifact names, and what dead jobs left; return the bytes freed.
-
-        With `unnamed`, artifacts go too that have no name and from which nothing named was made.
-        """
-        with self._lock(shared=False):
-            self._drop_corrupt()
-            if unnamed:
-                self._drop_unnamed()
-            used = {e.digest for a in self.artifacts() for e in a.manifest.files.values()}
-            orphans = [p for p in self.root.glob("blobs/sha256/*/*") if p.name not in used]
-            leftovers = [*self.root.glob("tmp/*"), *self.root.glob("work/*")]
-            freed = sum(p.stat().st_size for p in orphans)
-            for path in orphans:
-                path.unlink()
-            for path in leftovers:
-                freed += sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            for entry in self.root.glob("made/[0-9a-f]*"):
-                if not (self.root / "manifests" / f"{entry.read_text()}.json").exists():
-                    entry.unlink()
-            return freed
-
-    def _drop_corrupt(self) -> None:
-        """Remove manifests that are unreadable or whose bytes are missing or damaged."""
-        for path in list((self.root / "manifests").glob("[0-9a-f]*.json")):
-            try:
-                artifact = self._load(path.stem)
-                for entry in artifact.manifest.files.values():
-                    self.verified_blob(entry)
-            except CorruptArtifact:
-                path.unlink()
-                for ref in self.names_of(path.stem):
-                    self._ref_path(ref).unlink()
-
-    def _drop_unnamed(self) -> None:
-        by_digest = {a.digest: a for a in self.artifacts()}
-        reached: set[str] = set()
-        frontier = [d for d in self.refs().values() if d in by_digest]
-        while frontier:
-            digest = frontier.pop()
-            if digest in by_digest and digest not in reached:
-                reached.add(digest)
-                frontier.extend(by_digest[digest].manifest.inputs.values())
-        for digest in by_digest.keys() - reached:
-            (self.root / "manifests" / f"{digest}.json").unlink()
-
-    def _call(self, artifact: Artifact) -> str:
-        names = self.names_of(artifact.digest)
-        return names[0] if names else f"{artifact.kind} {artifact.digest[:12]}"
-
-    # -- locks --------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _lock(self, *, shared: bool) -> Iterator[None]:
-        with (self.root / ".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-            yield
-
-    @contextlib.contextmanager
-    def _job_lock(self, key: str) -> Iterator[None]:
-        with (self.root / "work" / f"{key}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return [name for name, target in self.refs.all().items() if target == digest]

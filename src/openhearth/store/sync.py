@@ -12,25 +12,31 @@ from pathlib import Path
 import fsspec
 
 from openhearth.errors import CorruptArtifact, NotFound
-from openhearth.store.artifact import Artifact, FileEntry, Manifest, file_digest
+from openhearth.store.artifact import DIGEST, Artifact, FileEntry, Manifest, file_digest
+from openhearth.store.disk import explain_disk_errors, locked
 from openhearth.store.lineage import lineage
-from openhearth.store.store import DIGEST, Store
+from openhearth.store.refs import file_of
+from openhearth.store.store import Store
 
 
 def push(artifact: Artifact, url: str, *, name: str | None = None) -> int:
-    """Copy an artifact and everything it was made from to `url`; return the bytes sent."""
+    """Copy an artifact and everything it was made from to `url`; return the bytes sent.
+
+    Raises:
+        UsageError: `name` cannot name an artifact.
+        CorruptArtifact: bytes to be sent are damaged here.
+    """
     filesystem, root = fsspec.core.url_to_fs(url)
     sent = 0
     for node in reversed(lineage(artifact).walk()):
         for entry in node.artifact.manifest.files.values():
             target = _blob(root, entry.digest)
             if not filesystem.exists(target):
-                local = artifact.store.verified_blob(entry)
-                _put(filesystem, target, local.read_bytes())
+                _put_file(filesystem, target, artifact.store.verified_blob(entry))
                 sent += entry.size
         _put(filesystem, _manifest(root, node.artifact.digest), node.artifact.manifest.to_bytes())
     if name is not None:
-        _put(filesystem, f"{root}/refs/{name.replace('/', '%2f')}", artifact.digest.encode())
+        _put(filesystem, f"{root}/refs/{file_of(name)}", artifact.digest.encode())
     return sent
 
 
@@ -39,24 +45,24 @@ def pull(store: Store, url: str, name: str) -> Artifact:
 
     Raises:
         NotFound: `url` has no such artifact.
+        UsageError: `name` cannot name an artifact.
         CorruptArtifact: what arrived does not match its digest; nothing of it is kept.
+        HearthError: the disk is full or cannot be written.
     """
     filesystem, root = fsspec.core.url_to_fs(url)
-    ref = f"{root}/refs/{name.replace('/', '%2f')}"
-    if filesystem.exists(ref):
-        digest = filesystem.cat_file(ref).decode()
-    elif DIGEST.fullmatch(name):
-        digest = name
-    else:
+    ref = f"{root}/refs/{file_of(name)}"
+    digest = filesystem.cat_file(ref).decode() if filesystem.exists(ref) else name
+    if not DIGEST.fullmatch(digest):
         raise NotFound(f"{url} has no artifact called {name!r}: check the name and the address.")
-    _pull_closure(store, filesystem, root, digest)
-    return store.get(digest)
+    with explain_disk_errors(store.root), locked(store.lock_path, shared=True):
+        _pull_closure(store, filesystem, root, digest)
+        return store.load(digest)
 
 
 def _pull_closure(
     store: Store, filesystem: fsspec.AbstractFileSystem, root: str, digest: str
 ) -> None:
-    if (store.root / "manifests" / f"{digest}.json").exists():
+    if store.manifest_path(digest).exists():
         return
     if not filesystem.exists(_manifest(root, digest)):
         raise NotFound(f"{root} does not hold artifact {digest[:12]}: push it there again.")
@@ -83,10 +89,7 @@ def _pull_blob(
             raise CorruptArtifact(
                 f"The bytes of {entry.digest[:12]} from {root} are damaged: pull again."
             )
-        target = store.blob(entry.digest)
-        target.parent.mkdir(exist_ok=True)
-        path.chmod(0o444)
-        os.replace(path, target)
+        store.adopt(path, entry)
     finally:
         path.unlink(missing_ok=True)
 
@@ -97,6 +100,13 @@ def _blob(root: str, digest: str) -> str:
 
 def _manifest(root: str, digest: str) -> str:
     return f"{root}/manifests/{digest}.json"
+
+
+def _put_file(filesystem: fsspec.AbstractFileSystem, path: str, local: Path) -> None:
+    # Beside its place first: a copy that broke off must not look like the whole.
+    filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+    filesystem.put_file(str(local), f"{path}.part")
+    filesystem.mv(f"{path}.part", path)
 
 
 def _put(filesystem: fsspec.AbstractFileSystem, path: str, data: bytes) -> None:
