@@ -67,10 +67,11 @@ def hearth(context: click.Context, home: str | None, as_json: bool, quiet: bool)
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(_run())
+    sys.exit(run())
 
 
-def _run() -> int:
+def run() -> int:
+    """Run the command line; return the exit code. Every error ends here, as a sentence."""
     try:
         return hearth.main(prog_name="hearth", standalone_mode=False) or 0
     except click.exceptions.Exit as done:
