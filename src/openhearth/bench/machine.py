@@ -11,20 +11,34 @@ FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd")
 
 def describe_machine() -> str:
     """Processor, cores, memory, the vector units that matter, Python and torch, in one line."""
-    info = _cpuinfo()
-    flags = set(info.get("flags", info.get("Features", "")).split())
-    vectors = " ".join(flag for flag in FLAGS if flag in flags)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parts = [
-        info.get("model name", platform.processor() or platform.machine()),
-        f"{cores} cores",
-        f"{memory:.0f} GiB",
-        vectors,
+        _cpuinfo().get("model name", platform.processor() or platform.machine()),
+        f"{cores()} cores",
+        f"{memory() / 2**30:.0f} GiB",
+        " ".join(vector_units()),
         f"Python {platform.python_version()}",
         _torch(),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes of physical memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def vector_units() -> list[str]:
+    """Those of the instruction sets that matter here which the processor has."""
+    info = _cpuinfo()
+    flags = info.get("flags", info.get("Features", "")).split()
+    return [flag for flag in FLAGS if flag in flags]
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
 import socket
@@ -20,7 +19,6 @@ EXTRAS = {
     "matplotlib": ("report", "the plots of reports"),
     "resiliparse": ("html", "HTML pages"),
 }
-FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
 @click.command()
@@ -36,25 +34,15 @@ def _check(what: str, found: str, *, ok: bool = True, remedy: str = "") -> dict[
 
 
 def _machine() -> list[dict[str, Any]]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    flags = [flag for flag in FLAGS if flag in _cpu_flags()]
+    from openhearth.bench.machine import cores, memory, vector_units
+
     return [
         _check("OpenHearth", __version__),
         _check("Python", platform.python_version()),
-        _check("cores", str(cores)),
-        _check("memory", size(memory), ok=memory > 4e9, remedy="4 GB or more to tune a model"),
-        _check("vector units", " ".join(flags) or "none known", ok=True),
+        _check("cores", str(cores())),
+        _check("memory", size(memory()), ok=memory() > 4e9, remedy="4 GB or more to tune a model"),
+        _check("vector units", " ".join(vector_units()) or "none known"),
     ]
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        with open("/proc/cpuinfo") as file:
-            lines = [line for line in file if line.startswith("flags")]
-    except OSError:
-        return set()
-    return set(lines[0].partition(":")[2].split()) if lines else set()
 
 
 def _packages() -> list[dict[str, Any]]:
