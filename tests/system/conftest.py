@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,42 @@ def greeting(child: subprocess.Popen[str]) -> tuple[str, str]:
         if url and key:
             return url[0], key[0]
     raise AssertionError(f"The server ended before it was ready:\n{text}")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `hearth demo` left: its store, its words, its report."""
+
+    home: Path
+    said: str
+    report: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.report / "summary.json").read_text())
+
+
+def hearth(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of its own process, to its end, whatever that is."""
+    return subprocess.run(
+        [sys.executable, "-m", "openhearth.cli", "--home", str(home), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run_demo(home: Path, report: Path, *arguments: str) -> Demo:
+    """The demo in short form; it must succeed, which includes that the tuned model is better."""
+    done = hearth(home, "demo", "--short", "--report", str(report), *arguments)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return Demo(home, done.stdout, report)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demo over the packages installed here, with the real model."""
+    return run_demo(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="module")
