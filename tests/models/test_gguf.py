@@ -169,6 +169,23 @@ def test_altered_headers_never_escape_as_anything_but_our_errors(
         assert artifact.manifest.metrics["parameters"] > 0
 
 
+@pytest.mark.parametrize(
+    ("field", "skipped", "size"),
+    [(b"llama.block_count", 4, 4), (b"tokenizer.ggml.scores", 8, 8)],
+    ids=["2^30 blocks", "an array of 2^60"],
+)
+def test_a_claim_beyond_all_memory_is_refused_at_once(
+    field: bytes, skipped: int, size: int, intact: bytes, tmp_path: Path
+) -> None:
+    # After its name, a field has its type (4 bytes); an array, the type of its items and a length.
+    at = intact.index(field) + len(field) + skipped
+    claim = (1 << 30 if size == 4 else 1 << 60).to_bytes(size, "little")
+    path = tmp_path / "altered.gguf"
+    path.write_bytes(intact[:at] + claim + intact[at + size :])
+    with pytest.raises(CorruptArtifact, match="altered"):
+        import_model(Store(tmp_path / "home"), path)
+
+
 def test_other_architectures_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "other.gguf", architecture="gpt2")
     with pytest.raises(UsageError, match="'gpt2' are not supported"):

@@ -9,6 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from openhearth.errors import UsageError
 
 
+MOST_BLOCKS, LARGEST_HEAD = 1024, 4096  # beyond every model there is
+
+
+def bounded(value: int, most: int) -> int:
+    """`value`, which a foreign file claims and which memory is about to be spent on.
+
+    Raises:
+        ValueError: it is not between 1 and `most`.
+    """
+    if not 1 <= value <= most:
+        raise ValueError(f"{value} is not between 1 and {most}")
+    return value
+
+
 class Part(BaseModel):
     """A piece of a model's description: frozen, and unknown fields are refused."""
 
@@ -25,7 +39,7 @@ class Attention(Part):
     name: Literal["attention"] = "attention"
     heads: Annotated[int, Field(gt=0)]
     kv_heads: Annotated[int, Field(gt=0)]
-    head_dim: Annotated[int, Field(gt=0, multiple_of=2)]
+    head_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD, multiple_of=2)]
     rope_theta: Annotated[float, Field(gt=0)] = 10000.0
     rope_factors: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     bias: bool = False
@@ -61,7 +75,7 @@ class ModelConfig(Part):
     context_length: Annotated[int, Field(gt=0)]
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     tied_head: bool = False
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)]
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @classmethod
     def from_json(cls, data: bytes) -> ModelConfig:

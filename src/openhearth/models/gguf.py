@@ -14,7 +14,15 @@ import numpy as np
 import torch
 
 from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
-from openhearth.models.config import Attention, Block, ModelConfig, SwiGLU
+from openhearth.models.config import (
+    LARGEST_HEAD,
+    MOST_BLOCKS,
+    Attention,
+    Block,
+    ModelConfig,
+    SwiGLU,
+    bounded,
+)
 from openhearth.models.names import GGUF_LLAMA, translate
 from openhearth.models.weights import Weights
 
@@ -31,12 +39,14 @@ class GgufFile(Weights):
     def __init__(self, path: Path) -> None:
         try:
             import gguf
+
+            from openhearth.models.gguf_reader import BoundedReader
         except ModuleNotFoundError as error:
             raise MissingExtra("gguf", "torch") from error
         self.path = path
         self._dequantize = gguf.dequantize
         try:
-            self._reader = gguf.GGUFReader(path)
+            self._reader = BoundedReader(path)
         except Exception as error:  # the reader has no errors of its own: whatever it stumbles on
             raise self._damaged(error) from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
@@ -85,7 +95,7 @@ class GgufFile(Weights):
         heads, width = setting("attention.head_count"), setting("embedding_length")
         if setting("rope.scaling.type", "none") not in ("none", "linear"):
             raise UsageError(f"{self.path.name} scales its RoPE in a way not supported yet.")
-        head_dim = setting("attention.key_length", width // heads)
+        head_dim = bounded(setting("attention.key_length", width // heads), LARGEST_HEAD)
         mixer = Attention(
             heads=heads,
             kv_heads=setting("attention.head_count_kv", heads),
@@ -101,7 +111,7 @@ class GgufFile(Weights):
             context_length=setting("context_length"),
             norm_eps=setting("attention.layer_norm_rms_epsilon"),
             tied_head="output.weight" not in self._tensors,
-            blocks=(block,) * setting("block_count"),
+            blocks=(block,) * bounded(setting("block_count"), MOST_BLOCKS),
         )
 
     def _rope_factors(self, factor: float | None, head_dim: int) -> tuple[float, ...] | None:

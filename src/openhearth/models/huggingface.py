@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
-from openhearth.models.config import Attention, Block, ModelConfig, SwiGLU
+from openhearth.models.config import (
+    LARGEST_HEAD,
+    MOST_BLOCKS,
+    Attention,
+    Block,
+    ModelConfig,
+    SwiGLU,
+    bounded,
+)
 from openhearth.models.names import HF_LLAMA, translate
 from openhearth.models.weights import Weights
 
@@ -47,7 +55,7 @@ def read_config(raw: dict[str, Any]) -> ModelConfig:
 
 def _config(raw: dict[str, Any], family: str) -> ModelConfig:
     heads = raw["num_attention_heads"]
-    head_dim = raw.get("head_dim") or raw["hidden_size"] // heads
+    head_dim = bounded(raw.get("head_dim") or raw["hidden_size"] // heads, LARGEST_HEAD)
     rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
     mixer = Attention(
         heads=heads,
@@ -66,7 +74,7 @@ def _config(raw: dict[str, Any], family: str) -> ModelConfig:
         context_length=min(raw["max_position_embeddings"], window or math.inf),
         norm_eps=raw["rms_norm_eps"],
         tied_head=raw.get("tie_word_embeddings", False),
-        blocks=(block,) * raw["num_hidden_layers"],
+        blocks=(block,) * bounded(raw["num_hidden_layers"], MOST_BLOCKS),
     )
 
 
