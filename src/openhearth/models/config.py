@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from openhearth.errors import UsageError
 
-
 MOST_BLOCKS, LARGEST_HEAD = 1024, 4096  # beyond every model there is
 
 
