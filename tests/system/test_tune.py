@@ -48,7 +48,12 @@ def test_a_stopped_run_goes_on_to_the_same_digest(
     home = prepared(tmp_path / "home", tiny_directory)
     arguments = [sys.executable, "-m", "openhearth.cli", "--home", str(home), *command]
     with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        arguments,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as child:
         while not list(home.glob("work/*/checkpoint.safetensors")):
             assert child.poll() is None, "it ended before it could be stopped"

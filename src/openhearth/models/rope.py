@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
+# MKL sets up its vector functions at their first call. When two threads make that call at once, one
+# of them may compute with few digits (docs/log.md), so it is made here, by one thread.
+torch.ones(1).cos()
+
 
 @dataclass(frozen=True)
 class Rope:
