@@ -1,0 +1,58 @@
+"""The pass over signals touches no memory but its own, whatever bytes it is given."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECONDS = os.environ.get("OPENHEARTH_FUZZ_SECONDS", "3")
+# Inputs that once broke it. The first byte says what is asked for, see native/fuzz.
+FOUND = {
+    # Two bytes that only go on with a character, but of one that does not begin: FineWeb's look at
+    # the last character of a line went back beyond the text.
+    "no beginning of a character": b"\0\x98\x9f",
+}
+
+COMPILER = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not COMPILER or not shutil.which("cmake"), reason="no compiler or no CMake"),
+]
+
+
+@pytest.fixture(scope="module")
+def fuzzer() -> Path:
+    """The fuzzer with sanitizers. It is kept, because building it takes half a minute."""
+    build = ROOT / "build" / "sanitized"
+    options = ["-DOPENHEARTH_SANITIZE=ON", f"-DPython_EXECUTABLE={sys.executable}"]
+    for command in (["-S", ROOT, "-B", build, *options], ["--build", build, "--parallel", "2"]):
+        made = subprocess.run(["cmake", *command], capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stdout + made.stderr
+    return build / "fuzz_signals"
+
+
+def run(fuzzer: Path, directory: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [fuzzer, *arguments], cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_no_made_up_bytes_break_it(fuzzer: Path, tmp_path: Path) -> None:
+    count, word = run(fuzzer, tmp_path, SECONDS, str(os.getpid())).split()
+    assert word == "executions"
+    assert int(count) > 10
+    assert not (tmp_path / "fuzz_signals.last").exists()
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_once_broke_it_does_not_again(name: str, fuzzer: Path, tmp_path: Path) -> None:
+    (tmp_path / "found").write_bytes(FOUND[name])
+    run(fuzzer, tmp_path, tmp_path / "found")
