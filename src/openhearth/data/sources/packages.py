@@ -1,8 +1,8 @@
-"""Installed Python packages as a corpus, with licence and author from their metadata.
+"""Installed Python packages as a corpus: their modules, with licence and author from the metadata.
 
 `python:installed` is everything installed, `python:NAME,NAME` some of it, `python:stdlib` the
-standard library. A package gives at most `MOST` functions, from files in an order that looks
-random but is fixed, so that none of them dominates.
+standard library. A package gives some `MOST` bytes, from files in an order that looks random but is
+fixed, so that none of them dominates.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import Distribution, PackageMetadata, distributions
+from importlib.metadata import distribution as metadata_of
 from pathlib import Path
-from typing import Any
 
-from openhearth.data.schema import Corpus, Quarantine
-from openhearth.data.sources.functions import documents
+from openhearth.data.schema import Corpus, Part, Quarantine, Row, Rows, document
+from openhearth.data.sources.files import File
 from openhearth.data.sources.text import read_text
 from openhearth.errors import NotFound
 
-MOST = 200
+MOST = 300_000
 SKIPPED = {
     "tests",
     "test",
@@ -50,50 +50,56 @@ def read_packages(location: str) -> Corpus:
     if missing := [name for name in names if name not in found]:
         raise NotFound(f"{', '.join(missing)} is not installed here: check with `pip list`.")
     versions = [f"{name}=={found[name].version}" for name in names]
-    parts = [(name, partial(_distribution, name, found[name])) for name in names]
+    parts = [Part(name, partial(_distribution, name)) for name in names]
     return Corpus(location, _digest(versions), parts)
 
 
-def _distribution(
-    name: str, distribution: Distribution, quarantine: Quarantine
-) -> list[dict[str, Any]]:
+def _distribution(name: str, quarantine: Quarantine) -> list[Rows]:
+    distribution = metadata_of(name)
     files = [
         (str(f), Path(str(distribution.locate_file(f))))
         for f in distribution.files or ()
         if f.suffix == ".py" and not SKIPPED.intersection(f.parts)
     ]
-    return _some(files, name, quarantine, terms(distribution))
+    return [Rows(list(_some(files, name, quarantine, terms(distribution))))]
 
 
 def _standard_library(location: str) -> Corpus:
-    root = Path(sysconfig.get_path("stdlib"))
-    groups: dict[str, list[tuple[str, Path]]] = {}
-    for path in sorted(root.rglob("*.py")):
-        inner = path.relative_to(root)
-        if not SKIPPED.intersection(inner.parts):
-            module = inner.parts[0].removesuffix(".py")
-            groups.setdefault(module, []).append((inner.as_posix(), path))
-    about = ("PSF-2.0", "Python Software Foundation")
-
-    def reader(module: str, quarantine: Quarantine) -> list[dict[str, Any]]:
-        return _some(groups[module], module, quarantine, about)
-
-    parts = [(module, partial(reader, module)) for module in sorted(groups)]
+    modules = sorted({inner.parts[0].removesuffix(".py") for inner, _ in _library_files()})
+    parts = [Part(module, partial(_module, module)) for module in modules]
     return Corpus(location, _digest([sys.version]), parts)
+
+
+def _module(module: str, quarantine: Quarantine) -> list[Rows]:
+    files = [
+        (inner.as_posix(), path)
+        for inner, path in _library_files()
+        if inner.parts[0].removesuffix(".py") == module
+    ]
+    about = ("PSF-2.0", "Python Software Foundation")
+    return [Rows(list(_some(files, module, quarantine, about)))]
+
+
+@cache
+def _library_files() -> tuple[tuple[Path, Path], ...]:
+    root = Path(sysconfig.get_path("stdlib"))
+    found = ((path.relative_to(root), path) for path in sorted(root.rglob("*.py")))
+    return tuple((inner, path) for inner, path in found if not SKIPPED.intersection(inner.parts))
 
 
 def _some(
     files: list[tuple[str, Path]], package: str, quarantine: Quarantine, about: tuple[str, str]
-) -> list[dict[str, Any]]:
-    """The first `MOST` documents of the files, in their fixed order."""
-    rows: list[dict[str, Any]] = []
+) -> Iterator[Row]:
+    """The files, in their fixed order, until they are `MOST` bytes."""
+    size = 0
     for name, path in sorted(files, key=lambda f: _digest([f[0]])):
-        source = read_text(path, name, quarantine)
-        if source is not None:
-            rows += documents(source, name, package, quarantine, about)
-        if len(rows) >= MOST:
-            break
-    return rows[:MOST]
+        if size >= MOST:
+            return
+        text = read_text(File(str(path), name, 0, ""), quarantine)
+        if text is not None:
+            size += len(text)
+            identity = f"{package}/{name}"
+            yield document(identity, text, package, terms=about, language="python", path=name)
 
 
 def terms(distribution: Distribution) -> tuple[str, str]:

@@ -11,9 +11,8 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
-from openhearth.data.schema import Quarantine, document
+from openhearth.data.schema import Quarantine
 
 INSTRUCTION = "Write the first sentences of the docstring of this Python function."
 CODE_CHARACTERS = (60, 1200)
@@ -28,12 +27,11 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(])")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def documents(
-    source: str, path: str, package: str, quarantine: Quarantine, terms: tuple[str, str] = ("", "")
-) -> Iterator[dict[str, Any]]:
-    """A document for every function in a module's `source` that has a docstring and a body.
-
-    `path` is the module's, for ids; `terms` are licence and creator.
+def functions(
+    source: str, path: str, quarantine: Quarantine
+) -> Iterator[tuple[str, str, list[dict[str, str]]]]:
+    """Every function of a module that has a docstring and a body: its name with its line, its text
+    (answer and code), and the conversation that is trained on.
     """
     try:
         with warnings.catch_warnings():
@@ -47,13 +45,7 @@ def documents(
         answer = summary(ast.get_docstring(node, clean=False) or "")
         code = _without_docstring(node, lines)
         if answer and CODE_CHARACTERS[0] <= len(code) <= CODE_CHARACTERS[1]:
-            yield document(
-                f"{package}/{path}::{name}:{node.lineno}",
-                f"{answer}\n\n{code}",
-                package,
-                terms=terms,
-                messages=question(code, answer),
-            )
+            yield f"{name}:{node.lineno}", f"{answer}\n\n{code}", question(code, answer)
 
 
 def question(code: str, answer: str) -> list[dict[str, str]]:
