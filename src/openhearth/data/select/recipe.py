@@ -1,0 +1,103 @@
+"""What to select, as a recipe of a selection or of a slice of a mixture says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from openhearth.data.select.features import BUCKETS
+from openhearth.data.select.scores import METADATA
+from openhearth.data.signals import LINE_SIGNALS, is_signal
+from openhearth.errors import UsageError
+
+# Where pydantic's own words are about Python.
+REASONS = {
+    "extra_forbidden": "there is no such field",
+    "missing": "this field must be there",
+    "model_type": "fields with values belong here",
+    "dict_type": "names with values belong here",
+    "too_short": "give at least one",
+}
+Model = TypeVar("Model", bound=BaseModel)
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class SelectRecipe(BaseModel):
+    """What to select.
+
+    `n` documents, by `method`: `dsir` draws them by their importance for the target, `top` takes
+    those with the highest `signal`, `random` draws any. Scores are divided by `temperature` before
+    chance is added; 0 leaves chance out. `features` are those of `FEATURES`, in `buckets`;
+    `per_word` takes the mean importance of a document's features, not the sum, so that long
+    documents have no advantage. `separate` selects for each target by itself, as many as its share
+    (of `shares`, else of all targets' features). At most `cap` documents (below 1: that share of
+    `n`) are taken of what `per` groups: `source`, `domain`, or `metadata:FIELD`, such as a cluster
+    of near duplicates. Documents have from `min_words` to `max_words` raw words.
+
+    `features="lower"` with `min_words=100` chooses as `data-selection` 1.0.3 does, by other chance.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n: Annotated[int, Field(ge=1)]
+    method: Literal["dsir", "random", "top"] = "dsir"
+    seed: Seed = 0
+    features: Literal["raw", "lower"] = "raw"
+    buckets: Annotated[int, Field(ge=2, le=1 << 24)] = BUCKETS
+    per_word: bool = False
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    separate: bool = False
+    shares: dict[str, Positive] = {}
+    signal: str | None = None
+    cap: Positive | None = None
+    per: Annotated[str, Field(pattern=rf"^(source|domain|{METADATA}.+)$")] = "source"
+    min_words: Annotated[int, Field(ge=0)] = 0
+    max_words: Annotated[int | None, Field(ge=1)] = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> SelectRecipe:
+        if (self.method == "top") != (self.signal is not None):
+            raise ValueError('method "top" goes with a signal, and no other does')
+        if self.signal is not None and (not is_signal(self.signal) or self.signal in LINE_SIGNALS):
+            raise ValueError(f"there is no signal of documents {self.signal!r}")
+        if self.shares and not self.separate:
+            raise ValueError("shares are of separate targets: set separate too")
+        return self
+
+    @classmethod
+    def parse(cls, raw: object) -> SelectRecipe:
+        """A recipe from plain data.
+
+        Raises:
+            UsageError: a field is missing, unknown or out of range.
+        """
+        return parse(cls, raw, "selection")
+
+    @property
+    def most_of_a_group(self) -> int | None:
+        """`cap` in documents."""
+        if self.cap is None:
+            return None
+        return max(1, int(self.cap * self.n if self.cap < 1 else self.cap))
+
+    @property
+    def limits_words(self) -> bool:
+        """Whether documents' words must be known."""
+        return self.min_words > 0 or self.max_words is not None
+
+
+def parse(model: type[Model], raw: Any, what: str) -> Model:
+    """A model from plain data.
+
+    Raises:
+        UsageError: a field is missing, unknown or out of range.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "its top"
+        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise UsageError(f"The {what} is wrong at {where}: {reason}.") from error
