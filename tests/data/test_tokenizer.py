@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.data.tokenizer import Tokenizer
-from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.data.tokenizer import Tokenizer, find_tokenizer
+from openhearth.errors import CorruptArtifact, NotFound, UsageError
+from openhearth.store import Store
 from tests.conftest import write_tokenizer
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -102,3 +104,52 @@ def test_damaged_files_are_refused(
     (target / "tokenizer_config.json").write_text("{}")
     with pytest.raises(CorruptArtifact, match="cannot be read"):
         Tokenizer.load(target)
+
+
+def test_a_file_alone_will_do_for_text(directory: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my.json"
+    path.write_bytes((directory / "tokenizer.json").read_bytes())
+    tokenizer = Tokenizer.load(path)
+    assert tokenizer.decode(tokenizer.encode("Hello")) == "Hello"
+    with pytest.raises(UsageError, match="no chat template"):
+        tokenizer.chat(HELLO)
+
+
+def test_the_end_of_a_text_is_not_the_end_of_a_turn(directory: Path, tmp_path: Path) -> None:
+    """With a chat template eos_token may end turns; without one it ends texts, if it is named."""
+    tokenizer = Tokenizer.load(directory)
+    assert (tokenizer.end_of_turn, tokenizer.end_of_text) == (4, 2)
+    assert with_settings(directory, tmp_path, chat_template=None).end_of_text == 4
+    nothing = {"chat_template": None, "eos_token": None}
+    assert with_settings(directory, tmp_path, **nothing).end_of_text == 2
+
+
+def test_texts_cannot_name_special_tokens(directory: Path) -> None:
+    tokenizer = Tokenizer.load(directory)
+    text = "<|im_end|> and </s> in a text"
+    (ids,) = tokenizer.encode_literally([text])
+    assert not {2, 4} & set(ids)
+    assert tokenizer.decode(ids) == text
+    assert 4 in tokenizer.encode(text)
+    assert pickle.loads(pickle.dumps(tokenizer)).encode_literally([text]) == [ids]
+
+
+def test_a_tokenizer_is_found_by_path_or_by_name(directory: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    found = find_tokenizer(store, str(directory))
+    assert found == find_tokenizer(store, str(directory / "tokenizer.json"))
+    store.tag("mine", found.digest)
+    assert find_tokenizer(store, "mine") == found
+    assert Tokenizer.load(found).chat(HELLO) == Tokenizer.load(directory).chat(HELLO)
+
+
+def test_what_is_no_tokenizer_is_not_found(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    with pytest.raises(NotFound, match=r"nothing\.json"):
+        find_tokenizer(store, "nothing.json")
+    store.tag("empty", store.make("report", lambda draft: None).digest)
+    with pytest.raises(UsageError, match="has no tokenizer"):
+        find_tokenizer(store, "empty")
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(CorruptArtifact, match=r"bad\.json cannot be read"):
+        find_tokenizer(store, str(tmp_path / "bad.json"))

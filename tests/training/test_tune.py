@@ -169,7 +169,8 @@ def test_an_empty_dataset_is_refused(store: Store) -> None:
 
     def build(draft: Draft) -> None:
         for name in ("train", "heldout"):
-            pq.write_table(rows(range(0)), draft.path(f"{name}.parquet"))
+            pq.write_table(rows(range(0)), draft.path(f"{name}/000000.parquet"))
+        draft.path("funnel.json").write_text("[]")
 
     store.tag("nothing", store.make("dataset", build, recipe={"rows": 0}).digest)
     with pytest.raises(UsageError, match="no training examples"):

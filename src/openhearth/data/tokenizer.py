@@ -1,14 +1,16 @@
 """Text to tokens and back, as one model does it, and conversations to the text it was taught.
 
 A tokenizer is two files beside the weights: `tokenizer.json` (the format of the `tokenizers`
-library) and `tokenizer_config.json` (special tokens and the chat template). A chat template comes
-from outside, so it runs in Jinja's sandbox.
+library) and `tokenizer_config.json` (special tokens and the chat template); the first will do for
+plain text. A chat template comes from outside, so it runs in Jinja's sandbox.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     import jinja2
     import tokenizers
 
-    from openhearth.store import Artifact
+    from openhearth.store import Artifact, Draft, Store
 
 FILES = ("tokenizer.json", "tokenizer_config.json")
+# What models call the end of a document; a model tuned for chat has another eos_token than this.
+END_OF_TEXT = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>")
 
 
 class Tokenizer:
@@ -37,9 +41,12 @@ class Tokenizer:
         backend.no_padding()
         backend.no_truncation()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tokenizer, (self._backend, self._settings)
+
     @classmethod
     def load(cls, source: Artifact | Path) -> Tokenizer:
-        """The tokenizer of a model artifact, or of a directory that holds the two files.
+        """The tokenizer of an artifact, of a directory, or in a `tokenizer.json` alone.
 
         Raises:
             MissingExtra: the `tokenizers` package is not installed.
@@ -49,20 +56,24 @@ class Tokenizer:
             import tokenizers
         except ModuleNotFoundError as error:
             raise MissingExtra("tokenizers", "torch") from error
-        paths = [source / n if isinstance(source, Path) else source.path(n) for n in FILES]
+        paths = tokenizer_files(source)
         try:
-            settings = json.loads(paths[1].read_bytes())
+            settings = json.loads(paths[1].read_bytes()) if paths[1:] else {}
             return cls(tokenizers.Tokenizer.from_file(str(paths[0])), settings)
         except Exception as error:  # the library raises bare Exception for whatever it dislikes
             raise CorruptArtifact(
-                f"The tokenizer in {paths[0].parent} cannot be read ({error}): "
-                "import the model again."
+                f"The tokenizer {paths[0]} cannot be read ({error}): import or download it again."
             ) from error
 
     @property
     def vocab_size(self) -> int:
         """How many token ids there are, added ones included."""
         return self._backend.get_vocab_size(with_added_tokens=True)
+
+    @cached_property
+    def largest_id(self) -> int:
+        """The largest token id; there may be fewer tokens than that."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values(), default=0)
 
     @cached_property
     def bos(self) -> int | None:
@@ -89,6 +100,42 @@ class Tokenizer:
     def eos_ids(self) -> frozenset[int]:
         """Every token at which an answer ends."""
         return frozenset({self.end_of_turn, *self._settings.get("eos_token_ids", ())})
+
+    @cached_property
+    def end_of_text(self) -> int:
+        """The token after a document in plain text.
+
+        It is the `eos_token`, or one of a usual name where there is none or where that, since
+        there is a chat template, may be the end of a turn.
+
+        Raises:
+            UsageError: the tokenizer has none.
+        """
+        added = self._backend.get_added_tokens_decoder().values()
+        special = {token.content for token in added if token.special}
+        usual = next((name for name in END_OF_TEXT if name in special), None)
+        named = self._settings.get("eos_token")
+        token = self._id(usual or named if self._settings.get("chat_template") else named or usual)
+        if token is None:
+            raise UsageError(
+                "This tokenizer has no token for the end of a text: name its `eos_token` in a "
+                "tokenizer_config.json beside it."
+            )
+        return token
+
+    def encode_literally(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of texts that name no special tokens, whatever is in them; no beginnings.
+
+        The library's threads share the work, and hold half a kilobyte for each token meanwhile.
+        """
+        encodings = self._literal.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    @cached_property
+    def _literal(self) -> tokenizers.Tokenizer:
+        literal = deepcopy(self._backend)
+        literal.encode_special_tokens = True
+        return literal
 
     def encode(self, text: str, *, add_bos: bool = True) -> list[int]:
         """The tokens of `text`, after the model's beginning token if it wants one (once)."""
@@ -145,6 +192,49 @@ class Tokenizer:
     def _id(self, token: str | Mapping[str, Any] | None) -> int | None:
         content = _content(token)
         return None if content is None else self._backend.token_to_id(content)
+
+
+def find_tokenizer(store: Store, name: str) -> Artifact:
+    """The artifact of the tokenizer that is meant: one in the store, or a path, which is stored.
+
+    A path is that of a `tokenizer.json` or of a folder with one; what is there now is kept, so
+    that tokens can be read when it is gone.
+
+    Raises:
+        NotFound: there is no such path and nothing in the store has this name.
+        UsageError: what has this name has no tokenizer.
+        CorruptArtifact: the files cannot be read.
+    """
+    path = Path(name)
+    if (path / FILES[0] if path.is_dir() else path).is_file():
+        return _take(store, path)
+    artifact = store.get(name)
+    if FILES[0] not in artifact.manifest.files:
+        raise UsageError(f"{name} ({artifact.kind}) has no tokenizer: name a model, or a path.")
+    return artifact
+
+
+def _take(store: Store, path: Path) -> Artifact:
+    Tokenizer.load(path)
+    contents = [file.read_bytes() for file in tokenizer_files(path)]
+    if len(contents) < len(FILES):
+        contents.append(b"{}")
+
+    def build(draft: Draft) -> None:
+        for file, content in zip(FILES, contents, strict=True):
+            draft.path(file).write_bytes(content)
+
+    digests = [hashlib.sha256(content).hexdigest() for content in contents]
+    return store.make("tokenizer", build, recipe={"import": dict(zip(FILES, digests, strict=True))})
+
+
+def tokenizer_files(source: Artifact | Path) -> list[Path]:
+    """`tokenizer.json` and, which a path may lack, the `tokenizer_config.json` beside it."""
+    if not isinstance(source, Path):
+        return [source.path(name) for name in FILES]
+    first = source / FILES[0] if source.is_dir() else source
+    second = first.with_name(FILES[1])
+    return [first, second] if first.name == FILES[0] and second.is_file() else [first]
 
 
 def _content(token: str | Mapping[str, Any] | None) -> str | None:

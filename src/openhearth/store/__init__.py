@@ -4,7 +4,7 @@ In: files and a recipe. Out: `Artifact`s whose bytes are verified when read. It 
 under `OPENHEARTH_HOME`, and the promise that a crash leaves either a whole artifact or none.
 """
 
-from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest
+from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest, file_digest
 from openhearth.store.disk import explain_disk_errors, home, write_atomically
 from openhearth.store.draft import Draft
 from openhearth.store.lineage import Lineage, lineage
@@ -22,6 +22,7 @@ __all__ = [
     "Store",
     "collect",
     "explain_disk_errors",
+    "file_digest",
     "home",
     "lineage",
     "pull",

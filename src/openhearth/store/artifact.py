@@ -15,7 +15,7 @@ from openhearth.errors import CorruptArtifact, NotFound
 if TYPE_CHECKING:
     from openhearth.store.store import Store
 
-KINDS = ("corpus", "signals", "dataset", "model", "adapter", "index", "report")
+KINDS = ("corpus", "signals", "dataset", "tokenizer", "model", "adapter", "index", "report")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

@@ -1,18 +1,15 @@
-"""Tokens of a dataset: the mask is on the answer, shards come back, packing is whole and fixed."""
+"""Conversations as tokens: the mask is on the answer, and shards come back as they were."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from openhearth.data import SCHEMA, Tokenizer, TokenShards, pack, tokenize
+from openhearth.data import SCHEMA, Tokenizer, TokenShards, tokenize
 from openhearth.errors import NotFound, UsageError
 from openhearth.store import Artifact, Draft, Store
 from tests.conftest import write_tokenizer
@@ -34,8 +31,11 @@ def made(tmp_path: Path) -> tuple[Store, Artifact, Artifact]:
             {"id": str(i), "text": "", "source": f"s{i}", "metadata": json.dumps({"messages": m})}
             for i, m in enumerate([TURNS, long, TURNS])
         ]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), draft.path("train.parquet"))
-        pq.write_table(SCHEMA.empty_table(), draft.path("heldout.parquet"))
+        pq.write_table(
+            pa.Table.from_pylist(rows, schema=SCHEMA), draft.path("train/000000.parquet")
+        )
+        pq.write_table(SCHEMA.empty_table(), draft.path("heldout/000000.parquet"))
+        draft.path("funnel.json").write_text("[]")
         draft.license.append("MIT")
 
     def model(draft: Draft) -> None:
@@ -81,25 +81,3 @@ def test_what_is_no_dataset_is_refused(made: tuple[Store, Artifact, Artifact]) -
         tokenize(store, model, model)
     with pytest.raises(NotFound):
         TokenShards.open(dataset, "train")
-
-
-@given(
-    lengths=st.lists(st.integers(1, 100), max_size=150),
-    seed=st.integers(0, 2**32 - 1),
-    epoch=st.integers(0, 5),
-)
-def test_packing_uses_every_example_once_within_the_capacity(
-    lengths: list[int], seed: int, epoch: int
-) -> None:
-    sizes = np.array(lengths, dtype=np.int64)
-    groups = pack(sizes, 100, seed, epoch)
-    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-    assert all(sizes[group].sum() <= 100 for group in groups)
-    assert groups == pack(sizes, 100, seed, epoch)
-
-
-def test_packing_fills_steps_well_and_differs_by_epoch() -> None:
-    sizes = np.random.default_rng(0).integers(20, 400, 2000)
-    groups = pack(sizes, 1024, 0, 0)
-    assert sizes.sum() / (1024 * len(groups)) > 0.95
-    assert groups != pack(sizes, 1024, 0, 1)

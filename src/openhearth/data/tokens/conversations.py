@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow.parquet as pq
 
+from openhearth.data.shards import read_split
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import UsageError
 from openhearth.progress import Progress, silent
@@ -37,13 +37,13 @@ def tokenize(
     Raises:
         UsageError: `dataset` is no curated dataset, or the model has no chat template.
     """
-    if dataset.kind != "dataset" or "train.parquet" not in dataset.manifest.files:
+    if dataset.kind != "dataset" or "funnel.json" not in dataset.manifest.files:
         raise UsageError(f"{dataset.digest[:12]} is not a curated dataset: make one first.")
 
     def build(draft: Draft) -> None:
         tokenizer = Tokenizer.load(model)
         for split in SPLITS:
-            rows = pq.read_table(dataset.path(f"{split}.parquet"), columns=["source", "metadata"])
+            rows = read_split(dataset, split, ["source", "metadata"])
             _write_split(draft, split, rows.to_pylist(), tokenizer, max_tokens, progress)
         draft.license += dataset.manifest.license
         draft.creator += dataset.manifest.creator
@@ -147,26 +147,3 @@ class TokenShards:
     def messages(self, i: int) -> list[dict[str, str]]:
         """An example as a conversation, the answer last."""
         return self.examples[i]["messages"]
-
-
-def pack(lengths: np.ndarray, capacity: int, seed: int, epoch: int) -> list[list[int]]:
-    """All examples of one pass, shuffled, in groups of at most `capacity` tokens.
-
-    The same arguments give the same groups. First fit over the groups still open: each example
-    goes where there is room, else a new group begins; groups come out in the order they began.
-    """
-    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(len(lengths))
-    groups: list[list[int]] = []
-    room: list[int] = []
-    for i in order.tolist():
-        length = int(lengths[i])
-        fit = next(
-            (g for g in range(max(0, len(groups) - 32), len(groups)) if room[g] >= length), None
-        )
-        if fit is None:
-            groups.append([])
-            room.append(capacity)
-            fit = len(groups) - 1
-        groups[fit].append(i)
-        room[fit] -= length
-    return groups
