@@ -27,6 +27,10 @@ class CorruptArtifact(HearthError):
     """Bytes do not match the digest that names them."""
 
 
+class MissingTool(HearthError):
+    """A program of this machine is needed and not installed."""
+
+
 class MissingExtra(HearthError):
     """An optional dependency is needed and not installed."""
 

@@ -1,13 +1,18 @@
 """Data: text in, token shards out.
 
-In: files, folders, pages and packages. Out: a corpus with signals as an overlay, a curated dataset
-with a funnel that says what each rule removed, and its tokens. It owns the readers, the signals,
-the rule sets and de-duplication, and never imports torch.
+In: files of any format, anywhere, and packages. Out: a corpus with signals as an overlay, a curated
+dataset with a funnel that says what each rule removed, and its tokens. It owns the readers, the
+signals, the rule sets, de-duplication and selection, and never imports torch.
 """
 
-from openhearth.data.curate import CurateRecipe, curate
+from openhearth.data.corpus import find_documents
+from openhearth.data.curate import curate
+from openhearth.data.filter import filter_corpus
+from openhearth.data.publish import compute_signals
+from openhearth.data.recipe import CurateRecipe
 from openhearth.data.rules import Rule, load_rules
 from openhearth.data.schema import SCHEMA, Corpus, Quarantine
+from openhearth.data.shards import read_split
 from openhearth.data.signals import SIGNALS, compute, native_available
 from openhearth.data.sources import read
 from openhearth.data.tokenizer import Tokenizer
@@ -23,10 +28,14 @@ __all__ = [
     "TokenShards",
     "Tokenizer",
     "compute",
+    "compute_signals",
     "curate",
+    "filter_corpus",
+    "find_documents",
     "load_rules",
     "native_available",
     "pack",
     "read",
+    "read_split",
     "tokenize",
 ]

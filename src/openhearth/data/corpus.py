@@ -1,111 +1,168 @@
-"""A source into the store: its documents, and over them the signals.
-
-Both are made in parts that survive a crash, so a run that was killed goes on where it was.
-"""
+"""A source into the store: its documents, and over them the signals, shard by shard."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from openhearth.data.schema import SCHEMA, Corpus, Quarantine
-from openhearth.data.signals import compute
+from openhearth.data import pipeline
+from openhearth.data.forms import Parquet
+from openhearth.data.schema import SCHEMA, Corpus
+from openhearth.data.shards import corpus_of, keep
+from openhearth.data.signals import Resources, SignalRecipe, signal_table
+from openhearth.data.sources import read
+from openhearth.data.tally import Tally
 from openhearth.errors import UsageError
 from openhearth.progress import Progress
-from openhearth.store import Artifact, Draft, Store, write_atomically
+from openhearth.store import Artifact, Draft, Store, file_digest
 
-PART_ROWS = 1000
+TERMS = ("license", "creator")
 
 
-def store_corpus(store: Store, corpus: Corpus, progress: Progress) -> Artifact:
-    """Everything a source holds, part by part, with what was set aside in `quarantine.json`.
+def store_corpus(
+    store: Store,
+    corpus: Corpus,
+    shape: str,
+    limit: int | None,
+    progress: Progress,
+    executor: Any = None,
+) -> Artifact:
+    """Everything a source holds in `documents/`, and what was set aside in `quarantine.json`.
+
+    `shape` says what its documents are, since one location may be read in several ways.
 
     Raises:
         UsageError: nothing there can be used.
+        HearthError: more than `limit` records were set aside.
     """
 
     def build(draft: Draft) -> None:
-        quarantine = Quarantine()
-        tables = []
-        for i, (name, read_part) in enumerate(corpus.parts):
-            progress("read", i, len(corpus.parts), name)
-            table, aside = _once(draft.work / f"{i:06}.parquet", read_part)
-            tables.append(table)
-            quarantine.counts.update(aside["counts"])
-            quarantine.examples += aside["examples"]
-        documents = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        if not documents.num_rows:
+        report = pipeline.run(
+            corpus,
+            account,
+            Parquet(),
+            draft.work / "documents",
+            executor,
+            limit=limit,
+            progress=progress,
+        )
+        aside = report.quarantine
+        if not report.tally.counts["documents"]:
             raise UsageError(
-                f"{corpus.location} holds no documents that can be used "
-                f"({sum(quarantine.counts.values())} set aside): give a larger or another source."
+                f"{corpus.location} holds no documents that can be used ({aside.total} set aside): "
+                "give a larger or another source."
             )
-        pq.write_table(documents, draft.path("documents.parquet"))
-        draft.path("quarantine.json").write_bytes(orjson.dumps(quarantine.to_dict()))
-        draft.metrics |= {"documents": documents.num_rows, "quarantined": dict(quarantine.counts)}
-        draft.license += named(documents, "license")
-        draft.creator += named(documents, "creator")
+        keep(draft, "documents", report.files)
+        draft.path("quarantine.json").write_bytes(orjson.dumps(aside.to_dict()))
+        describe(draft, report.tally)
+        draft.metrics["quarantined"] = aside.to_dict()["counts"]
 
-    recipe = {"location": corpus.location, "fingerprint": corpus.fingerprint}
+    recipe = {"location": corpus.location, "fingerprint": corpus.fingerprint, "shape": shape}
     return store.make("corpus", build, recipe=recipe)
 
 
-def _once(path: Path, read_part: Callable[[Quarantine], Any]) -> tuple[pa.Table, dict[str, Any]]:
-    """A part of the corpus, from disk if an earlier run read it already."""
-    if not path.exists():
-        quarantine = Quarantine()
-        table = pa.Table.from_pylist(list(read_part(quarantine)), schema=SCHEMA)
-        aside = {b"quarantine": orjson.dumps(quarantine.to_dict())}
-        _write_part(table.replace_schema_metadata(aside), path)
-    table = pq.read_table(path)
-    aside = orjson.loads(table.schema.metadata[b"quarantine"])
-    return table.replace_schema_metadata(None), aside
+def find_documents(
+    store: Store, name: str, kind: str | None, limit: int | None, progress: Progress
+) -> Artifact:
+    """The corpus or dataset of this name in the store, else what is at this location.
+
+    Raises:
+        NotFound: there is neither.
+        UsageError: nothing at the location can be used.
+        HearthError: more than `limit` records were set aside.
+    """
+    if name in store.refs.all():
+        return store.get(name)
+    return store_corpus(store, read(name, kind), kind or "documents", limit, progress)
 
 
-def store_signals(store: Store, corpus: Artifact, progress: Progress) -> Artifact:
-    """All signals of a corpus, keyed by document id; the corpus itself stays as it is."""
+def account(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
+    """A step that leaves documents as they are, and counts them and their terms."""
+    tally.count("documents", batch.num_rows)
+    tally.count("bytes", pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
+    for column in TERMS:
+        for entry in pc.value_counts(batch.column(column)).to_pylist():
+            if entry["values"]:
+                tally.count(f"{column}:{entry['values']}", entry["counts"])
+    return batch
+
+
+def describe(draft: Draft, tally: Tally) -> None:
+    """Put what `account` counted into a manifest."""
+    draft.metrics |= {name: tally.counts[name] for name in ("documents", "bytes")}
+    draft.license += counted(tally, "license")
+    draft.creator += counted(tally, "creator")
+
+
+def counted(tally: Tally, column: str) -> list[str]:
+    """The values of a column of terms that `account` met."""
+    beginning = f"{column}:"
+    return [k.removeprefix(beginning) for k in tally.counts if k.startswith(beginning)]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A step that gives documents' signals."""
+
+    names: tuple[str, ...]
+    resources: Resources
+
+    def __call__(self, batch: pa.RecordBatch, tally: Tally) -> pa.Table:
+        tally.count("documents", batch.num_rows)
+        return signal_table(batch, self.names, self.resources)
+
+    def form(self) -> Parquet:
+        """How its tables are written."""
+        empty = pa.RecordBatch.from_pylist([], schema=SCHEMA)
+        return Parquet(signal_table(empty, self.names, self.resources).schema)
+
+
+def store_signals(
+    store: Store,
+    corpus: Artifact,
+    names: Iterable[str],
+    recipe: SignalRecipe,
+    progress: Progress,
+    executor: Any = None,
+) -> Artifact:
+    """Signals of a corpus in `signals/`, keyed by document id; the corpus itself stays as it is.
+
+    Raises:
+        NotFound: a file of the recipe does not exist.
+        UsageError: one is not what it should be, or there is no such signal.
+    """
+    wanted = tuple(sorted(set(names)))
+    resources = Resources.load(recipe)
 
     def build(draft: Draft) -> None:
-        documents = pq.read_table(corpus.path("documents.parquet"))
-        tables = []
-        for i, start in enumerate(range(0, documents.num_rows, PART_ROWS)):
-            progress("signals", start, documents.num_rows, "documents")
-            path = draft.work / f"{i:06}.parquet"
-            if not path.exists():
-                _write_part(_overlay(documents.slice(start, PART_ROWS)), path)
-            tables.append(pq.read_table(path))
-        pq.write_table(pa.concat_tables(tables), draft.path("signals.parquet"))
-        draft.metrics["documents"] = documents.num_rows
+        step = Compute(wanted, resources)
+        report = pipeline.run(
+            corpus_of(corpus, "documents"),
+            step,
+            step.form(),
+            draft.work / "signals",
+            executor,
+            progress=progress,
+            stage="signals",
+        )
+        keep(draft, "signals", report.files)
+        draft.metrics["documents"] = report.tally.counts["documents"]
 
-    return store.make("signals", build, inputs={"corpus": corpus.digest}, recipe={"signals": "v1"})
-
-
-def _overlay(documents: pa.Table) -> pa.Table:
-    """All signals of the texts, and under `answer.` those of the answers."""
-    table = compute(documents.column("text").to_pylist())
-    answers = compute([answer(m) or "" for m in documents.column("metadata").to_pylist()])
-    for name in answers.column_names:
-        table = table.append_column(f"answer.{name}", answers.column(name))
-    return table.add_column(0, "id", documents.column("id"))
+    settings = {"signals": list(wanted), **signed(recipe)}
+    return store.make("signals", build, inputs={"corpus": corpus.digest}, recipe=settings)
 
 
-def _write_part(table: pa.Table, path: Path) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_atomically(path, sink.getvalue().to_pybytes())
+def signed(recipe: SignalRecipe) -> dict[str, Any]:
+    """A recipe of signals with the digests of the files that it names, since those may change."""
+    files = [file for path in recipe.files() for file in _files(Path(path))]
+    return {**recipe.model_dump(mode="json"), "files": {str(f): file_digest(f) for f in files}}
 
 
-def answer(metadata: str) -> str | None:
-    """The assistant's text in a document's metadata, if it is a conversation."""
-    messages = json.loads(metadata or "{}").get("messages")
-    return messages[-1]["content"] if messages else None
-
-
-def named(documents: pa.Table, column: str) -> Iterator[str]:
-    """The distinct values of a column that are not empty."""
-    return (name for name in documents.column(column).unique().to_pylist() if name)
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]

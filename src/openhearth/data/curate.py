@@ -1,93 +1,169 @@
-"""From a location to a dataset: read, compute signals, apply rules, remove duplicates, hold out.
+"""From text to a dataset: read, compute signals, filter, clean, remove duplicates, hold out.
 
 Three artifacts come of it, each the input of the next: the corpus (what was there), the signals
 (an overlay, keyed by document id) and the dataset (what is kept, and the funnel that says what
-each step removed). Reading and signals are done in parts, so a run that was killed goes on.
+each step removed). All of it is done part by part, so a run that was killed goes on.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import orjson
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from openhearth.data.corpus import named, store_corpus, store_signals
-from openhearth.data.funnel import apply_rules, hold_out
-from openhearth.data.rules import load_rules
+from openhearth.data import dedup, pipeline, split
+from openhearth.data.corpus import counted, store_corpus, store_signals
+from openhearth.data.examples import to_examples
+from openhearth.data.filter import Filter, Published, needed
+from openhearth.data.forms import Parquet
+from openhearth.data.funnel import funnel
+from openhearth.data.pipeline import Report, Step
+from openhearth.data.recipe import CurateRecipe
+from openhearth.data.rules import Rule, load_rules
+from openhearth.data.schema import Corpus
+from openhearth.data.select import Decontaminate, Mask, choose, index_evaluations, mix
+from openhearth.data.select.choice import SELECTION
+from openhearth.data.select.mask import NAME as MASKED
+from openhearth.data.shards import corpus_of, corpus_of_files, keep, shard_paths
+from openhearth.data.signals import PUBLISHED
 from openhearth.data.sources import read
-from openhearth.errors import UsageError
+from openhearth.data.tally import Tally
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
 
 
-class CurateRecipe(BaseModel):
-    """What to curate, and how.
-
-    `rules` are names of rule sets that ship, or TOML files; `off` switches single rules off.
-    `similarity` null leaves near duplicates in; `shingle` is the words of one n-gram. About
-    `heldout` of the sources, always whole ones, are kept apart for measuring.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str
-    rules: tuple[str, ...] = ("docstrings",)
-    off: tuple[str, ...] = ()
-    similarity: float | None = 0.7
-    shingle: Annotated[int, Field(ge=1, le=50)] = 5
-    heldout: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    seed: int = 0
-
-    @classmethod
-    def parse(cls, raw: object) -> CurateRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "its top"
-            raise UsageError(f"The recipe is wrong at {field}: {first['msg']}.") from error
-
-
-def curate(store: Store, recipe: CurateRecipe, progress: Progress = silent) -> Artifact:
-    """Carry out a recipe; the dataset has `train.parquet`, `heldout.parquet` and `funnel.json`.
+def curate(
+    store: Store, recipe: CurateRecipe, progress: Progress = silent, executor: Any = None
+) -> Artifact:
+    """Carry out a recipe; the dataset has shards in `train/` and `heldout/`, and `funnel.json`.
 
     Raises:
         NotFound: there is nothing at the source, or no such rule set.
         UsageError: a rule is wrong, or nothing is left to train on or to measure with.
+        HearthError: the source has more broken records than the recipe allows.
     """
-    rules = [rule for name in recipe.rules for rule in load_rules(name)]
-    if unknown := set(recipe.off) - {rule.name for rule in rules}:
-        raise UsageError(f"There is no rule {', '.join(sorted(unknown))} to switch off.")
-    rules = [rule for rule in rules if rule.enabled and rule.name not in recipe.off]
-    corpus = store_corpus(store, read(recipe.source), progress)
-    signals = store_signals(store, corpus, progress)
-    settings = recipe.model_dump(mode="json", exclude={"source", "rules", "off"})
-    settings["rules"] = [rule.model_dump(mode="json") for rule in rules]
+    rules = tuple(load_rules(recipe.rules, recipe.off))
+    with tempfile.TemporaryDirectory(dir=store.root / "tmp") as work:
+        corpus = _corpus(store, recipe, rules, Path(work), progress, executor)
+    names = (*PUBLISHED, *recipe.signals.scorers, *needed(rules))
+    signals = store_signals(store, corpus, names, recipe.signals, progress, executor)
+    return store.make(
+        "dataset",
+        partial(_build, corpus, signals, rules, recipe, progress, executor),
+        inputs={"corpus": corpus.digest, "signals": signals.digest},
+        recipe=recipe.settings(rules),
+    )
 
-    def build(draft: Draft) -> None:
-        documents = pq.read_table(corpus.path("documents.parquet"))
-        overlay = pq.read_table(signals.path("signals.parquet"))
-        progress("filter", 0, None, "rules and duplicates")
-        kept, funnel = apply_rules(documents, overlay, rules, recipe.similarity, recipe.shingle)
-        train, heldout = hold_out(kept, recipe.heldout, recipe.seed)
-        pq.write_table(train, draft.path("train.parquet"))
-        pq.write_table(heldout, draft.path("heldout.parquet"))
-        draft.path("funnel.json").write_bytes(orjson.dumps([step.to_dict() for step in funnel]))
-        draft.metrics |= {
-            "documents": documents.num_rows,
-            "train": train.num_rows,
-            "heldout": heldout.num_rows,
-            "heldout_sources": len(heldout.column("source").unique()),
-        }
-        draft.license += named(kept, "license")
-        draft.creator += named(kept, "creator")
 
-    inputs = {"corpus": corpus.digest, "signals": signals.digest}
-    return store.make("dataset", build, inputs=inputs, recipe=settings)
+def _corpus(
+    store: Store,
+    recipe: CurateRecipe,
+    rules: Sequence[Rule],
+    work: Path,
+    progress: Progress,
+    executor: Any,
+) -> Artifact:
+    """The documents of the recipe, or the examples that they make, in the store."""
+    shape = recipe.format or "documents"
+    if recipe.source is not None:
+        documents = read(recipe.source, recipe.format)
+    else:
+        assert recipe.mixture is not None
+        documents = mix(
+            recipe.mixture, work, executor, limit=recipe.quarantine, progress=progress
+        ).corpus
+    if any(rule.of == "answer" for rule in rules):
+        documents, shape = to_examples(documents), "examples"
+    return store_corpus(store, documents, shape, recipe.quarantine, progress, executor)
+
+
+@dataclass
+class Chain:
+    """Documents on their way through steps, each of which leaves files, and what all removed."""
+
+    corpus: Corpus
+    work: Path
+    run: Callable[..., Report]
+    tally: Tally = field(default_factory=Tally)
+    names: list[str] = field(default_factory=list)
+
+    def through(self, stage: str, step: Step, names: Sequence[str]) -> None:
+        """Go through one more step; `names` are those by which it counts what it removes."""
+        report = self.run(self.corpus, step, Parquet(), self.work / stage, stage=stage)
+        self.tally.add(report.tally)
+        self.names += names
+        self.corpus = corpus_of_files(report.files, f"{self.corpus.fingerprint}/{stage}")
+
+
+def _build(
+    corpus: Artifact,
+    signals: Artifact,
+    rules: tuple[Rule, ...],
+    recipe: CurateRecipe,
+    progress: Progress,
+    executor: Any,
+    draft: Draft,
+) -> None:
+    run = partial(pipeline.run, executor=executor, progress=progress)
+    chain = Chain(corpus_of(corpus, "documents"), draft.work, run)
+    step = Filter(rules, Published(tuple(shard_paths(signals, "signals"))))
+    chain.through("filter", step, [rule.name for rule in rules])
+    if recipe.mask is not None:
+        chain.through("mask", Mask(most=recipe.mask), [MASKED])
+    if recipe.evaluations:
+        sets = {name: read(path) for name, path in recipe.evaluations.items()}
+        chain.through("decontaminate", Decontaminate(index_evaluations(sets)), list(sets))
+    copies = _copies(chain, recipe, progress, executor)
+    chain.through("duplicates", dedup.Drop(copies), [found.name for found in copies])
+    if recipe.select is not None:
+        targets = {name: read(path) for name, path in recipe.targets.items()}
+        choice = choose(
+            chain.corpus,
+            targets,
+            recipe.select,
+            draft.work / "selection",
+            executor,
+            progress=progress,
+        )
+        chain.through("select", choice.step(), [SELECTION])
+    _hold_out(chain, recipe, draft)
+    draft.metrics["documents"] = corpus.manifest.metrics["documents"]
+    rows = funnel(chain.tally, chain.names, draft.metrics["documents"])
+    draft.path("funnel.json").write_bytes(orjson.dumps(rows))
+
+
+def _copies(
+    chain: Chain, recipe: CurateRecipe, progress: Progress, executor: Any
+) -> tuple[dedup.Duplicates, ...]:
+    """Exact copies, then near ones, unless the recipe leaves those in."""
+    methods: list[dedup.Method] = [dedup.Exact(normalised=True)]
+    if recipe.similarity is not None:
+        methods.append(dedup.Near(dedup.near(recipe.similarity, recipe.shingle)))
+    return tuple(
+        dedup.find(
+            chain.corpus,
+            method,
+            chain.work / f"copies-{number}",
+            executor=executor,
+            progress=progress,
+        )
+        for number, method in enumerate(methods)
+    )
+
+
+def _hold_out(chain: Chain, recipe: CurateRecipe, draft: Draft) -> None:
+    """Both sides of the split as shards of the artifact."""
+    apart = split.choose(chain.corpus.batches(), recipe.heldout, recipe.seed)
+    for name in ("train", "heldout"):
+        step = split.Side(apart, name == "heldout")
+        side = chain.run(chain.corpus, step, Parquet(), chain.work / name, stage=name)
+        keep(draft, name, side.files)
+        draft.metrics[name] = side.tally.counts["documents"]
+        draft.license += counted(side.tally, "license")
+        draft.creator += counted(side.tally, "creator")
+    draft.metrics["held_out_by"] = "source" if apart.by_source else "document"

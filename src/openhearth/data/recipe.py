@@ -1,0 +1,101 @@
+"""What to curate, and how: the recipe that the command line, the API and the functions take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from openhearth.data.rules import Rule
+from openhearth.data.select.mixture import Mixture
+from openhearth.data.select.recipe import Seed, SelectRecipe, parse
+from openhearth.data.signals import SignalRecipe
+from openhearth.data.sources import read
+from openhearth.errors import NotFound, UsageError
+
+
+class TokensRecipe(BaseModel):
+    """The tokens that are made of a dataset: of which `tokenizer`, in rows of `packed` tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokenizer: str
+    packed: Annotated[int | None, Field(ge=2)] = None
+
+
+class CurateRecipe(BaseModel):
+    """What to curate: the text at `source` (of a `format`), or a `mixture` of several.
+
+    `rules` are names of rule sets that ship, or TOML files; `off` switches single rules off. Where
+    a rule looks at answers, documents become examples: questions with answers. `signals` are the
+    files that signals need. `mask` is how many finds of personal data a document may have; they
+    are masked. What overlaps with `evaluations` goes. `similarity` null leaves near duplicates in;
+    `shingle` is the words of one n-gram. `select` chooses what is like the `targets`. About
+    `heldout` of the sources, always whole ones, are kept apart for measuring. A source with more
+    than `quarantine` broken records ends the run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str | None = None
+    mixture: Mixture | None = None
+    format: str | None = None
+    rules: tuple[str, ...] = ("docstrings",)
+    off: tuple[str, ...] = ()
+    signals: SignalRecipe = SignalRecipe()
+    mask: Annotated[int | None, Field(ge=0)] = None
+    evaluations: dict[str, str] = {}
+    similarity: float | None = 0.7
+    shingle: Annotated[int, Field(ge=1, le=50)] = 5
+    select: SelectRecipe | None = None
+    targets: dict[str, str] = {}
+    heldout: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Seed = 0
+    quarantine: Annotated[int | None, Field(ge=0)] = None
+    tokens: TokensRecipe | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> CurateRecipe:
+        if (self.source is None) == (self.mixture is None):
+            raise ValueError("give a source, or a mixture of several")
+        if self.targets and self.select is None:
+            raise ValueError("targets are of a selection: give select too")
+        return self
+
+    @classmethod
+    def parse(cls, raw: object) -> CurateRecipe:
+        """A recipe from plain data.
+
+        Raises:
+            UsageError: a field is missing, unknown or out of range.
+        """
+        return parse(cls, raw, "recipe")
+
+    @classmethod
+    def load(cls, path: Path) -> CurateRecipe:
+        """A recipe from a YAML file.
+
+        Raises:
+            NotFound: there is no such file.
+            UsageError: it is not YAML, or a field is missing, unknown or out of range.
+        """
+        try:
+            return cls.parse(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise NotFound(f"There is no recipe {path}: check its name.") from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+
+    def settings(self, rules: tuple[Rule, ...]) -> dict[str, Any]:
+        """What makes a dataset what it is, apart from its corpus and signals."""
+        fields = {"mask", "similarity", "shingle", "select", "heldout", "seed"}
+        compared = {**self.evaluations, **self.targets}
+        return self.model_dump(mode="json", include=fields) | {
+            "rules": [rule.model_dump(mode="json") for rule in rules],
+            "evaluations": sorted(self.evaluations),
+            "targets": sorted(self.targets),
+            "compared": {name: read(path).fingerprint for name, path in compared.items()},
+        }
