@@ -31,7 +31,7 @@ def test_read_filter_tune_generate(home: Path) -> None:
         (texts / f"{i}.txt").write_text(story(random.Random(i).randrange(2**32)))
     assert sum(batch.num_rows for batch in oh.read(str(texts)).batches()) == 12
     dataset = oh.filter(str(texts), rules="text", heldout=0.3)
-    assert dataset.manifest.metrics["heldout_sources"] >= 2
+    assert dataset.manifest.metrics["heldout"] >= 2
     settings = {"tokens": 600, "max_tokens": 2048, "batch_tokens": 4096, "dtype": "float32"}
     stages = set()
     adapter = oh.tune("tiny", dataset, progress=lambda stage, *_: stages.add(stage), **settings)

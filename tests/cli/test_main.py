@@ -105,7 +105,7 @@ def test_a_home_that_cannot_be_written_is_explained(hearth: Any, tmp_path: Path)
 
 
 def test_a_reader_that_has_gone_is_no_error_message(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m openhearth.cli data read {Path(__file__).parent} | true"
+    command = f"{sys.executable} -m openhearth.cli --quiet data read {Path(__file__).parent} | true"
     done = subprocess.run(
         ["sh", "-c", command],
         capture_output=True,

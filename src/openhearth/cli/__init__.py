@@ -6,7 +6,6 @@ into a sentence and an exit code: 0 done, 1 failed, 2 wrong usage, 3 not found, 
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -14,6 +13,7 @@ import traceback
 import click
 
 from openhearth import __version__
+from openhearth.cli.lazy import LazyGroup
 from openhearth.errors import HearthError
 
 COMMANDS = {
@@ -23,7 +23,7 @@ COMMANDS = {
     "chat": ("openhearth.cli.chat:chat", "Talk to a model."),
     "run": ("openhearth.cli.chat:run", "One answer to one prompt."),
     "pull": ("openhearth.cli.pull:pull", "Bring a model into the store."),
-    "data": ("openhearth.cli.data:data", "Read, filter and inspect text."),
+    "data": ("openhearth.cli.data:data", "From text to datasets and tokens."),
     "tune": ("openhearth.cli.tune:tune", "Adapt a model to a dataset."),
     "bench": ("openhearth.cli.bench:bench", "Measure a server."),
     "ls": ("openhearth.cli.store:ls", "What the store holds."),
@@ -35,24 +35,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--home", metavar="DIR", help="Where the store is (else OPENHEARTH_HOME).")
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress, results only.")

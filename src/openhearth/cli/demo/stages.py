@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap
 from openhearth.bench.load import Target, fixed_concurrency
@@ -18,7 +17,7 @@ from openhearth.bench.report import Package, Report, Sample
 from openhearth.cli.demo import server as child
 from openhearth.cli.demo.plan import BASE, Plan
 from openhearth.cli.demo.server import Server
-from openhearth.data import CurateRecipe, Tokenizer, TokenShards, curate, tokenize
+from openhearth.data import CurateRecipe, Tokenizer, TokenShards, curate, read_split, tokenize
 from openhearth.errors import HearthError
 from openhearth.models import answer_nats, load_adapter, load_model, pull
 from openhearth.progress import Progress
@@ -181,7 +180,7 @@ def account(
 ) -> Report:
     """Everything that was found, with the lineage and the licences of what was trained on."""
     columns = ["source", "license", "creator"]
-    trained = pq.read_table(dataset.path("train.parquet"), columns=columns)
+    trained = read_split(dataset, "train", columns)
     rows = Counter(tuple(row.values()) for row in trained.to_pylist())
     history, ancestry = adapter.read_json("history.json"), lineage(adapter)
     return Report(

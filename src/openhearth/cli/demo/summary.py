@@ -7,7 +7,7 @@ from pathlib import Path
 from openhearth.bench import Comparison
 from openhearth.bench.report import Report
 from openhearth.cli.bench import serving_table
-from openhearth.cli.data import funnel_text
+from openhearth.cli.data.common import funnel_text
 from openhearth.cli.demo.plan import Plan
 from openhearth.cli.demo.server import Server
 from openhearth.store import Artifact, Store
@@ -19,7 +19,7 @@ def curated(dataset: Artifact) -> str:
     return (
         f"{funnel_text(dataset.read_json('funnel.json'))}\n"
         f"{metrics['train']} documents to train on, {metrics['heldout']} held out "
-        f"from {metrics['heldout_sources']} sources."
+        f"by {metrics['held_out_by']}."
     )
 
 
