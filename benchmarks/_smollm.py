@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from openhearth.data import TokenShards, curate, tokenize
-from openhearth.data.curate import CurateRecipe
+from openhearth.data import CurateRecipe, TokenShards, curate, tokenize
 from openhearth.models import load_model, pull
 from openhearth.models.names import HF_LLAMA, translate
 from openhearth.store import Artifact, Store
