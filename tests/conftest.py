@@ -6,6 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test is about time, which a busy machine has none of.
+settings.register_profile("usual", deadline=None)
+settings.load_profile("usual")
+# For a night: `pytest --hypothesis-profile deep`.
+settings.register_profile("deep", max_examples=20_000, deadline=None)
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 CHAT_TEMPLATE = (

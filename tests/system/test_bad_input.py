@@ -83,7 +83,7 @@ def test_a_demo_without_enough_text(tmp_path: Path) -> None:
     folder.mkdir()
     report = tmp_path / "report"
     demo = ("demo", "--report", str(report), "--data")
-    assert_refused(tmp_path / "home", 2, "has no text", *demo, str(folder))
+    assert_refused(tmp_path / "home", 3, "has no text", *demo, str(folder))
     (folder / "a.txt").write_bytes(b"\x00\xff" * 100)
     assert_refused(tmp_path / "home", 2, "give a larger or another source", *demo, str(folder))
     assert_refused(tmp_path / "home", 3, "no file or folder", *demo, str(tmp_path / "nothing"))

@@ -9,9 +9,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
+from openhearth.data import read_split
 from openhearth.store import Artifact, Store, lineage
 from tests.system.conftest import Demo, hearth, run_demo
 
@@ -33,8 +33,8 @@ def test_the_tuned_model_is_better_on_packages_it_never_saw(demo: Demo) -> None:
     assert low <= summary["tuned_bpb"] <= high
     assert high < summary["base_bpb"]
     dataset = of_kind(demo, "dataset", "corpus")
-    trained = set(pq.read_table(dataset.path("train.parquet"))["source"].to_pylist())
-    heldout = set(pq.read_table(dataset.path("heldout.parquet"))["source"].to_pylist())
+    trained = set(read_split(dataset, "train")["source"].to_pylist())
+    heldout = set(read_split(dataset, "heldout")["source"].to_pylist())
     assert not trained & heldout
     assert 10 <= summary["heldout_packages"] <= len(heldout)
     assert {p["source"] for p in summary["lineage"]["sources"]} == trained
