@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from openhearth.data.parse import parse
 from openhearth.data.rules import Rule
 from openhearth.data.select.mixture import Mixture
-from openhearth.data.select.recipe import Seed, SelectRecipe, parse
+from openhearth.data.select.recipe import Seed, SelectRecipe
 from openhearth.data.signals import SignalRecipe
 from openhearth.data.sources import read
 from openhearth.errors import NotFound, UsageError

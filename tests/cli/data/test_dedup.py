@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -101,6 +102,15 @@ def test_a_signal_decides_which_copy_stays(hearth: Any, docs: Path) -> None:
     assert "of other documents" in wrong.err
 
 
+def test_published_duplicates_go(hearth: Any, docs: Path) -> None:
+    listed = pa.table({"shard_id": ["s"], "doc_id": ["4"], "digest": ["sha1:A"]})
+    pq.write_table(listed, docs.with_name("duplicates.parquet"))
+    out, known = docs.with_name("left.jsonl"), str(docs.with_name("duplicates.parquet"))
+    result = hearth("data", "dedup", str(docs), "--known", known, "--out", str(out))
+    assert result.code == 0, result.err
+    assert ids(out) == without(4)
+
+
 def test_signatures(hearth: Any, docs: Path) -> None:
     out = docs.with_name("signatures.parquet")
     assert hearth("data", "minhash", str(docs), "--out", str(out)).code == 0
@@ -123,6 +133,8 @@ def test_signatures(hearth: Any, docs: Path) -> None:
         (["dedup", "{docs}", "--method", "line", "--keep", "newest", "--out", "{out}"], 2, "first"),
         (["dedup", "{docs}", "--out", "{docs}"], 2, "write elsewhere"),
         (["dedup", "{docs}", "--words", "0", "--out", "{out}"], 2, "--words"),
+        (["dedup", "{docs}", "--known", "none", "--out", "{out}"], 3, "none"),
+        (["dedup", "{docs}", "--known", "d", "--keep", "newest", "--out", "{out}"], 2, "--keep"),
         (["minhash", "{docs}", "--out", "{out}"], 2, "Parquet"),
     ],
 )

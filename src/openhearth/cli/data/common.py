@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from openhearth.cli.frame import size
 
@@ -224,3 +225,11 @@ def short(text: str, length: int) -> str:
 def _bytes(path: Path) -> int:
     files = path.iterdir() if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files)
+
+
+def refuse_beside(option: str, others: Sequence[str]) -> None:
+    """Stop where options are given that would do nothing beside another."""
+    context = click.get_current_context()
+    given = [o for o in others if context.get_parameter_source(o) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"--{given[0]} does nothing beside --{option}: leave one out.")

@@ -17,6 +17,7 @@ from openhearth.cli.data.common import (
     made_text,
     on_option,
     out_option,
+    refuse_beside,
     threads_option,
 )
 from openhearth.cli.frame import emit, progress
@@ -93,8 +94,11 @@ def dedup(
     from openhearth.data.forms import open_output
     from openhearth.data.ray import open_executor
 
-    recipe, output, corpus = DedupRecipe(**settings), open_output(out, form), read(docs, kind)
+    if known:
+        refuse_beside("known", tuple(settings))
+    recipe, output = DedupRecipe.parse(settings), open_output(out, form)
     recipe.check()
+    corpus = read(docs, kind)
     with alone(out, docs):
         remove = partial(drop_known, path=known) if known else partial(dedup_corpus, recipe=recipe)
         rows, report = remove(

@@ -19,6 +19,7 @@ from openhearth.data.dedup.spans import FALSE_POSITIVES, Cut, Parts, Repeated, f
 from openhearth.data.dedup.substring import Substrings
 from openhearth.data.forms import Output, compression_of
 from openhearth.data.funnel import Row, funnel
+from openhearth.data.parse import parse
 from openhearth.data.pipeline import Report, Step
 from openhearth.data.schema import Corpus
 from openhearth.data.write import stamp, write
@@ -50,6 +51,15 @@ class DedupRecipe(BaseModel):
     pairs: Path | None = None
     false_positives: float = FALSE_POSITIVES
     capacity: int | None = None
+
+    @classmethod
+    def parse(cls, raw: object) -> DedupRecipe:
+        """A recipe from plain data.
+
+        Raises:
+            UsageError: a field is missing, unknown or out of range.
+        """
+        return parse(cls, raw, "de-duplication")
 
     @property
     def of_documents(self) -> bool:

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openhearth.data.select.recipe import Positive, Seed, SelectRecipe, parse
+from openhearth.data.parse import parse
+from openhearth.data.select.recipe import Positive, Seed, SelectRecipe
 from openhearth.errors import NotFound, UsageError
 
 

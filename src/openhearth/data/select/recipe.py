@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from openhearth.data.parse import parse
 from openhearth.data.select.features import BUCKETS
 from openhearth.data.select.scores import METADATA
 from openhearth.data.signals import LINE_SIGNALS, is_signal
-from openhearth.errors import UsageError
 
-# Where pydantic's own words are about Python.
-REASONS = {
-    "extra_forbidden": "there is no such field",
-    "missing": "this field must be there",
-    "model_type": "fields with values belong here",
-    "dict_type": "names with values belong here",
-    "too_short": "give at least one",
-}
-Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
@@ -86,18 +77,3 @@ class SelectRecipe(BaseModel):
     def limits_words(self) -> bool:
         """Whether documents' words must be known."""
         return self.min_words > 0 or self.max_words is not None
-
-
-def parse(model: type[Model], raw: Any, what: str) -> Model:
-    """A model from plain data.
-
-    Raises:
-        UsageError: a field is missing, unknown or out of range.
-    """
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its top"
-        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise UsageError(f"The {what} is wrong at {where}: {reason}.") from error
