@@ -13,7 +13,7 @@ import openhearth as oh
 from openhearth.errors import NotFound, UsageError
 from openhearth.models import pull
 from openhearth.store import Store, lineage
-from tests.cli.test_data import story
+from tests.cli.data.conftest import story
 
 
 @pytest.fixture
