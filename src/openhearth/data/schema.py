@@ -38,7 +38,7 @@ ALIASES = {
     "license_type": "license",
 }
 SHOWN = 20  # quarantined records kept as examples
-BLOCK_BYTES = 4 << 20  # of text, or one document more
+BLOCK_BYTES = 2 << 20  # of text, or one document more
 BLOCK_ROWS = 4096
 
 Row = dict[str, Any]
