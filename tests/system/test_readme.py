@@ -28,5 +28,5 @@ def test_the_example_in_the_readme_runs(demo: Demo) -> None:
     assert done.returncode == 0, done.stderr
     count, metrics, *answer = done.stdout.splitlines()
     assert int(count.removesuffix(" documents")) > 20  # modules of three packages
-    assert "heldout_sources" in metrics
+    assert "heldout" in metrics
     assert re.search(r"\w+ \w+", " ".join(answer))
