@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 
+from openhearth.data.hashes import hash_words
 from openhearth.data.signals.views import normalise
 from openhearth.data.texts import buffers
 from openhearth.errors import HearthError, UsageError
@@ -161,7 +161,7 @@ def ngram_hashes(words: list[str], n: int) -> np.ndarray:
     """
     if len(words) < n:
         return np.empty(0, np.uint64)
-    hashes = np.array([xxhash.xxh64_intdigest(word.encode()) for word in words], np.uint64)
+    hashes = hash_words(words)
     sums = np.zeros(len(words) - n + 1, np.uint64)
     for i in range(n):
         sums += hashes[i : i + len(sums)] * np.uint64(pow(FACTOR, n - 1 - i, 1 << 64))

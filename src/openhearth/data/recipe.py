@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openhearth.data.parse import parse
+from openhearth.data.parse import load, parse
 from openhearth.data.rules import Rule
 from openhearth.data.select.mixture import Mixture
 from openhearth.data.select.recipe import Seed, SelectRecipe
 from openhearth.data.signals import SignalRecipe
 from openhearth.data.sources import read
-from openhearth.errors import NotFound, UsageError
 
 
 class TokensRecipe(BaseModel):
@@ -83,12 +81,7 @@ class CurateRecipe(BaseModel):
             NotFound: there is no such file.
             UsageError: it is not YAML, or a field is missing, unknown or out of range.
         """
-        try:
-            return cls.parse(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise NotFound(f"There is no recipe {path}: check its name.") from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        return load(cls, path, "recipe")
 
     def settings(self, rules: tuple[Rule, ...]) -> dict[str, Any]:
         """What makes a dataset what it is, apart from its corpus and signals."""

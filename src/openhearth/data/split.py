@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 
 from openhearth.data.corpus import account
 from openhearth.data.examples import document_of
+from openhearth.data.hashes import hash_words
 from openhearth.data.tally import Tally
 from openhearth.errors import UsageError
 
@@ -72,5 +72,4 @@ def _hashes(batch: pa.RecordBatch, by_source: bool, seed: int) -> np.ndarray:
     """uint64 [n]: of what stays together, each row's source or the document that it is of."""
     names = batch.column("source" if by_source else "id").to_pylist()
     keys = ((name or "") if by_source else document_of(name) for name in names)
-    hashes = (xxhash.xxh64_intdigest(key.encode(), seed=seed) for key in keys)
-    return np.fromiter(hashes, np.uint64, len(names))
+    return hash_words(keys, seed)

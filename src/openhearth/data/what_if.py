@@ -19,8 +19,6 @@ from openhearth.data.rules import Rule, rule_named
 from openhearth.data.verdicts import Verdicts, judge
 from openhearth.errors import UsageError
 
-SHOWN = 3  # signals named of those that are missing
-
 
 def change(rules: Sequence[Rule], changes: Sequence[str]) -> list[Rule]:
     """Rules with other thresholds; a change is `RULE.min=0.2`, `RULE.max=none` or `RULE=off`.

@@ -11,7 +11,8 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.data.scorers.features import bags, hash_pairs, hash_words, words
+from openhearth.data.hashes import hash_pairs, hash_words
+from openhearth.data.scorers.features import bags, words
 from openhearth.data.signals.compute import feature_buckets
 
 hashes = st.integers(0, 2**64 - 1)

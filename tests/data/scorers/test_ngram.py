@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from openhearth.data.hashes import hash_words
 from openhearth.data.scorers import ngram
-from openhearth.data.scorers.features import hash_words, words
+from openhearth.data.scorers.features import words
 from openhearth.data.scorers.ngram import NgramModel, train_ngram
 from openhearth.errors import UsageError
 

@@ -9,8 +9,9 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openhearth.data.hashes import hash_pairs
 from openhearth.data.select import LowerWords, RawWords, count_features, fit
-from openhearth.data.select.features import count_words, pair_hash
+from openhearth.data.select.features import count_words
 from openhearth.data.signals.compute import Weights, compute, feature_buckets
 from openhearth.data.signals.views import RAW_WORD
 
@@ -94,7 +95,7 @@ def test_the_hash_of_a_pair_is_xxh64(pairs: list[tuple[int, int]]) -> None:
     expected = [
         xxhash.xxh64_intdigest(a.to_bytes(8, "little") + b.to_bytes(8, "little")) for a, b in pairs
     ]
-    assert pair_hash(one, other).tolist() == expected
+    assert hash_pairs(one, other).tolist() == expected
 
 
 @pytest.mark.parametrize("values", [[], [""], ["", "a b", ""], [" \n"]])

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from openhearth.data import pipeline
 from openhearth.data.forms.signals import RedPajamaSignals, described
+from openhearth.data.hashes import id_int
 from openhearth.data.schema import Quarantine
 from openhearth.data.signals import LINE_SIGNALS, Resources, signal_table
 from openhearth.data.signals.names import CCNET, PUBLISHED, SCORES
-from openhearth.data.signals.published import RPV2, id_int, to_rpv2
+from openhearth.data.signals.published import RPV2, to_rpv2
 from openhearth.data.sources import rpv2
 from openhearth.data.sources.files import list_files
 from openhearth.data.sources.formats import read_files

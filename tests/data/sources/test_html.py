@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.data import Corpus, read
-from openhearth.data.sources import html
+from openhearth.data import read
+from openhearth.data.sources import html, text
 from openhearth.errors import MissingExtra
+from tests.data.sources.conftest import rows_of
 
 PROSE = "The garden gives what the kitchen needs, and the guests eat what there is. " * 5
 PAGE = (
@@ -21,10 +21,6 @@ PAGE = (
     f"<main><h1>About us</h1><p>{PROSE}</p></main><footer>Imprint</footer></body></html>"
 )
 EXTRACTORS = [html.RESILIPARSE, html.TRAFILATURA]
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
 
 
 @pytest.mark.parametrize("kind", [None, "html", "html-trafilatura"])
@@ -38,7 +34,7 @@ def test_pages_become_their_main_text(kind: str | None, tmp_path: Path) -> None:
 
 
 def test_what_is_no_page_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "LARGEST", 1000)
+    monkeypatch.setattr(text, "LARGEST", 1000)
     (tmp_path / "empty.html").write_bytes(b"")
     (tmp_path / "script.html").write_text("<html><script>only()</script></html>")
     (tmp_path / "large.html").write_text("<p>" + "x" * 1000)

@@ -6,7 +6,6 @@ The columns are `shard_id`, `id`, `id_int` and, for each similarity that there a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 from openhearth.data.dedup.minhash import signatures
 from openhearth.data.dedup.presets import BANDS, Preset, preset_of
 from openhearth.data.forms import Output, Parquet, compression_of
+from openhearth.data.hashes import id_int
 from openhearth.data.pipeline import Report
 from openhearth.data.schema import Corpus
 from openhearth.data.tally import Tally
@@ -99,12 +99,6 @@ def minhash_corpus(
         progress=progress,
         stage="minhash",
     )
-
-
-def id_int(identity: str) -> int:
-    """RedPajama-V2's number of a document: the first 8 bytes of SHA-1 of its id, little-endian."""
-    digest = hashlib.sha1(identity.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "little")
 
 
 def _bands(found: np.ndarray, valid: np.ndarray, preset: Preset) -> pa.ListArray:

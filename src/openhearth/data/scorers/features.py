@@ -1,33 +1,21 @@
 """Words of texts as numbers: the features of classifiers, and what language models count.
 
 Words are the signals' raw words. A hash is the one that `signals.compute.feature_buckets` defines:
-XXH64 of a word's UTF-8, and of two hashes, little-endian, one after the other. Pairs are hashed in
-numpy, many at once.
+XXH64 of a word's UTF-8, and of two hashes, little-endian, one after the other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from openhearth.data.hashes import hash_pairs, hash_words
 from openhearth.data.signals.views import RAW_WORD
 
 DIGIT = re.compile(r"\d")
-# The primes of XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md).
-PRIME = [
-    np.uint64(p)
-    for p in (
-        0x9E3779B185EBCA87,
-        0xC2B2AE3D27D4EB4F,
-        0x165667B19E3779F9,
-        0x85EBCA77C2B2AE63,
-        0x27D4EB2F165667C5,
-    )
-]
 
 
 @dataclass(frozen=True)
@@ -51,28 +39,6 @@ class Bags:
 def words(text: str, fold: bool) -> list[str]:
     """The raw words of a text; folded, it is lower-cased and every digit is a 0, as in CCNet."""
     return RAW_WORD.findall(DIGIT.sub("0", text.lower()) if fold else text)
-
-
-def hash_words(found: Iterable[str]) -> np.ndarray:
-    """uint64 [n]: XXH64 of each word's UTF-8."""
-    import xxhash
-
-    return np.fromiter((xxhash.xxh64_intdigest(word.encode()) for word in found), np.uint64)
-
-
-def hash_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """uint64 [n]: XXH64 of the 16 bytes of each two hashes."""
-    mixed = np.full(len(first), PRIME[4] + np.uint64(16))
-    for lane in (first, second):
-        mixed ^= _rotate(lane * PRIME[1], 31) * PRIME[0]
-        mixed = _rotate(mixed, 27) * PRIME[0] + PRIME[3]
-    mixed = (mixed ^ mixed >> np.uint64(33)) * PRIME[1]
-    mixed = (mixed ^ mixed >> np.uint64(29)) * PRIME[2]
-    return mixed ^ mixed >> np.uint64(32)
-
-
-def _rotate(numbers: np.ndarray, bits: int) -> np.ndarray:
-    return numbers << np.uint64(bits) | numbers >> np.uint64(64 - bits)
 
 
 def bags(texts: pa.Array, buckets: int, fold: bool) -> Bags:

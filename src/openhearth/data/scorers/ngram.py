@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from openhearth.data.hashes import hash_pairs, hash_words
 from openhearth.data.scorers import files
-from openhearth.data.scorers.features import hash_pairs, hash_words, words
+from openhearth.data.scorers.features import words
 from openhearth.data.scorers.kneser_ney import LEAST, Grams, Order, lengths
 from openhearth.errors import UsageError
 

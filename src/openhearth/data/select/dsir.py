@@ -19,7 +19,7 @@ from openhearth.data import pipeline
 from openhearth.data.schema import Corpus
 from openhearth.data.select.features import Features, RawWords
 from openhearth.data.signals.compute import Weights
-from openhearth.data.signals.resources import EPSILON
+from openhearth.data.signals.resources import log_shares
 from openhearth.data.tally import Tally
 from openhearth.data.write import stamp
 from openhearth.errors import UsageError
@@ -72,7 +72,7 @@ def fit(targets: Mapping[str, np.ndarray], source: np.ndarray) -> Weights:
             raise UsageError(f"{name} has {len(counts)} buckets, not {len(source)}: count it anew.")
         if not counts.sum():
             raise UsageError(f"{name} has no words: give documents with text.")
-    ratios = [_log(counts) - _log(source) for counts in targets.values()]
+    ratios = [log_shares(counts) - log_shares(source) for counts in targets.values()]
     return Weights(tuple(targets), np.stack(ratios, axis=1))
 
 
@@ -81,11 +81,7 @@ def kl_reduction(target: np.ndarray, source: np.ndarray, chosen: np.ndarray) -> 
     KL(target | chosen), from counts [buckets]. It went with accuracy downstream (r = 0.82).
     """
     share = target / target.sum()
-    return float(share @ (_log(chosen) - _log(source)))
-
-
-def _log(counts: np.ndarray) -> np.ndarray:
-    return np.log(counts / counts.sum() + EPSILON)
+    return float(share @ (log_shares(chosen) - log_shares(source)))
 
 
 def count(

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 
+from openhearth.data.hashes import hash_pairs, hash_words
 from openhearth.data.signals.compute import Weights, compute
 from openhearth.data.signals.views import RAW_WORD
 from openhearth.data.texts import buffers
@@ -27,16 +27,6 @@ except ImportError:  # installed without a compiler
     _native = None
 
 BUCKETS = 10_000
-P1, P2, P3, P4, P5 = (
-    np.uint64(prime)
-    for prime in (
-        0x9E3779B185EBCA87,
-        0xC2B2AE3D27D4EB4F,
-        0x165667B19E3779F9,
-        0x85EBCA77C2B2AE63,
-        0x27D4EB2F165667C5,
-    )
-)
 
 
 class Features(Protocol):
@@ -67,10 +57,9 @@ class RawWords:
         if native and _native:
             return _native.count_features(*buffers(texts), self.buckets)
         found = np.zeros(self.buckets, np.int64)
-        known = _Known()
         for text in texts.to_pylist():
-            words = np.array([known[word] for word in RAW_WORD.findall(text or "")], np.uint64)
-            for hashes in (words, pair_hash(words[:-1], words[1:])):
+            words = hash_words(RAW_WORD.findall(text or ""))
+            for hashes in (words, hash_pairs(words[:-1], words[1:])):
                 np.add.at(found, (hashes % np.uint64(self.buckets)).astype(np.int64), 1)
         return found
 
@@ -130,25 +119,3 @@ def count_words(texts: pa.Array) -> np.ndarray:
     """int64 [n]: the raw words of each text."""
     found = (len(RAW_WORD.findall(text)) for text in texts.to_pylist())
     return np.fromiter(found, np.int64, len(texts))
-
-
-class _Known(dict[str, int]):
-    """XXH64 of words, each computed once."""
-
-    def __missing__(self, word: str) -> int:
-        value = self[word] = xxhash.xxh64_intdigest(word.encode())
-        return value
-
-
-def pair_hash(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """uint64 [n]: XXH64 of the 16 bytes of two hashes, little-endian (doc/xxhash_spec.md)."""
-    total = np.full(len(one), P5 + np.uint64(16), np.uint64)
-    for lane in (one, other):
-        total = _rotated(total ^ (_rotated(lane * P2, 31) * P1), 27) * P1 + P4
-    total = (total ^ (total >> np.uint64(33))) * P2
-    total = (total ^ (total >> np.uint64(29))) * P3
-    return total ^ (total >> np.uint64(32))
-
-
-def _rotated(values: np.ndarray, by: int) -> np.ndarray:
-    return (values << np.uint64(by)) | (values >> np.uint64(64 - by))

@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openhearth.data.parse import parse
+from openhearth.data.parse import load, parse
 from openhearth.data.select.recipe import Positive, Seed, SelectRecipe
-from openhearth.errors import NotFound, UsageError
+from openhearth.errors import UsageError
 
 
 class Slice(BaseModel):
@@ -87,13 +86,7 @@ class Mixture(BaseModel):
             NotFound: there is no such file.
             UsageError: it is not YAML, or a field is missing, unknown or out of range.
         """
-        try:
-            return cls.parse(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise NotFound(f"There is no mixture {path}: check its name.") from error
-        # Of a number or a date that is none comes a ValueError, of many brackets the other.
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+        return load(cls, path, "mixture")
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import xxhash
 
 from openhearth.data.filter import SignalsOf
 from openhearth.data.forms import Parquet
+from openhearth.data.hashes import hash_words
 from openhearth.data.pipeline import place
 from openhearth.data.select.features import Features, count_words
 from openhearth.data.select.sample import PLACE
@@ -102,7 +102,7 @@ class Score:
         columns = {
             "block": np.full(batch.num_rows, block, np.int32),
             "name": name_hashes(batch),
-            "group": _hashes(_groups(batch, self.per)),
+            "group": hash_words(_groups(batch, self.per)),
             "words": words,
         }
         for target, column in zip(self.targets, scores.T, strict=True):
@@ -154,7 +154,7 @@ def read_scores(files: Sequence[Path], target: str) -> Iterator[Scores]:
 def name_hashes(batch: pa.RecordBatch) -> np.ndarray:
     """uint64 [n]: of each document's source and id, which no other document should share."""
     names = zip(batch.column("source").to_pylist(), batch.column("id").to_pylist(), strict=True)
-    return _hashes([f"{source or ''}\0{identity or ''}" for source, identity in names])
+    return hash_words([f"{source or ''}\0{identity or ''}" for source, identity in names])
 
 
 def _groups(batch: pa.RecordBatch, per: str) -> list[str]:
@@ -173,8 +173,3 @@ def _domain(url: str) -> str:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:  # such as brackets without an address in them
         return ""
-
-
-def _hashes(names: Sequence[str]) -> np.ndarray:
-    values = (xxhash.xxh64_intdigest(name.encode()) for name in names)
-    return np.fromiter(values, np.uint64, len(names))

@@ -9,7 +9,6 @@ The text is made column by column, because values outnumber documents a thousand
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -20,6 +19,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from openhearth.data.hashes import id_int
 from openhearth.data.signals.names import CCNET, CLASSIFIERS, LINE_SIGNALS, WEIGHTED
 
 RPV2 = (
@@ -91,11 +91,6 @@ def _head(identity: str, url: str | None, language: str | None, metadata: str | 
         },
     }
     return orjson.dumps(record).decode()[:-1] + ',"quality_signals":{'
-
-
-def id_int(identity: str) -> int:
-    """The number of a document: the first eight bytes of its id's SHA-1, little-endian."""
-    return int.from_bytes(hashlib.sha1(identity.encode()).digest()[:8], "little")  # noqa: S324
 
 
 class Spans:

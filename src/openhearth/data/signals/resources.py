@@ -132,12 +132,14 @@ def _importance(paths: dict[str, str]) -> tuple[Weights, dict[str, tuple[float, 
     source, source_length = counts.pop("source")
     if any(len(found) != len(source) for found, _ in counts.values()):
         raise UsageError("The counts of importance have different numbers of buckets: count again.")
-    ratios = [
-        np.log(found / found.sum() + EPSILON) - np.log(source / source.sum() + EPSILON)
-        for found, _ in counts.values()
-    ]
+    ratios = [log_shares(found) - log_shares(source) for found, _ in counts.values()]
     lambdas = {name: (length, source_length) for name, (_, length) in counts.items()}
     return Weights(tuple(counts), np.stack(ratios, axis=1)), lambdas
+
+
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """float64 [buckets]: ln(share + 1e-8) of each."""
+    return np.log(counts / counts.sum() + EPSILON)
 
 
 def read_counts(path: Path) -> tuple[np.ndarray, float]:

@@ -34,7 +34,7 @@ def signal_table(
 
     table = score(batch, of(batch.column("text"), of_text, weights), scores, resources)
     # In order: a set's own differs from process to process.
-    answers = sorted(name.removeprefix("answer.") for name in wanted if "answer." in name)
+    answers = sorted(name.removeprefix("answer.") for name in wanted if name.startswith("answer."))
     if answers:
         texts = [answer(m) or "" for m in batch.column("metadata").to_pylist()]
         found = of(texts, answers, NO_WEIGHTS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from openhearth.data.schema import Quarantine, Row, document
 from openhearth.data.sources.extractor import FOUND, receive, send
 from openhearth.data.sources.files import Errors, File
-from openhearth.data.sources.text import LARGEST, source_of
+from openhearth.data.sources.text import read_bytes, source_of
 from openhearth.errors import MissingExtra
 
 RESILIPARSE, TRAFILATURA = "resiliparse", "trafilatura"
@@ -29,12 +29,10 @@ def read(file: File, quarantine: Quarantine, extractor: str = RESILIPARSE) -> It
     Raises:
         MissingExtra: the extractor is not installed.
     """
+    data = read_bytes(file, quarantine)
+    if data is None:
+        return
     try:
-        with file.open() as stream:
-            data = stream.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            quarantine.add(f"larger than {LARGEST >> 20} MiB", file.name)
-            return
         text = main_text(data, extractor)
     except Errors as error:
         quarantine.add(f"unreadable ({error})", file.name)

@@ -19,14 +19,8 @@ def read(file: File, quarantine: Quarantine) -> Iterator[Row]:
 
 def read_text(file: File, quarantine: Quarantine) -> str | None:
     """The text of a file, or None if it was set aside."""
-    try:
-        with file.open() as stream:
-            data = stream.read(LARGEST + 1)
-    except Errors as error:
-        quarantine.add(f"unreadable ({error})", file.name)
-        return None
-    if len(data) > LARGEST:
-        quarantine.add(f"larger than {LARGEST >> 20} MiB", file.name)
+    data = read_bytes(file, quarantine)
+    if data is None:
         return None
     if not data.strip():
         quarantine.add("empty", file.name)
@@ -40,6 +34,20 @@ def read_text(file: File, quarantine: Quarantine) -> str | None:
         quarantine.add("binary", file.name, data.index(b"\0"))
         return None
     return text
+
+
+def read_bytes(file: File, quarantine: Quarantine) -> bytes | None:
+    """The bytes of a file, or None if it was set aside."""
+    try:
+        with file.open() as stream:
+            data = stream.read(LARGEST + 1)
+    except Errors as error:
+        quarantine.add(f"unreadable ({error})", file.name)
+        return None
+    if len(data) > LARGEST:
+        quarantine.add(f"larger than {LARGEST >> 20} MiB", file.name)
+        return None
+    return data
 
 
 def source_of(name: str) -> str:
