@@ -9,15 +9,10 @@ import click
 
 from openhearth.cli.data.common import (
     alone,
-    form_option,
-    format_option,
     funnel_text,
-    limit_option,
     made_text,
-    on_option,
-    out_option,
     plural,
-    threads_option,
+    written_options,
 )
 from openhearth.cli.frame import emit, progress
 
@@ -35,12 +30,7 @@ CUT, MASKED = CHANGES = ("cut:", "masked:")  # how steps count what they change
     help="Of a run that counts as overlap.",
 )
 @click.option("--cut", is_flag=True, help="Take out what overlaps, not the whole document.")
-@out_option()
-@form_option
-@format_option
-@limit_option
-@threads_option
-@on_option
+@written_options
 def decontaminate(
     docs: str,
     sets: tuple[str, ...],
@@ -73,12 +63,7 @@ def decontaminate(
     help="Documents with more finds go.",
 )
 @click.option("--spans", is_flag=True, help="Say in the metadata where finds were.")
-@out_option()
-@form_option
-@format_option
-@limit_option
-@threads_option
-@on_option
+@written_options
 def mask(
     docs: str,
     most: int,

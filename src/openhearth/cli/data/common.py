@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from openhearth.cli.frame import size
+from openhearth.cli.frame import emit, size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Row = dict[str, Any]
@@ -61,6 +61,13 @@ def out_option(
 ) -> Callable[[Command], Command]:
     """`--out`: the file or folder that is wanted."""
     return click.option("--out", type=click.Path(path_type=Path), required=required, help=files)
+
+
+def written_options(command: Command) -> Command:
+    """The options of what reads documents and writes documents."""
+    for option in (on_option, threads_option, limit_option, format_option, form_option):
+        command = option(command)
+    return out_option()(command)
 
 
 def name_option(
@@ -194,6 +201,19 @@ def made_text(out: Path, documents: int, aside: Row, what: str = "document") -> 
     return "\n".join([f"{plural(documents, what)} in {where}.", *aside_lines(aside)])
 
 
+def emit_made(
+    report: Any, out: Path, funnel: Sequence[Row] | None = None, what: str = "document"
+) -> None:
+    """Print what was made and where, what steps removed, and what was set aside."""
+    aside, count = report.quarantine.to_dict(), report.tally.counts["documents"]
+    steps = {} if funnel is None else {"funnel": funnel}
+    made = made_text(out, count, aside, what)
+    emit(
+        {"documents": count, "out": str(out), **steps, "quarantine": aside},
+        made if funnel is None else f"{funnel_text(funnel)}\n\n{made}",
+    )
+
+
 def aside_lines(aside: Row) -> list[str]:
     """What was set aside, and for example where; nothing if nothing was."""
     if not aside["counts"]:
@@ -227,9 +247,7 @@ def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def refuse_beside(option: str, others: Sequence[str]) -> None:
-    """Stop where options are given that would do nothing beside another."""
+def given(options: Sequence[str]) -> list[str]:
+    """Those of some options that the user gave."""
     context = click.get_current_context()
-    given = [o for o in others if context.get_parameter_source(o) is ParameterSource.COMMANDLINE]
-    if given:
-        raise click.UsageError(f"--{given[0]} does nothing beside --{option}: leave one out.")
+    return [o for o in options if context.get_parameter_source(o) is ParameterSource.COMMANDLINE]

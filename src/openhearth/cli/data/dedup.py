@@ -10,17 +10,16 @@ import click
 
 from openhearth.cli.data.common import (
     alone,
-    form_option,
+    emit_made,
     format_option,
-    funnel_text,
+    given,
     limit_option,
-    made_text,
     on_option,
     out_option,
-    refuse_beside,
     threads_option,
+    written_options,
 )
-from openhearth.cli.frame import emit, progress
+from openhearth.cli.frame import progress
 
 METHODS = ("exact", "minhash", "paragraph", "line", "substring")
 
@@ -65,12 +64,7 @@ METHODS = ("exact", "minhash", "paragraph", "line", "substring")
     type=click.Path(path_type=Path),
     help="A .parquet file for near copies and their similarity, by minhash.",
 )
-@out_option()
-@form_option
-@format_option
-@limit_option
-@threads_option
-@on_option
+@written_options
 def dedup(
     docs: str,
     out: Path,
@@ -94,8 +88,8 @@ def dedup(
     from openhearth.data.forms import open_output
     from openhearth.data.ray import open_executor
 
-    if known:
-        refuse_beside("known", tuple(settings))
+    if known and (beside := given(tuple(settings))):
+        raise click.UsageError(f"--{beside[0]} does nothing beside --known: leave one out.")
     recipe, output = DedupRecipe.parse(settings), open_output(out, form)
     recipe.check()
     corpus = read(docs, kind)
@@ -108,11 +102,7 @@ def dedup(
             limit=limit,
             progress=progress(),
         )
-    aside, count = report.quarantine.to_dict(), report.tally.counts["documents"]
-    emit(
-        {"documents": count, "out": str(out), "funnel": rows, "quarantine": aside},
-        lambda: f"{funnel_text(rows)}\n\n{made_text(out, count, aside)}",
-    )
+    emit_made(report, out, rows)
 
 
 @click.command()
@@ -148,8 +138,4 @@ def minhash(
             limit=limit,
             progress=progress(),
         )
-    aside, count = report.quarantine.to_dict(), report.tally.counts["documents"]
-    emit(
-        {"documents": count, "out": str(out), "quarantine": aside},
-        lambda: made_text(out, count, aside, "record"),
-    )
+    emit_made(report, out, what="record")

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from openhearth.cli.data.common import (
     alone,
     aside_lines,
     aside_of,
+    emit_made,
     form_option,
     format_option,
     funnel_text,
+    given,
     limit_option,
-    made_text,
     name_option,
     off_option,
     on_option,
@@ -93,12 +93,11 @@ def filter_(
 
 def _refuse(options: tuple[str, ...], out: Path | None) -> None:
     """Stop where options are given that would do nothing."""
-    context = click.get_current_context()
-    given = [o for o in options if context.get_parameter_source(o) is ParameterSource.COMMANDLINE]
-    if given and out is None:
-        raise click.UsageError(f"--{given[0]} is for a file or folder: give --out too.")
-    if given:
-        raise click.UsageError(f"--{given[0]} is for a dataset in the store: leave out --out.")
+    if not (named := given(options)):
+        return
+    if out is None:
+        raise click.UsageError(f"--{named[0]} is for a file or folder: give --out too.")
+    raise click.UsageError(f"--{named[0]} is for a dataset in the store: leave out --out.")
 
 
 def default_rules(location: str) -> str:
@@ -160,9 +159,4 @@ def _to_file(
             limit=limit,
             progress=progress(),
         )
-    aside = report.quarantine.to_dict()
-    kept = report.tally.counts["documents"]
-    emit(
-        {"documents": kept, "out": str(out), "funnel": funnel, "quarantine": aside},
-        lambda: f"{funnel_text(funnel)}\n\n{made_text(out, kept, aside)}",
-    )
+    emit_made(report, out, funnel)

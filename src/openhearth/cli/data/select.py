@@ -10,12 +10,12 @@ import click
 from openhearth.cli.data.common import (
     alone,
     form_option,
-    format_option,
     limit_option,
     made_text,
     on_option,
     out_option,
     threads_option,
+    written_options,
 )
 from openhearth.cli.frame import emit, progress, table
 
@@ -49,12 +49,7 @@ from openhearth.cli.frame import emit, progress, table
 @click.option("--per", default="source", show_default=True, help="source, domain, metadata:FIELD.")
 @click.option("--min-words", default=0, show_default=True, help="Of a document, at least.")
 @click.option("--max-words", type=int, help="Of a document, at most.")
-@out_option()
-@form_option
-@format_option
-@limit_option
-@threads_option
-@on_option
+@written_options
 def select(
     docs: str,
     targets: tuple[str, ...],

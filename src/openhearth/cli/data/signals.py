@@ -10,9 +10,9 @@ import click
 
 from openhearth.cli.data.common import (
     alone,
+    emit_made,
     format_option,
     limit_option,
-    made_text,
     on_option,
     out_option,
     plural,
@@ -78,11 +78,7 @@ def signals(
             limit=limit,
             progress=progress(),
         )
-    aside, count = report.quarantine.to_dict(), report.tally.counts["documents"]
-    emit(
-        {"documents": count, "out": str(out), "quarantine": aside},
-        lambda: made_text(out, count, aside, "record"),
-    )
+    emit_made(report, out, what="record")
 
 
 def _wanted(names: str | None, rules: tuple[str, ...], scorers: Iterable[str]) -> list[str]:
