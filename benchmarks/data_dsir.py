@@ -17,9 +17,8 @@ import orjson
 import pyarrow as pa
 from _peers import peer_python, peer_side
 from _results import Row, alternate, seconds, write
-from _texts import PACKAGES
+from _texts import PACKAGES, megabytes, sample, thinned
 
-from openhearth.data import read
 from openhearth.data.select import FEATURES, LowerWords, RawWords, fit
 from openhearth.data.signals import native_available
 from openhearth.data.signals.compute import Weights
@@ -28,16 +27,6 @@ PEER = ("data-selection==1.0.3", "nltk==3.9.1")  # nltk 3.10 splits words in ano
 TARGET = "python:networkx"
 MOST, FEW = 24e6, 1e6  # bytes of text that we and the peer read in a round
 PIECE = 500  # documents of a batch
-
-
-def texts(location: str, most: float) -> pa.Array:
-    """The texts of a location, or every so many of them, that have together so many bytes."""
-    column = pa.Table.from_batches(read(location).batches()).column("text").combine_chunks()
-    return column.take(pa.array(range(0, len(column), max(1, int(megabytes(column) * 1e6 / most)))))
-
-
-def megabytes(array: pa.Array) -> float:
-    return sum(len(text.encode()) for text in array.to_pylist()) / 1e6
 
 
 def weigh(features: RawWords | LowerWords, array: pa.Array, weights: Weights) -> np.ndarray:
@@ -70,8 +59,8 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])  # the peer's process inherits it
     peer = peer_side(python, Path(__file__).with_name("_data_selection.py"))
     location, wanted = *sys.argv[1:], *(PACKAGES, TARGET)[len(sys.argv) - 1 :]
-    many, target = texts(location, MOST), texts(wanted, FEW)
-    few = many.take(pa.array(range(0, len(many), max(1, int(megabytes(many) * 1e6 / FEW)))))
+    many, target = sample(location, MOST), sample(wanted, FEW)
+    few = thinned(many, FEW)
     features = RawWords()
     weights = fit({"target": features.count(target)}, features.count(many))
     with TemporaryDirectory() as folder:

@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 from _peers import peer_python, peer_side
 from _results import Row, alternate, seconds, write
-from _texts import PACKAGES
+from _texts import PACKAGES, megabytes, sample, thinned
 
-from openhearth.data import compute, read
+from openhearth.data import compute
 from openhearth.data.executors import Threads
 from openhearth.data.signals import Lists, native_available
 
@@ -31,16 +31,6 @@ PEER = (
 ASKED = ("rps", "oh")
 MOST, FEW = 30e6, 500e3  # bytes of text that we and the peer read in a round
 PIECE = 200  # documents of a batch
-
-
-def texts(location: str, most: float) -> pa.Array:
-    """The texts of a location, or every so many of them, that have together so many bytes."""
-    column = pa.Table.from_batches(read(location).batches()).column("text").combine_chunks()
-    return column.take(pa.array(range(0, len(column), max(1, int(megabytes(column) * 1e6 / most)))))
-
-
-def megabytes(array: pa.Array) -> float:
-    return sum(len(text.encode()) for text in array.to_pylist()) / 1e6
 
 
 def values_of(table: pa.Table, name: str) -> list[list[float | None]]:
@@ -87,8 +77,8 @@ def main() -> None:
         raise SystemExit("The native extension is not built: install a C++ compiler, then again.")
     clone = Path(sys.argv[1]) if sys.argv[1:] else None
     cores = sorted(os.sched_getaffinity(0))
-    many = texts(sys.argv[2] if sys.argv[2:] else PACKAGES, MOST)
-    few = many.take(pa.array(range(0, len(many), max(1, int(megabytes(many) * 1e6 / FEW)))))
+    many = sample(sys.argv[2] if sys.argv[2:] else PACKAGES, MOST)
+    few = thinned(many, FEW)
     pieces = [many.slice(i, PIECE) for i in range(0, len(many), PIECE)]
     data = many.buffers()[2]
 

@@ -170,8 +170,8 @@ def test_a_killed_run_goes_on_to_the_same_digest(tmp_path: Path, parts: int) -> 
         while most < parts:
             assert child.poll() is None, "it ended before it could be killed"
             # The markers of a stage go when its artifact is whole; ten of each came before.
-            whole = len(glob.glob(f"{home}/manifests/*.json"))
-            most = 10 * whole + len(glob.glob(f"{home}/work/*/*/*.done"))
+            whole = len(glob.glob("manifests/*.json", root_dir=home))
+            most = 10 * whole + len(glob.glob("work/*/*/*.done", root_dir=home))
             time.sleep(0.001)
         os.kill(child.pid, signal.SIGKILL)
     assert not any(a.kind == "dataset" for a in Store(home).artifacts())

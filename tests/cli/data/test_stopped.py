@@ -127,7 +127,9 @@ def test_tokens_go_on(
     for attempt in range(5):  # on a busy machine it may end before it is stopped
         home = tmp_path / f"home{attempt}"
         child = started(home, *arguments)
-        said = stop(child, number, lambda home=home: glob.glob(f"{home}/work/*/*/000000.bin"))
+        said = stop(
+            child, number, lambda home=home: glob.glob("work/*/*/000000.bin", root_dir=home)
+        )
         if child.returncode != 0:
             break
     assert child.returncode == code

@@ -213,7 +213,7 @@ def test_a_killed_selection_goes_on_to_the_same_choice(tmp_path: Path, parts: in
     command = [sys.executable, "-c", CHILD, str(tmp_path / "work")]
     root = Path(__file__).parents[3]
     with subprocess.Popen(command, cwd=root) as child:
-        while len(glob.glob(f"{tmp_path}/work/*/*.done")) < parts:
+        while len(glob.glob("work/*/*.done", root_dir=tmp_path)) < parts:
             assert child.poll() is None, "it ended before it could be killed"
             time.sleep(0.001)
         os.kill(child.pid, signal.SIGKILL)

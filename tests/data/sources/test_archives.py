@@ -20,9 +20,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.data import SCHEMA, Corpus, read
+from openhearth.data import SCHEMA, read
 from openhearth.data.sources import archives
 from openhearth.data.sources.text import LARGEST
+from tests.data.sources.conftest import read_bytes, rows_of
 
 
 def parquet_bytes() -> bytes:
@@ -61,16 +62,6 @@ def tarred(files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
-
-
-def read_bytes(path: Path, data: bytes) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    path.write_bytes(data)
-    corpus = read(str(path))
-    return rows_of(corpus), corpus.quarantine.examples
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from openhearth.data.schema import Quarantine
 from openhearth.data.sources import epub, read
-from openhearth.data.sources.files import File
+from tests.data.sources.conftest import Held
 
 CONTAINER = """<?xml version="1.0"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -67,16 +66,6 @@ def packed(files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
-
-
-@dataclass(frozen=True)
-class Held(File):
-    """A file in memory."""
-
-    data: bytes
-
-    def open_raw(self) -> BinaryIO:
-        return io.BytesIO(self.data)
 
 
 def books(data: bytes) -> tuple[list[dict[str, Any]], Quarantine]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from openhearth.data import Corpus, read
+from openhearth.data import read
 from openhearth.data.sources import formats
 from openhearth.errors import NotFound, UsageError
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
+from tests.data.sources.conftest import rows_of
 
 
 def test_a_folder_of_many_kinds_keeps_the_order_of_its_files(tmp_path: Path) -> None:

@@ -16,16 +16,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.data import SCHEMA, Corpus, Quarantine, read
+from openhearth.data import SCHEMA, Quarantine, read
 from openhearth.data.sources import jsonl
 from openhearth.data.sources.files import list_files
+from tests.data.sources.conftest import rows_of
 
 TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello there."}]
 PACK = {".gz": gzip.compress, ".zst": zstandard.compress}
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
 
 
 def write_lines(path: Path, lines: list[Any]) -> Path:

@@ -6,10 +6,9 @@ import gzip
 import io
 import json
 import tarfile
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from openhearth.data.schema import Quarantine
 from openhearth.data.sources import latex, read, tex
-from openhearth.data.sources.files import File
+from tests.data.sources.conftest import Held
 
 MAIN = r"""\documentclass{article} % class
 \usepackage[latin1]{inputenc}
@@ -82,16 +81,6 @@ def tar(files: dict[str, bytes]) -> bytes:
 
 def encoded(files: dict[str, str]) -> dict[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
-
-
-@dataclass(frozen=True)
-class Held(File):
-    """A file in memory."""
-
-    data: bytes
-
-    def open_raw(self) -> BinaryIO:
-        return io.BytesIO(self.data)
 
 
 def papers(data: bytes, name: str = "x.tar") -> tuple[list[dict[str, Any]], Quarantine]:

@@ -6,9 +6,8 @@ import bz2
 import io
 import json
 import tracemalloc
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from openhearth.data.schema import Quarantine
 from openhearth.data.sources import read, wikitext, xml
-from openhearth.data.sources.files import File
+from tests.data.sources.conftest import Held
 
 ARTICLE = """\
 {{Short description|City}}
@@ -91,16 +90,6 @@ def export(*pages: str) -> bytes:
     <namespaces><namespace key="0" /><namespace key="14">Kategorie</namespace></namespaces>
   </siteinfo>{"".join(pages)}
 </mediawiki>""".encode()
-
-
-@dataclass(frozen=True)
-class Held(File):
-    """A file in memory."""
-
-    data: bytes
-
-    def open_raw(self) -> BinaryIO:
-        return io.BytesIO(self.data)
 
 
 def documents(data: bytes) -> tuple[list[dict[str, Any]], Quarantine]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from openhearth.data import Corpus, Quarantine, read
+from openhearth.data import Quarantine, read
 from openhearth.data.sources import packages
 from openhearth.errors import NotFound
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
+from tests.data.sources.conftest import rows_of
 
 
 def test_installed_packages_have_licences_and_authors() -> None:

@@ -21,10 +21,7 @@ from openhearth.data import SCHEMA, Corpus, Quarantine, read
 from openhearth.data.schema import document
 from openhearth.data.sources import parquet
 from openhearth.data.sources.files import list_files
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
+from tests.data.sources.conftest import rows_of
 
 
 def write(path: Path, columns: dict[str, Any], **options: Any) -> Corpus:

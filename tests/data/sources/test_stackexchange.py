@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import html
-import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from openhearth.data.schema import Quarantine
 from openhearth.data.sources import markup, read, stackexchange
-from openhearth.data.sources.files import File
+from tests.data.sources.conftest import Held
 
 
 def post(**fields: Any) -> str:
@@ -37,16 +35,6 @@ def answer(number: int, parent: int, **fields: Any) -> str:
 
 def dump(*posts: str) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n<posts>\n{"".join(posts)}</posts>'.encode()
-
-
-@dataclass(frozen=True)
-class Held(File):
-    """A file in memory."""
-
-    data: bytes
-
-    def open_raw(self) -> BinaryIO:
-        return io.BytesIO(self.data)
 
 
 def documents(data: bytes) -> tuple[list[dict[str, Any]], Quarantine]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.data import Corpus, Quarantine, read
+from openhearth.data import Quarantine, read
 from openhearth.data.sources import text
 from openhearth.data.sources.files import list_files
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
+from tests.data.sources.conftest import rows_of
 
 
 def test_files_become_documents_and_folders_their_sources(tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 
 from openhearth.data.schema import Quarantine
 from openhearth.data.sources import read, transcripts
-from openhearth.data.sources.files import File
+from tests.data.sources.conftest import Held
 
 SRT = """\
 1
@@ -94,16 +92,6 @@ and their nests
 00:09.000 --> 00:10.000
 and their nests
 """
-
-
-@dataclass(frozen=True)
-class Held(File):
-    """A file in memory."""
-
-    data: bytes
-
-    def open_raw(self) -> BinaryIO:
-        return io.BytesIO(self.data)
 
 
 def said(text: str, name: str = "x.vtt") -> tuple[list[dict[str, Any]], Quarantine]:

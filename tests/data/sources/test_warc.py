@@ -18,8 +18,9 @@ from fastwarc.warc import WarcRecord, WarcRecordType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.data import SCHEMA, Corpus, read
+from openhearth.data import SCHEMA, read
 from openhearth.data.sources import warc
+from tests.data.sources.conftest import read_bytes, rows_of
 
 PAGE = (
     "<html><head><title>T</title></head><body><nav>menu</nav><main><p>The café at number {} "
@@ -47,16 +48,6 @@ def record(
 def page(number: int, head: str = OK, body: bytes | None = None) -> bytes:
     body = PAGE.format(number).encode() if body is None else body
     return record(f"{head}\r\n".encode() + body, number=number)
-
-
-def rows_of(corpus: Corpus) -> list[dict[str, Any]]:
-    return [row for batch in corpus.batches() for row in batch.to_pylist()]
-
-
-def read_bytes(path: Path, data: bytes) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    path.write_bytes(data)
-    corpus = read(str(path))
-    return rows_of(corpus), corpus.quarantine.examples
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[str]:
