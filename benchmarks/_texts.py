@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pyarrow as pa
 
 from openhearth.data import read
 
-PACKAGES = "python:networkx,sympy,torch,numpy,pyarrow,transformers,matplotlib,hypothesis,jinja2"
+PACKAGES = "python:installed"
+PIECE = 1e6  # bytes of a piece: half of what a block of the pipeline has, as rounds are short
 
 
 def texts() -> list[str]:
@@ -28,3 +32,11 @@ def thinned(column: pa.Array, most: float) -> pa.Array:
 
 def megabytes(column: pa.Array) -> float:
     return sum(len(text.encode()) for text in column.to_pylist()) / 1e6
+
+
+def pieces(column: pa.Array) -> list[pa.Array]:
+    """The texts in pieces of about the size of the pipeline's blocks."""
+    sizes = [len(text.encode()) for text in column.to_pylist()]
+    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // PIECE)) + 1
+    ends = pairwise([0, *cuts.tolist(), len(column)])
+    return [column.slice(begin, end - begin) for begin, end in ends]

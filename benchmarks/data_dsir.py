@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 from _peers import peer_python, peer_side
 from _results import Row, alternate, seconds, write
-from _texts import PACKAGES, megabytes, sample, thinned
+from _texts import PACKAGES, megabytes, pieces, sample, thinned
 
 from openhearth.data.select import FEATURES, LowerWords, RawWords, fit
 from openhearth.data.signals import native_available
@@ -26,13 +26,12 @@ from openhearth.data.signals.compute import Weights
 PEER = ("data-selection==1.0.3", "nltk==3.9.1")  # nltk 3.10 splits words in another way
 TARGET = "python:networkx"
 MOST, FEW = 24e6, 1e6  # bytes of text that we and the peer read in a round
-PIECE = 500  # documents of a batch
 
 
-def weigh(features: RawWords | LowerWords, array: pa.Array, weights: Weights) -> np.ndarray:
+def weigh(features: RawWords | LowerWords, parts: list[pa.Array], weights: Weights) -> np.ndarray:
     """float64 [n]: each text's log-importance."""
-    pieces = [array.slice(i, PIECE) for i in range(0, len(array), PIECE)]
-    return np.concatenate([features.importance(piece, weights)[0][:, 0] for piece in pieces])
+    found = [features.importance(part, weights)[0][:, 0] for part in parts]
+    return np.concatenate(found)
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> float:
@@ -45,7 +44,7 @@ def print_agreement(source: pa.Array, target: pa.Array, theirs: np.ndarray) -> N
     for name, kind in FEATURES.items():
         features = kind()
         weights = fit({name: features.count(target)}, features.count(source))
-        ours = weigh(features, source, weights)
+        ours = weigh(features, [source], weights)
         same, apart = spearman(ours, theirs), np.abs(ours - theirs).max()
         print(
             f"  features {name:<6} against theirs: Spearman {same:.6f}, {apart:.1e} apart at most"
@@ -60,7 +59,7 @@ def main() -> None:
     peer = peer_side(python, Path(__file__).with_name("_data_selection.py"))
     location, wanted = *sys.argv[1:], *(PACKAGES, TARGET)[len(sys.argv) - 1 :]
     many, target = sample(location, MOST), sample(wanted, FEW)
-    few = thinned(many, FEW)
+    few, parts = thinned(many, FEW), pieces(many)
     features = RawWords()
     weights = fit({"target": features.count(target)}, features.count(many))
     with TemporaryDirectory() as folder:
@@ -70,7 +69,7 @@ def main() -> None:
             Path(path).write_bytes(b"".join(lines))
         print_agreement(few, target, np.array(peer(*paths)[2]))
         weighing = alternate(
-            lambda: megabytes(many) / seconds(lambda: weigh(features, many, weights)),
+            lambda: megabytes(many) / seconds(lambda: weigh(features, parts, weights)),
             lambda: megabytes(few) / peer(*paths)[1],
             rounds=3,
         )

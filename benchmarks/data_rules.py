@@ -16,11 +16,12 @@ import numpy as np
 import pyarrow as pa
 from _peers import peer_python, peer_side
 from _results import Row, alternate, seconds, write
-from _texts import PACKAGES
+from _texts import PACKAGES, megabytes, pieces, sample, thinned
 
-from openhearth.data import load_rules, read
+from openhearth.data import load_rules
 from openhearth.data.executors import Threads
 from openhearth.data.filter import needed
+from openhearth.data.schema import Quarantine, document, to_batch
 from openhearth.data.signals import native_available, signal_table
 from openhearth.data.verdicts import judge
 
@@ -32,21 +33,11 @@ RULES = {name: load_rules([name]) for name in SETS}
 SIGNALS = needed([rule for rules in RULES.values() for rule in rules])
 DATATROVE = ("datatrove==0.10.1", "spacy==3.8.18", "regex==2026.11.19")
 MOST, FEW = 30e6, 500e3  # bytes of text that we and datatrove read in a round
-PIECE = 200  # documents of a batch
 
 
-def documents(location: str) -> pa.Table:
-    """About as many as a round reads."""
-    table = pa.Table.from_batches(read(location).batches())
-    return every(table, max(1, int(size(table) / MOST)))
-
-
-def every(table: pa.Table, step: int) -> pa.Table:
-    return table.take(np.arange(0, table.num_rows, step))
-
-
-def size(table: pa.Table) -> int:
-    return sum(len(text.encode()) for text in table.column("text").to_pylist())
+def documents(texts: pa.Array) -> pa.RecordBatch:
+    """As a step of the pipeline gets them."""
+    return to_batch([document("", text, "") for text in texts.to_pylist()], Quarantine())
 
 
 def kept(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
@@ -55,9 +46,8 @@ def kept(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
     return {name: judge(signals, rules).kept for name, rules in RULES.items()}
 
 
-def print_agreement(few: pa.Table, theirs: dict[str, list[bool]]) -> None:
-    (batch,) = few.combine_chunks().to_batches()
-    ours = kept(batch)
+def print_agreement(few: pa.Array, theirs: dict[str, list[bool]]) -> None:
+    ours = kept(documents(few))
     for name, verdicts in theirs.items():
         same = np.mean(ours[name] == np.array(verdicts))
         print(f"  {name:<18} {100 * same:6.2f} % of {len(verdicts)} verdicts are datatrove's")
@@ -68,24 +58,23 @@ def main() -> None:
         raise SystemExit("The native extension is not built: install a C++ compiler, then again.")
     python = peer_python("datatrove", *DATATROVE)
     cores = sorted(os.sched_getaffinity(0))
-    many = documents(sys.argv[1] if len(sys.argv) > 1 else PACKAGES)
-    few = every(many, max(1, int(size(many) / FEW)))
-    megabytes, share = size(many) / 1e6, size(few) / 1e6
-    batches = many.combine_chunks().to_batches(max_chunksize=PIECE)
+    many = sample(sys.argv[1] if len(sys.argv) > 1 else PACKAGES, MOST)
+    few = thinned(many, FEW)
+    batches = [documents(piece) for piece in pieces(many)]
 
     def speed(count: int) -> float:
         os.sched_setaffinity(0, cores[:count])
         threads = Threads(count)
-        return megabytes / seconds(lambda: list(threads.map(kept, batches)))
+        return megabytes(many) / seconds(lambda: list(threads.map(kept, batches)))
 
     os.sched_setaffinity(0, cores[:1])  # the peer's process inherits it
     datatrove = peer_side(python, Path(__file__).with_name("_datatrove.py"))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "texts.json"
-        file.write_text(json.dumps(few.column("text").to_pylist()))
+        file.write_text(json.dumps(few.to_pylist()))
         print_agreement(few, datatrove(str(file))[1])
         ours, theirs = alternate(
-            lambda: speed(1), lambda: share / datatrove(str(file))[0], rounds=3
+            lambda: speed(1), lambda: megabytes(few) / datatrove(str(file))[0], rounds=3
         )
     two, one = alternate(lambda: speed(2), lambda: speed(1), rounds=3)
     os.sched_setaffinity(0, cores)

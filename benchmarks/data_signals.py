@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from _peers import peer_python, peer_side
 from _results import Row, alternate, seconds, write
-from _texts import PACKAGES, megabytes, sample, thinned
+from _texts import PACKAGES, megabytes, pieces, sample, thinned
 
 from openhearth.data import compute
 from openhearth.data.executors import Threads
@@ -30,7 +30,6 @@ PEER = (
 )
 ASKED = ("rps", "oh")
 MOST, FEW = 30e6, 500e3  # bytes of text that we and the peer read in a round
-PIECE = 200  # documents of a batch
 
 
 def values_of(table: pa.Table, name: str) -> list[list[float | None]]:
@@ -79,12 +78,12 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     many = sample(sys.argv[2] if sys.argv[2:] else PACKAGES, MOST)
     few = thinned(many, FEW)
-    pieces = [many.slice(i, PIECE) for i in range(0, len(many), PIECE)]
+    parts = pieces(many)
     data = many.buffers()[2]
 
     def speed(count: int) -> float:
         os.sched_setaffinity(0, cores[:count])
-        work = Threads(count).map(lambda piece: compute(piece, ASKED), pieces)
+        work = Threads(count).map(lambda part: compute(part, ASKED), parts)
         return megabytes(many) / seconds(lambda: list(work))
 
     os.sched_setaffinity(0, cores[:1])  # the peer's process inherits it
