@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from openhearth.data import pipeline
 from openhearth.data.dedup import Cut, Paragraphs, Substrings, find_repeated
-from openhearth.data.dedup.spans import Parts, without
+from openhearth.data.dedup.spans import Parts
 from openhearth.data.executors import Threads
 from openhearth.data.forms import Parquet
 from openhearth.data.schema import Corpus
@@ -49,11 +49,17 @@ def test_native_keys_are_as_plain(parts: Parts, found: list[str | None]) -> None
 def test_paragraphs_make_up_the_text(text: str, normalised: bool, data: st.DataObject) -> None:
     parts = Paragraphs(normalised)
     keys, _ = parts.keys(pa.array([text]))
-    (everything,) = parts.spans(pa.array([text]), np.ones(len(keys), bool))
-    assert without(text, everything) == ""
-    one = data.draw(st.integers(0, max(0, len(keys) - 1)))
-    (spans,) = parts.spans(pa.array([text]), np.arange(len(keys)) == one)
-    assert [text[a:b].rstrip("\n") for a, b in spans] == [text.split("\n")[one]] * len(spans)
+    nothing, counts = parts.cut(pa.array([text]), np.ones(len(keys), bool))
+    assert (nothing.to_pylist(), counts.tolist()) == ([""], [len(keys)])
+    seen = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys))), bool
+    )
+    left, counts = parts.cut(pa.array(["before\n", text, None, "after"])[1:3], seen)
+    whole = [part + "\n" for part in text.split("\n")]
+    whole[-1] = whole[-1][:-1]
+    kept = "".join(part for part, gone in zip(whole, seen, strict=False) if not gone)
+    assert left.to_pylist() == [kept, ""]
+    assert counts.tolist() == [seen.sum(), 0]
 
 
 def test_the_first_of_equal_paragraphs_stays(tmp_path: Path) -> None:
@@ -88,12 +94,7 @@ def test_what_is_left_is_what_a_set_leaves(found: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus = corpus_of(found)
         repeated = find_repeated(corpus, Paragraphs(), Path(folder), false_positives=1e-8)
-        spans = iter(repeated.spans(b) for b in _placed(corpus))
-        left = [
-            without(text, cuts)
-            for batch in _placed(corpus)
-            for text, cuts in zip(batch.column("text").to_pylist(), next(spans), strict=True)
-        ]
+        left = [text for b in _placed(corpus) for text in repeated.cut(b)[0].to_pylist()]
     for text, (joined, kept) in zip(left, expected, strict=True):
         # Where the last paragraph went, the newline before it stays.
         assert text in (joined, joined + "\n")

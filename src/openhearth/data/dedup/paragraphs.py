@@ -7,14 +7,12 @@ an option is fixed here: paragraphs without words are never repetitions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 
-from openhearth.data.ngram_index import Spans
 from openhearth.data.signals.views import normalise
 from openhearth.data.texts import buffers
 
@@ -24,6 +22,7 @@ except ImportError:  # installed without a compiler
     _native = None
 
 BLANK = 0  # the key of a paragraph without words
+NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,24 @@ class Paragraphs:
         offsets = np.cumsum([0, *map(len, found)], dtype=np.int32)
         return np.array([key for keys in found for key in keys], np.uint64), offsets
 
-    def spans(self, texts: pa.Array, seen: np.ndarray) -> list[Spans]:
-        """For each text where it has paragraphs that were seen, in characters, each with its
-        newline. `seen`, bool, is of all of their keys.
+    def cut(self, texts: pa.Array, seen: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+        """Texts without their paragraphs that were seen, each with its newline, and how many each
+        text had, int64 [n]. `seen`, bool, is of all of their keys.
         """
-        found, begin = [], 0
-        for text in texts.to_pylist():
-            ends = list(accumulate(len(part) + 1 for part in text.split("\n"))) if text else []
-            ends[-1:] = [end - 1 for end in ends[-1:]]  # no newline after the last
-            here = np.flatnonzero(seen[begin : begin + len(ends)]).tolist()
-            found.append([(ends[i - 1] if i else 0, ends[i]) for i in here])
-            begin += len(ends)
-        return found
+        data, offsets = buffers(texts)
+        data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
+        closes = offsets[1:][np.diff(offsets) > 0]
+        ends = np.sort(np.concatenate([np.flatnonzero(data == NEWLINE) + 1, closes]))
+        sizes = np.diff(ends, prepend=0)
+        left = data[np.repeat(~seen, sizes)]
+        # Before each text: how many paragraphs, and of what was seen how many and how many bytes. A
+        # text that ends with a newline has an empty paragraph more, which ends there too.
+        before = np.searchsorted(ends, offsets, "right")
+        count = np.append(0, np.cumsum(seen))[before]
+        gone = np.append(0, np.cumsum(np.where(seen, sizes, 0)))[before]
+        places = pa.py_buffer((offsets - gone).astype(np.int32))
+        cut = pa.StringArray.from_buffers(len(texts), places, pa.py_buffer(left))
+        return cut, np.diff(count)
 
     def settings(self) -> dict[str, Any]:
         """What makes its keys what they are."""

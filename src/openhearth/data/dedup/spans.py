@@ -24,7 +24,6 @@ from openhearth.data.corpus import account
 from openhearth.data.dedup.bloom import Bloom
 from openhearth.data.dedup.tables import ArrowFile, batches, beside
 from openhearth.data.funnel import count_removed
-from openhearth.data.ngram_index import Spans
 from openhearth.data.schema import Corpus
 from openhearth.data.tally import Tally
 from openhearth.progress import Progress, silent
@@ -43,7 +42,7 @@ class Parts(Protocol):
     @property
     def at_once(self) -> bool: ...
     def keys(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]: ...
-    def spans(self, texts: pa.Array, seen: np.ndarray) -> list[Spans]: ...
+    def cut(self, texts: pa.Array, seen: np.ndarray) -> tuple[pa.Array, np.ndarray]: ...
     def settings(self) -> dict[str, Any]: ...
 
 
@@ -76,22 +75,12 @@ class Repeated:
         """How a funnel calls it."""
         return self.parts.name
 
-    def spans(self, batch: pa.RecordBatch) -> list[Spans]:
-        """For each document of a batch that a step was given what was seen, in characters."""
-        column = beside(batch, self.files).column("seen")
-        offsets = column.offsets.to_numpy()
-        seen = column.values.to_numpy(zero_copy_only=False)
-        before = np.concatenate([[0], np.cumsum(seen)])
-        rows = np.flatnonzero(before[offsets[1:]] > before[offsets[:-1]])
-        here = np.zeros(batch.num_rows, bool)
-        here[rows] = True
-        of_rows = seen[np.repeat(here, np.diff(offsets))]
-        spans: list[Spans] = [[] for _ in range(batch.num_rows)]
-        for i, found in zip(
-            rows, self.parts.spans(batch.column("text").take(pa.array(rows)), of_rows), strict=True
-        ):
-            spans[i] = found
-        return spans
+    def cut(self, batch: pa.RecordBatch) -> tuple[pa.Array, np.ndarray]:
+        """The texts of a batch that a step was given without what was seen, and how much was cut
+        out of each, int64 [n].
+        """
+        seen = beside(batch, self.files).column("seen").values
+        return self.parts.cut(batch.column("text"), seen.to_numpy(zero_copy_only=False))
 
     def remember(self) -> None:
         """Make the filter the index. Only when the result is safe: it cannot be undone."""
@@ -107,17 +96,13 @@ class Cut:
 
     def __call__(self, batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
         tally.count("seen", batch.num_rows)
-        spans = self.found.spans(batch)
-        texts = batch.column("text").to_pylist()
-        gone = np.zeros(batch.num_rows, bool)
-        for i, cut in enumerate(spans):
-            if cut:
-                texts[i] = without(texts[i], cut)
-                gone[i] = not texts[i].strip()
-        tally.count(f"lines:{self.found.name}", sum(map(len, spans)))
+        texts, counts = self.found.cut(batch)
+        gone = counts > 0
+        gone[gone] = [not text.strip() for text in texts.filter(pa.array(gone)).to_pylist()]
+        tally.count(f"lines:{self.found.name}", int(counts.sum()))
         count_removed(tally, self.found.name, batch.filter(pa.array(gone)))
         at = batch.schema.get_field_index("text")
-        shorter = batch.set_column(at, batch.schema.field(at), pa.array(texts, pa.string()))
+        shorter = batch.set_column(at, batch.schema.field(at), texts)
         return account(shorter.filter(pa.array(~gone)), tally)
 
 
@@ -169,15 +154,6 @@ def find_repeated(
             bloom.save(result.filter)
         write_atomically(done, orjson.dumps([before, bloom.added]))
     return result
-
-
-def without(text: str, spans: Spans) -> str:
-    """A text without some spans of it."""
-    kept, begin = [], 0
-    for start, end in spans:
-        kept.append(text[begin:start])
-        begin = end
-    return "".join([*kept, text[begin:]])
 
 
 def _ask(

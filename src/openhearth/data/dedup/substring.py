@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from openhearth.data.ngram_index import Spans, covered_spans, run_keys
 
@@ -27,12 +28,26 @@ class Substrings:
         """uint64: a hash of each run; and where those of each text begin, int32 [n + 1]."""
         return run_keys(texts, self.n, native=native)
 
-    def spans(self, texts: pa.Array, seen: np.ndarray) -> list[Spans]:
-        """For each text where it has runs that were seen, in characters; those that touch are one
-        span. `seen`, bool, is of all of their keys.
+    def cut(self, texts: pa.Array, seen: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+        """Texts without their runs that were seen, and how many stretches of them each text had,
+        int64 [n]. `seen`, bool, is of all of their keys.
         """
-        return covered_spans(texts, seen, self.n)
+        spans = covered_spans(texts, seen, self.n)
+        counts = np.array([len(found) for found in spans], np.int64)
+        rows = np.flatnonzero(counts)
+        some = texts.take(pa.array(rows)).to_pylist()
+        left = [_without(text, spans[i]) for text, i in zip(some, rows, strict=True)]
+        return pc.replace_with_mask(texts, counts > 0, pa.array(left, texts.type)), counts
 
     def settings(self) -> dict[str, Any]:
         """What makes its keys what they are."""
         return {"method": "substring", "n": self.n}
+
+
+def _without(text: str, spans: Spans) -> str:
+    """A text without some spans of it."""
+    kept, begin = [], 0
+    for start, end in spans:
+        kept.append(text[begin:start])
+        begin = end
+    return "".join([*kept, text[begin:]])
