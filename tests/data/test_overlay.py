@@ -20,6 +20,7 @@ from openhearth.errors import NotFound, UsageError
 
 TEXTS = ["Some words are here.\nAnd a line.", "few", "", "Many words " * 40]
 NAMES = ["rps_doc_word_count", "rps_lines_num_words"]
+COLUMNS = ["id", "line_ends", *NAMES]
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_filter_says_the_same_of_signals_that_were_published(
 
 def test_rows_are_joined_by_id(documents: Path, tmp_path: Path) -> None:
     compute_signals(read(str(documents)), NAMES, SignalRecipe(), tmp_path / "s.parquet")
-    table = read_overlay(str(tmp_path / "s.parquet"), NAMES)
+    table = read_overlay(str(tmp_path / "s.parquet"), COLUMNS)
     rows = [{"id": f"d{i}", "text": TEXTS[i]} for i in (3, 0)]
     joined = Joined(table)(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
     assert joined.column("id").to_pylist() == ["d3", "d0"]
@@ -67,8 +68,8 @@ def test_what_is_missing_is_named(documents: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.parquet"
     pq.write_table(pa.table({"id": ["d0"], "line_ends": [[1]]}), path)
     with pytest.raises(UsageError, match="has no rps_doc_word_count"):
-        read_overlay(str(path), NAMES)
+        read_overlay(str(path), COLUMNS)
     with pytest.raises(UsageError, match="no signals of RedPajama-V2"):
-        read_overlay(str(documents), NAMES)
+        read_overlay(str(documents), COLUMNS)
     with pytest.raises(NotFound):
-        read_overlay("nothing-of-this-name", NAMES)
+        read_overlay("nothing-of-this-name", COLUMNS)

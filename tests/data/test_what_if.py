@@ -20,8 +20,8 @@ LINES = Rule(name="line-words", signal="rps_lines_num_words", on="line", min=2)
 TEXTS = ["one", "one two three", "a b c d e f g", "one\ntwo words\nthree more words", ""]
 
 
-def kept(rule: Rule) -> int:
-    counts = compute(TEXTS).column("rps_doc_word_count").to_pylist()
+def kept(rule: Rule, texts: list[str]) -> int:
+    counts = compute(texts).column("rps_doc_word_count").to_pylist()
     low, high = rule.min or 0, rule.max if rule.max is not None else 99
     return sum(low <= count <= high for count in counts)
 
@@ -29,10 +29,14 @@ def kept(rule: Rule) -> int:
 @given(st.integers(3, 9))
 def test_counts_are_those_of_the_rules(threshold: int) -> None:
     after = change([WORDS], [f"words.max={threshold}"])
-    found = compare(compute(TEXTS), [WORDS], after)
-    assert found["kept"] == {"before": kept(WORDS), "after": kept(after[0])}
+    found = compare([compute(TEXTS), compute(TEXTS[:2])], [WORDS], after)
+    assert found["kept"] == {
+        key: kept(rule, TEXTS) + kept(rule, TEXTS[:2])
+        for key, rule in (("before", WORDS), ("after", after[0]))
+    }
+    assert found["removed"]["words"]["after"] == found["documents"] - found["kept"]["after"]
     assert found["gained"] - found["lost"] == found["kept"]["after"] - found["kept"]["before"]
-    assert found["documents"] == len(TEXTS)
+    assert found["documents"] == len(TEXTS) + 2
 
 
 def test_changes_move_remove_and_switch_off() -> None:
@@ -63,9 +67,11 @@ def test_only_the_columns_that_are_needed_are_read(tmp_path: Path) -> None:
     for number in range(2):
         table = compute(TEXTS).add_column(0, "id", pa.array(map(str, range(len(TEXTS)))))
         pq.write_table(table, tmp_path / f"{number}.parquet")
-    table = read_signals(str(tmp_path), [WORDS, LINES])
-    assert table.column_names == ["id", "line_ends", "rps_doc_word_count", "rps_lines_num_words"]
+    table = pa.concat_tables(read_signals(str(tmp_path), [WORDS, LINES]))
+    assert table.column_names == ["line_ends", "rps_doc_word_count", "rps_lines_num_words"]
     assert table.num_rows == 2 * len(TEXTS)
+    (table, _) = read_signals(str(tmp_path / "0.parquet"), [WORDS])
+    assert table.column_names == ["rps_doc_word_count"]
 
 
 def test_signals_of_a_dataset_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,13 +79,13 @@ def test_signals_of_a_dataset_in_the_store(tmp_path: Path, monkeypatch: pytest.M
     store = Store()
     dataset = curate(store, CurateRecipe(source="python:click,pytest"))
     seen = dataset.manifest.metrics["documents"]
-    assert read_signals(dataset.digest, [WORDS]).num_rows == seen
+    assert pa.concat_tables(read_signals(dataset.digest, [WORDS])).num_rows == seen
 
 
 def test_missing_signals_are_named(tmp_path: Path) -> None:
     path = tmp_path / "s.parquet"
     pq.write_table(pa.table({"id": ["a"], "line_ends": [[1]]}), path)
     with pytest.raises(UsageError, match="rps_doc_word_count"):
-        read_signals(str(path), [WORDS])
+        list(read_signals(str(path), [WORDS]))
     with pytest.raises(NotFound):
-        read_signals("nothing-by-this-name", [WORDS])
+        list(read_signals("nothing-by-this-name", [WORDS]))

@@ -119,7 +119,8 @@ def filter_corpus(
         corpus = to_examples(corpus)
     names = needed(rules)
     computed = Computed(names, Resources.load(recipe))
-    step = Filter(rules, Joined(read_overlay(signals, names)) if signals else computed)
+    columns = ("id", "line_ends", *names)
+    step = Filter(rules, Joined(read_overlay(signals, columns)) if signals else computed)
     settings = {
         "rules": [rule.model_dump() for rule in rules],
         "signals": signals or signed(recipe),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from openhearth.data.sources.files import File, list_files
 from openhearth.errors import NotFound, UsageError
 from openhearth.store import Store
 
+ROWS = 16_384  # of a table: few enough that their lines' values stay in the cache
 SHOWN = 3  # signals named of those that are missing
 
 
@@ -44,8 +45,13 @@ class Joined:
         return self.table.take(places)
 
 
-def read_overlay(location: str, names: Sequence[str]) -> pa.Table:
-    """`id`, `line_ends` and the named signals of all documents.
+def read_overlay(location: str, columns: Sequence[str]) -> pa.Table:
+    """The tables of `overlay_tables` as one."""
+    return pa.concat_tables(overlay_tables(location, columns))
+
+
+def overlay_tables(location: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The named columns of all documents, some thousand at a time: signals, `id`, and `line_ends`.
 
     `location` is a Parquet file as `hearth data signals` writes it, a file of RedPajama-V2's
     records, a folder of such files, or signals in the store (or a dataset that was made of some).
@@ -54,12 +60,11 @@ def read_overlay(location: str, names: Sequence[str]) -> pa.Table:
         NotFound: there are none.
         UsageError: they lack one of the signals.
     """
-    columns = list(dict.fromkeys(("id", "line_ends", *names)))
-    tables = [_read(file, columns, location) for file in _files(location)]
-    return pa.concat_tables(tables)
+    for file in _files(location):
+        yield from _read(file, list(columns), location)
 
 
-def _read(file: File, columns: list[str], location: str) -> pa.Table:
+def _read(file: File, columns: list[str], location: str) -> Iterator[pa.Table]:
     if file.suffix != ".parquet":
         quarantine = Quarantine()
         names = [name for name in columns if name not in ("id", "line_ends")]
@@ -70,11 +75,16 @@ def _read(file: File, columns: list[str], location: str) -> pa.Table:
         # What records do not have is undefined; scores may be that for every document.
         computed = [name for name in names if name in (*DOCUMENT_SIGNALS, *LINE_SIGNALS)]
         _refuse([name for name in computed if _is_empty(table[name])], location)
-        return table.select(columns)
+        yield table.select(columns)
+        return
     try:
         with file.open_raw() as stream, pq.ParquetFile(stream) as shard:
             _refuse([n for n in columns if n not in shard.schema_arrow.names], location)
-            return shard.read(columns=columns)
+            yield pa.Table.from_batches(
+                [], pa.schema([shard.schema_arrow.field(n) for n in columns])
+            )
+            for batch in shard.iter_batches(ROWS, columns=columns):
+                yield pa.Table.from_batches([batch]).select(columns)
     except (OSError, pa.ArrowException) as error:
         raise UsageError(f"{location} cannot be read as Parquet ({error}).") from error
 

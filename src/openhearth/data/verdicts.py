@@ -130,13 +130,17 @@ def passes(rule: Rule, values: np.ndarray) -> np.ndarray:
 
 
 def line_offsets(signals: pa.Table) -> np.ndarray:
-    """int32 [n + 1]: where each document's lines begin among all."""
+    """int32 [n + 1]: where each document's lines begin among all; none has any in a table that does
+    not tell of lines.
+    """
+    if "line_ends" not in signals.column_names:
+        return np.zeros(signals.num_rows + 1, np.int32)
     return _offsets(signals.column("line_ends"))
 
 
 def counts(mask: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """int64 [n]: how many are set between each two offsets."""
-    before = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
+    """int32 [n]: how many are set between each two offsets."""
+    before = np.concatenate([[0], np.cumsum(mask, dtype=np.int32)])
     return before[offsets[1:]] - before[offsets[:-1]]
 
 

@@ -52,9 +52,9 @@ class ArrowWriter:
 
 
 def batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The batches of a file, in their order; not read before they are looked at."""
-    with pa.memory_map(str(path)) as mapped:
-        reader = pa.ipc.open_file(mapped)
+    """The batches of a file, in their order, one at a time in memory."""
+    with pa.OSFile(str(path)) as file:  # of a mapped one all pages that were read would stay
+        reader = pa.ipc.open_file(file)
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)
 
