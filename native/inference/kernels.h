@@ -1,0 +1,100 @@
+// The kernels of the engine, in one table for each kind of processor.
+//
+// A matrix is packed in panels of PANEL outputs. Quantised ones go by blocks of BLOCK inputs, each
+// with its panel's scales (and least values) before its weights; an activation is quantised to eight
+// bits by the same blocks. Within a block the products of whole numbers are summed exactly; blocks are
+// then summed in their order. So a row's result is the same whatever other rows there are, and on
+// every processor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "half.h"
+
+constexpr size_t PANEL = 16;  // outputs
+constexpr size_t BLOCK = 32;  // inputs
+constexpr size_t PAGE = 32;   // tokens of keys and values that lie together
+
+// How the weights of a matrix are kept.
+enum class Format : uint8_t {
+    INT4,     // scale * (n - 8), n of four bits
+    INT4_MIN, // scale * n + least
+    INT8,     // scale * n, n from -127 to 127, kept with 128 added
+    BF16,
+    FP32,
+};
+
+// Bytes of one panel's block, of its scales, and of what its weights take.
+constexpr size_t block_bytes(Format format) {
+    constexpr size_t scales = PANEL * sizeof(Half), numbers = PANEL * BLOCK;
+    switch (format) {
+        case Format::INT4: return scales + numbers / 2;
+        case Format::INT4_MIN: return 2 * scales + numbers / 2;
+        case Format::INT8: return scales + numbers;
+        case Format::BF16: return 2 * numbers;
+        case Format::FP32: return 4 * numbers;
+    }
+    return 0;
+}
+
+// Rows of activations: as they are, and quantised: scale * number, with the sum of a block's numbers
+// and of what they stand for.
+struct Rows {
+    const float* values;     // [rows][inputs]
+    const int8_t* numbers;   // [rows][inputs]
+    const float* scales;     // [rows][blocks]
+    const int32_t* sums;     // [rows][blocks]
+    const float* totals;     // [rows][blocks], scale * sum
+    size_t inputs;
+    size_t blocks() const { return inputs / BLOCK; }
+};
+
+struct Quantised {
+    int8_t* numbers;
+    float* scales;
+    int32_t* sums;
+    float* totals;
+};
+
+// Queries that share keys: `queries[i]` points to a head's numbers of one row, which is at `places[i]`
+// in its sequence and sees the tokens from `places[i] - window + 1` to itself.
+struct Attention {
+    size_t count;                  // of queries, at most MOST_QUERIES
+    const float* const* queries;
+    float* const* outputs;
+    const int32_t* places;
+    const int32_t* pages;          // the sequence's page numbers
+    const void* keys;              // of this layer and head: [pages][head_dim][PAGE]
+    const void* values;            // [pages][PAGE][head_dim]
+    size_t page_stride;            // numbers from one page to the next
+    size_t head_dim;
+    float scale;
+    int32_t window;                // tokens; INT32_MAX for all
+};
+
+constexpr size_t MOST_QUERIES = 32;
+constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
+
+struct Kernels {
+    const char* name;
+
+    // Of `count` rows from `row` on the products with one panel, fp32 [count][PANEL].
+    void (*multiply)(Format, const uint8_t* panel, const Rows&, size_t row, size_t count, float* out);
+    // One row by blocks of BLOCK.
+    void (*quantise)(const float* x, size_t inputs, Quantised);
+    // out = x / rms(x) * weight.
+    void (*rms_norm)(const float* x, const float* weight, size_t width, float eps, float* out);
+    // out = silu(gate) * up, or gelu's tanh form.
+    void (*silu_product)(const float* gate, const float* up, size_t count, float* out);
+    void (*gelu_product)(const float* gate, const float* up, size_t count, float* out);
+    // Rotates the two halves of a head by angles.
+    void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
+    void (*attend_fp16)(const Attention&);
+    void (*attend_fp32)(const Attention&);
+};
+
+// Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.
+const Kernels* kernels_for(const char* name);
+// What this processor can run, best first, as a null-ended list.
+const char* const* kernels_here();

@@ -1,0 +1,20 @@
+#define OPENHEARTH_AVX512
+#define OPENHEARTH_ISA avx512
+#include <algorithm>
+
+#include "attend.h"
+#include "multiply.h"
+#include "vectors.h"
+
+extern const Kernels avx512_kernels;
+const Kernels avx512_kernels = {
+    "avx512",
+    avx512::multiply,
+    avx512::quantise,
+    avx512::rms_norm,
+    avx512::silu_product,
+    avx512::gelu_product,
+    avx512::rotate,
+    avx512::attend<Half>,
+    avx512::attend<float>,
+};

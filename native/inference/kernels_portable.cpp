@@ -1,0 +1,19 @@
+#define OPENHEARTH_ISA portable
+#include <algorithm>
+
+#include "attend.h"
+#include "multiply.h"
+#include "vectors.h"
+
+extern const Kernels portable_kernels;
+const Kernels portable_kernels = {
+    "portable",
+    portable::multiply,
+    portable::quantise,
+    portable::rms_norm,
+    portable::silu_product,
+    portable::gelu_product,
+    portable::rotate,
+    portable::attend<Half>,
+    portable::attend<float>,
+};
