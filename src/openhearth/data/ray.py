@@ -1,7 +1,8 @@
-"""The machines of a Ray cluster do the work: each part of a corpus is a task of Ray Data.
+"""The machines of a Ray cluster do the work: each job, such as a part of a corpus, is a task of Ray
+Data.
 
 Parts, steps and forms travel to the workers; what they write must lie where all machines see it,
-such as a network file system. A part with a marker is not done again, wherever it runs.
+such as a network file system. A job with a marker is not done again, wherever it runs.
 """
 
 from __future__ import annotations
@@ -36,12 +37,25 @@ class Ray:
                     f"There is no Ray cluster at {address} ({error}): start one, or use threads."
                 ) from error
 
+    @property
+    def width(self) -> int:
+        """How many jobs are done at once: one on each CPU; two at least, so that the smallest
+        cluster goes the way of large ones.
+        """
+        import ray
+
+        return max(2, int(ray.cluster_resources().get("CPU", 0)))
+
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """`work(item)` for each item, on this machine: what is small is not sent away."""
         return Threads().map(work, items)
 
     def run(self, jobs: Iterable[Any]) -> Iterator[Any]:
-        """Each job as a task of its own; what they counted, in their order."""
+        """Each job as a task of its own; what they counted, in their order.
+
+        Raises:
+            HearthError: a job did.
+        """
         import ray.data
 
         context = ray.data.DataContext.get_current()
