@@ -67,18 +67,29 @@ class Ray:
         reference = ray.put(waiting)
 
         def carry_out(row: dict[str, Any]) -> dict[str, Any]:
-            done = ray.get(reference)[row["id"]].run(Threads(1))
-            return {"id": row["id"], "done": orjson.dumps(done)}
+            try:
+                done, code = ray.get(reference)[row["id"]].run(Threads(1)), 0
+            except HearthError as error:  # which Ray would bury in one of its own
+                done, code = str(error), error.exit_code
+            return {"id": row["id"], "done": orjson.dumps(done), "code": code}
 
         # A block a job, so that jobs are what workers share; order is restored here.
         tasks = ray.data.range(len(waiting), override_num_blocks=len(waiting)).map(carry_out)
         found: dict[int, bytes] = {}
         following = 0
         for row in tasks.iter_rows():
+            if row["code"]:
+                raise _error(orjson.loads(row["done"]), row["code"])
             found[row["id"]] = row["done"]
             while following in found:
                 yield orjson.loads(found.pop(following))
                 following += 1
+
+
+def _error(text: str, code: int) -> HearthError:
+    error = HearthError(text)
+    error.exit_code = code
+    return error
 
 
 def open_executor(on: str = "threads", threads: int | None = None) -> Any:
