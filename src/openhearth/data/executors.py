@@ -23,6 +23,8 @@ def default_threads() -> int:
 class Threads:
     """Some threads. Results come in the order of their items, few at a time in memory."""
 
+    width = 1  # jobs at once: threads share the work of one
+
     def __init__(self, count: int | None = None) -> None:
         self.count = count or default_threads()
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -32,12 +35,14 @@ from openhearth.data.dedup import (
     near,
 )
 from openhearth.data.dedup.index import SeenIndex
-from openhearth.data.executors import Threads
 from openhearth.data.forms import Parquet
 from openhearth.data.schema import Corpus
 from openhearth.errors import HearthError, UsageError
+from tests.data.dedup.test_group import wide
 from tests.data.dedup.test_minhash import jaccard
 from tests.data.dedup.texts import corpus_of, varied
+
+ROOT = Path(__file__).parents[3]
 
 
 def left(corpus: Corpus, found: Duplicates, work: Path) -> list[str]:
@@ -83,27 +88,45 @@ def test_copies_are_found_at_the_rates_of_theory(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("method", [Exact(), Near(near(0.7, 5))])
-def test_any_number_of_threads_and_any_parts_find_the_same(method: Method, tmp_path: Path) -> None:
+def test_any_number_of_workers_and_any_parts_find_the_same(method: Method, tmp_path: Path) -> None:
     texts = [*planted(), *planted(20)]
-    results = [
-        find(corpus_of(texts, block=n), method, tmp_path / str(n), executor=Threads(n)).clusters()
-        for n in (1, 2, 5)
-    ]
-    assert np.array_equal(results[0], results[1])
-    assert np.array_equal(results[0], results[2])
-    assert np.count_nonzero(results[0] != np.arange(len(texts))) > 0
+    results = []
+    for block, threads, width in ((1, 1, 1), (2, 2, 3), (5, 5, 40)):
+        corpus, work = corpus_of(texts, block=block), tmp_path / str(block)
+        found = find(corpus, method, work, executor=wide(width, threads))
+        results.append((found.clusters().tolist(), found.edges.read_bytes()))
+        assert not (work / "groups").exists()
+    assert results[0] == results[1] == results[2]
+    assert results[0][0] != list(range(len(texts)))
+
+
+@pytest.mark.parametrize("width", [2, 5])
+def test_any_number_of_workers_remembers_the_same(width: int, tmp_path: Path) -> None:
+    texts, made = planted(60), []
+    for executor in (wide(1), wide(width)):
+        work = tmp_path / str(executor.width)
+        for i, half in enumerate((texts[:70], texts[40:])):
+            corpus = corpus_of(half)
+            find(corpus, Exact(), work / str(i), index=work / "index", executor=executor).remember()
+        made.append((work / "index/000002.keys").read_bytes())
+    assert made[0] == made[1]
+    assert len(made[0]) == 16 * len(texts)
 
 
 class Killed(Exception):
     """A run that ends in the middle."""
 
 
-@pytest.mark.parametrize("after", range(0, 40, 5))
+@pytest.mark.parametrize("widths", [(1, 1), (3, 3), (3, 2), (1, 4)])
+@pytest.mark.parametrize("after", range(0, 21, 4))
 def test_a_run_that_was_cut_short_goes_on_to_the_same(
-    after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    after: int, widths: tuple[int, int], tmp_path: Path
 ) -> None:
-    corpus = corpus_of(planted(60))
-    whole = find(corpus, Near(near(0.7, 5)), tmp_path / "whole")
+    """While keys are made or grouped, by as many workers or by others than before."""
+    corpus, method = corpus_of(planted(60)), Near(near(0.7, 5))
+    whole = find(corpus, method, tmp_path / "whole")
+    begun, ended = map(wide, widths)
+    reports = len(corpus.parts) + 1 + 2 * begun.width  # of progress
     steps = iter(range(10**9))
 
     def tell(*_: object) -> None:
@@ -111,14 +134,62 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same(
             raise Killed
 
     work = tmp_path / "work"
-    if after <= len(corpus.parts):
+    if after < reports:
         with pytest.raises(Killed):
-            find(corpus, Near(near(0.7, 5)), work, progress=tell)
+            find(corpus, method, work, executor=begun, progress=tell)
         assert not (work / "found.json").exists()
-    resumed = find(corpus, Near(near(0.7, 5)), work)
+    resumed = find(corpus, method, work, executor=ended)
     for one, other in zip(whole.files, resumed.files, strict=True):
         assert one.read_bytes() == other.read_bytes()
+    assert resumed.edges.read_bytes() == whole.edges.read_bytes()
     assert resumed.copies == whole.copies > 0
+
+
+# Takes the hardest way out when it opens a file among the groups for so many times.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from openhearth.data.dedup import Exact, find
+from tests.data.dedup.test_find import planted
+from tests.data.dedup.test_group import wide
+from tests.data.dedup.texts import corpus_of
+
+left = int(sys.argv[2])
+
+def watch(event, arguments):
+    global left
+    if event == "open" and "/groups/" in str(arguments[0]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+work = Path(sys.argv[1])
+find(corpus_of(planted(60)), Exact(), work / "work", index=work / "index", executor=wide(3))
+"""
+
+
+@pytest.mark.system
+def test_a_run_that_is_killed_again_and_again_comes_to_the_same(tmp_path: Path) -> None:
+    corpora = corpus_of(planted(20)), corpus_of(planted(60))
+    for work in (tmp_path / "killed", tmp_path / "whole"):
+        find(corpora[0], Exact(), work / "first", index=work / "index").remember()
+    codes = []
+    for left in (4**i for i in range(12)):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(left)]
+        codes.append(subprocess.run(command, cwd=ROOT, timeout=300).returncode)
+        if codes[-1] == 0:
+            break
+    assert codes == [-signal.SIGKILL] * (len(codes) - 1) + [0]
+    assert len(codes) > 3
+    results = []
+    for work in (tmp_path / "killed", tmp_path / "whole"):
+        found = find(corpora[1], Exact(), work / "work", index=work / "index")
+        found.remember()
+        assert found.copies == 40
+        results.append([p.read_bytes() for p in (*found.files, found.edges)])
+        results[-1].append((work / "index/000002.keys").read_bytes())
+    assert results[0] == results[1]
 
 
 def test_exact_copies_are_equal_as_they_stand_or_normalised(tmp_path: Path) -> None:
@@ -244,8 +315,9 @@ def test_a_damaged_index_is_refused(name: str, data: bytes | None, tmp_path: Pat
     (index / name).unlink()
     if data is not None:
         (index / name).write_bytes(data)
-    with pytest.raises(HearthError, match="is damaged"):
-        find(corpus, Exact(), tmp_path / "2", index=index)
+    for width in (1, 3):
+        with pytest.raises(HearthError, match="is damaged"):
+            find(corpus, Exact(), tmp_path / "2", index=index, executor=wide(width))
 
 
 @settings(deadline=None)
@@ -268,7 +340,7 @@ def test_any_manifest_is_read_or_refused(data: bytes) -> None:
         (Path(folder) / "000001.keys").write_bytes(bytes(16))
         with contextlib.suppress(HearthError):
             index = SeenIndex(Path(folder), 2, Exact().settings())
-            assert [keys.tolist() for keys in index.chunks()] == [[[0, 0]]]
+            assert [keys.tolist() for keys in index.chunks(range(index.count))] == [[[0, 0]]]
 
 
 def test_a_folder_of_something_else_is_no_index(tmp_path: Path) -> None:

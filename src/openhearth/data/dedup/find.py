@@ -1,16 +1,17 @@
 """Copies among the documents of a corpus: keys part by part, groups on disk, verdicts part by part.
 
 1. A step writes each document's keys, and the score that decides whether it stays.
-2. Documents with a key in common are linked, and what is linked is a cluster.
-3. For each part a file says which documents stay; `Drop` reads it.
+2. Documents with a key in common are linked, by any number of workers.
+3. What is linked is a cluster, and for each part a file says which documents stay; `Drop` reads it.
 
-Held in memory: 10 bytes for each document, 40 more for each that has copies if not the first stays,
-and a few dozen megabytes. The result does not depend on who does the work, nor on how often it was
-interrupted.
+Held in memory where clusters are made: 10 bytes for each document, 40 more for each that has copies
+if not the first stays, and a few dozen megabytes. The result does not depend on who does the work,
+nor on how often it was interrupted.
 """
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +21,15 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 import pyarrow as pa
+import xxhash
 
 from openhearth.data import pipeline
 from openhearth.data.corpus import account
 from openhearth.data.dedup.clusters import Clusters
-from openhearth.data.dedup.group import Groups
 from openhearth.data.dedup.index import SeenIndex
 from openhearth.data.dedup.keep import First, Keep, best_of, first_of
+from openhearth.data.dedup.link import Links, link
+from openhearth.data.dedup.scatter import sources
 from openhearth.data.dedup.tables import ArrowFile, batches, beside
 from openhearth.data.executors import Threads
 from openhearth.data.funnel import count_removed
@@ -38,7 +41,7 @@ from openhearth.store import write_atomically
 KEYS = pa.schema([("keys", pa.list_(pa.uint64())), ("score", pa.float64())])
 VERDICTS = pa.schema([("kept", pa.bool_()), ("cluster", pa.int64())])
 NOTE = "found.json"
-SEEN = 0  # the number that stands for all that an index holds; documents are counted from 1
+GROUPS, MERGED = "groups", "merged.keys"
 
 
 class Method(Protocol):
@@ -93,7 +96,7 @@ class Duplicates:
     def remember(self) -> None:
         """Merge what was seen into the index. Only when the result is safe: it cannot be undone."""
         if self.index is not None and self.index.last != self.run:
-            self.index.merge(self.edges.with_name("merged.keys"), self.run)
+            self.index.merge(self.edges.with_name(MERGED), self.run)
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,10 @@ def find(
     search = _Search(tuple(report.files), documents, work, seen)
     found = search.found()
     if found is None:
-        progress("group", 0, None, method.name)
-        copies = search.judge(search.clusters(method.words, executor), keep)
+        links = search.links(method.words, executor, progress)
+        copies = search.judge(search.clusters(links), keep)
         found = search.note(copies)
+    shutil.rmtree(work / GROUPS, ignore_errors=True)
     return Duplicates(
         method.name, search.verdicts, documents, found["copies"], search.edges, found["run"], seen
     )
@@ -191,22 +195,30 @@ class _Search:
         write_atomically(self.work / NOTE, orjson.dumps(found))
         return found
 
-    def clusters(self, words: int, executor: Any) -> np.ndarray:
+    def links(self, words: int, executor: Any, progress: Progress) -> Links:
+        """Which documents have a key in common."""
+        width = executor.width  # of a cluster it may change
+        # Jobs that were cut for another width, or with another index, are others.
+        index = xxhash.xxh64_hexdigest(self.seen.last.encode() if self.seen else b"")
+        return link(
+            list(sources(self.files, words, self.seen, width)),
+            words,
+            self.work / GROUPS / f"{width}-{index}",
+            executor,
+            width=width,
+            with_keys=self.seen is not None,
+            progress=progress,
+        )
+
+    def clusters(self, links: Links) -> np.ndarray:
         """int64 [documents + 1]: the lowest document of each one's cluster."""
-        groups = Groups(self.work / "groups", words)
-        if self.seen is not None:
-            for keys in self.seen.chunks():
-                groups.add(keys, np.full(len(keys), SEEN))
-        for keys, documents in self._keys(words):
-            groups.add(keys, documents)
         clusters = Clusters(self.documents + 1)
-        merged = self.work / "merged.keys"
-        with self.edges.open("wb") as edges, merged.open("wb") as keys_file:
-            for grouped in groups.grouped(executor):
-                edges.write((grouped.edges - 1).tobytes())
-                clusters.join(grouped.edges)
-                if self.seen is not None:
-                    keys_file.write(grouped.keys.tobytes())
+        with self.edges.open("wb") as file:
+            for edges in links.edges():
+                file.write((edges - 1).tobytes())
+                clusters.join(edges)
+        if self.seen is not None:
+            links.write_keys(self.work / MERGED)
         return clusters.lowest()
 
     def judge(self, clusters: np.ndarray, keep: Keep) -> int:
@@ -224,16 +236,6 @@ class _Search:
                 number = here.stop
             writer.close()
         return self.documents + 1 - int(np.count_nonzero(kept))
-
-    def _keys(self, words: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        number = 1
-        for path in self.files:
-            for batch in batches(path):
-                column = batch.column("keys")
-                counts = np.diff(column.offsets.to_numpy()) // words
-                keys = column.flatten().to_numpy().reshape(-1, words)
-                yield keys, np.repeat(np.arange(number, number + len(column)), counts)
-                number += len(column)
 
     def _scores(self) -> Iterator[np.ndarray]:
         yield np.array([np.inf])  # of what the index holds

@@ -1,34 +1,40 @@
-"""Which documents have a key in common, in bounded memory: an external sort.
+"""The second half of grouping by key: an external sort of what was scattered.
 
-Rows of keys and document numbers go to 256 files by the highest eight bits of the key; a file that
-is too large is split by the next eight, and so on. What is small enough is sorted in memory, and
-each document of a key is linked to the lowest one. A few dozen megabytes are held, whatever the
-number of documents.
+A job takes a range of the highest eight bits of keys. What is too large of it is split by the next
+eight, and so on. What is small enough is sorted in memory, and each document of a key is linked to
+the lowest one. A few dozen megabytes are held, whatever the number of documents.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import numpy as np
 
-BUFFER_BYTES = 8 << 20  # held before rows go to their files
+from openhearth.data.dedup.once import once
+from openhearth.data.dedup.scatter import read_rows, scatter
+from openhearth.data.executors import Threads
+
 LEAF_BYTES = 4 << 20  # sorted in memory
-ROW = "<u8"
+EDGES, KEYS = "edges.i64", "keys.u64"
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """Some rows of a file. If they are a piece of it, all of its keys are equal."""
+    """All rows of some files, or a piece of one of which all keys are equal.
 
-    path: Path
+    `spent` are files that nobody needs after it.
+    """
+
+    paths: tuple[Path, ...]
     begin: int
     end: int
+    spent: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -39,66 +45,78 @@ class Grouped:
 
     edges: np.ndarray
     keys: np.ndarray
+    leaf: Leaf
 
 
-class Groups:
-    """Rows of `words` words of key and a document number, in files under `directory`.
+@dataclass(frozen=True)
+class Group:
+    """A job that leaves a folder with the edges between documents, and the keys if they are wanted,
+    by rising keys.
 
-    Rows are to be added by rising document numbers.
+    `scattered` are folders that scatter jobs left, by rising documents.
     """
 
-    def __init__(self, directory: Path, words: int) -> None:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        self._directory = directory
-        self._words = words
-        self._held: list[np.ndarray] = []
-        self._size = 0
+    scattered: tuple[Path, ...]
+    bits: range
+    words: int
+    folder: Path
+    with_keys: bool
 
-    def add(self, keys: np.ndarray, documents: np.ndarray) -> None:
-        """Add keys, uint64 [m, words], of documents [m]."""
-        rows = np.empty((len(keys), self._words + 1), ROW)
-        rows[:, :-1] = keys
-        rows[:, -1] = documents
-        self._held.append(rows)
-        self._size += rows.nbytes
-        if self._size >= BUFFER_BYTES:
-            self._flush()
+    def run(self, executor: Threads) -> dict[str, Any]:
+        """Do it, unless it was done before; how many rows there were."""
+        return once(self.folder, partial(self._fill, executor))
 
-    def grouped(self, executor: Any) -> Iterator[Grouped]:
-        """What all rows hold, by rising keys; the files are removed."""
-        self._flush()
-        yield from executor.map(self._group, self._leaves(self._directory, 0))
-        shutil.rmtree(self._directory)
+    def _fill(self, executor: Threads, folder: Path) -> dict[str, Any]:
+        count = 0
+        with (
+            TemporaryDirectory(dir=folder) as split,
+            (folder / EDGES).open("wb") as edges,
+            (folder / KEYS).open("wb") as keys,
+        ):
+            for grouped in executor.map(self._group, self._all_leaves(Path(split))):
+                edges.write(grouped.edges.tobytes())
+                if self.with_keys:
+                    keys.write(grouped.keys.tobytes())
+                count += grouped.leaf.end - grouped.leaf.begin
+                for path in grouped.leaf.spent:
+                    path.unlink()
+        return {"rows": count}
 
-    def _flush(self) -> None:
-        if self._held:
-            _scatter(np.concatenate(self._held), self._directory, 0)
-        self._held, self._size = [], 0
+    def _all_leaves(self, split: Path) -> Iterator[Leaf]:
+        for bits in self.bits:
+            paths = [folder / f"{bits:02x}" for folder in self.scattered]
+            found = tuple(path for path in paths if path.exists())
+            if found:
+                yield from self._leaves(found, 1, split)
 
-    def _leaves(self, folder: Path, depth: int) -> Iterator[Leaf]:
-        step = LEAF_BYTES // (8 * (self._words + 1))
-        for path in sorted(folder.iterdir()):
-            count = path.stat().st_size // (8 * (self._words + 1))
-            if count <= step or depth == 8 * self._words:
-                yield from (Leaf(path, i, min(i + step, count)) for i in range(0, count, step))
-                continue
-            parts = folder / f"{path.name}-parts"
-            parts.mkdir()
+    def _leaves(self, paths: tuple[Path, ...], depth: int, split: Path) -> Iterator[Leaf]:
+        """The leaves of files whose keys agree in the first `depth` bytes."""
+        row = 8 * (self.words + 1)
+        count = sum(path.stat().st_size for path in paths) // row
+        step = LEAF_BYTES // row
+        spent = paths if depth > 1 else ()  # what was scattered stays, for another attempt
+        if count <= step:
+            yield Leaf(paths, 0, count, spent)
+        elif depth == 8 * self.words:
             for begin in range(0, count, step):
-                _scatter(self._read(path, begin, begin + step), parts, depth)
-            path.unlink()
-            yield from self._leaves(parts, depth + 1)
-
-    def _read(self, path: Path, begin: int, end: int) -> np.ndarray:
-        width = self._words + 1
-        rows = np.fromfile(path, ROW, (end - begin) * width, offset=8 * begin * width)
-        return rows.reshape(-1, width)
+                end = min(begin + step, count)
+                yield Leaf(paths, begin, end, spent if end == count else ())
+        else:
+            parts = Path(mkdtemp(dir=split))
+            for path in paths:
+                for begin in range(0, path.stat().st_size // row, step):
+                    scatter(read_rows(path, self.words, begin, begin + step), parts, depth)
+            for path in spent:
+                path.unlink()
+            for path in sorted(parts.iterdir()):
+                yield from self._leaves((path,), depth + 1, split)
 
     def _group(self, leaf: Leaf) -> Grouped:
-        rows = self._read(leaf.path, leaf.begin, leaf.end)
+        read = partial(read_rows, words=self.words)
+        rows = np.concatenate([read(p, begin=leaf.begin, end=leaf.end) for p in leaf.paths])
         if leaf.begin:
-            rows = np.concatenate([self._read(leaf.path, 0, 1), rows])
+            first = read(leaf.paths[0], begin=0, end=1)
+            rows = np.concatenate([first, rows])
         else:  # stable, so that documents still rise within a key
             rows = rows[np.lexsort(rows[:, :-1].T[::-1])]
         keys, documents = rows[:, :-1], rows[:, -1].astype(np.int64)
@@ -107,16 +125,4 @@ class Groups:
         lowest = documents[opens][np.cumsum(opens) - 1]
         linked = documents != lowest
         edges = np.stack([lowest[linked], documents[linked]], axis=1)
-        return Grouped(edges, keys[opens & (leaf.begin == 0)])
-
-
-def _scatter(rows: np.ndarray, folder: Path, depth: int) -> None:
-    """Append rows to the files of a folder by eight bits of their key, `depth` bytes down."""
-    word, byte = divmod(depth, 8)
-    bits = (rows[:, word] >> np.uint64(56 - 8 * byte)).astype(np.uint8)
-    ends = np.cumsum(np.bincount(bits, minlength=256))
-    sorted_rows = rows[np.argsort(bits, kind="stable")]
-    for i, (begin, end) in enumerate(pairwise([0, *ends.tolist()])):
-        if end > begin:
-            with (folder / f"{i:02x}").open("ab") as file:
-                file.write(sorted_rows[begin:end].tobytes())
+        return Grouped(edges, keys[opens & (leaf.begin == 0)], leaf)

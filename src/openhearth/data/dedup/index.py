@@ -28,7 +28,7 @@ CHUNK = 1 << 18  # keys read at once
 class SeenIndex:
     """Keys of `words` words of 64 bits, made with some settings; empty while there is no folder.
 
-    `generation` counts its merges, and `last` names the last one.
+    `count` is how many there are. `generation` counts its merges, and `last` names the last one.
 
     Raises:
         UsageError: the folder holds keys that were made with other settings.
@@ -39,7 +39,7 @@ class SeenIndex:
         self._folder = folder
         self._words = words
         self._settings = dict(settings)
-        self.generation, self.last, self._count = 0, "", 0
+        self.generation, self.last, self.count = 0, "", 0
         manifest = folder / MANIFEST
         if not manifest.exists():
             if folder.exists() and (not folder.is_dir() or {*os.listdir(folder)} - {LOCK}):
@@ -47,23 +47,21 @@ class SeenIndex:
             return
         self._read(manifest)
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """The keys, uint64 [m, words], some at a time.
+    def chunks(self, which: range) -> Iterator[np.ndarray]:
+        """The keys of these numbers, uint64 [m, words], some at a time.
 
         Raises:
             HearthError: they are not in order.
         """
-        last = None
-        width = 8 * self._words
-        for begin in range(0, self._count, CHUNK):
-            size = min(CHUNK, self._count - begin) * self._words
-            keys = np.fromfile(self._file, "<u8", size, offset=begin * width)
+        for begin in which[::CHUNK]:
+            before = min(begin, 1)  # the key before them, which must be lower
+            size = min(CHUNK, which.stop - begin) + before
+            start = 8 * self._words * (begin - before)
+            keys = np.fromfile(self._file, "<u8", size * self._words, offset=start)
             keys = keys.reshape(-1, self._words)
-            whole = keys if last is None else np.concatenate([last, keys])
-            if not _rises(whole):
+            if not _rises(keys):
                 raise self._damaged("its keys are not in order")
-            last = keys[-1:]
-            yield keys
+            yield keys[before:]
 
     def merge(self, keys: Path, name: str) -> None:
         """Take over a file of sorted keys that holds all of these, and more; `name` is kept as
@@ -86,7 +84,7 @@ class SeenIndex:
         before = self._file
         self.generation += 1
         self.last = name
-        self._count = keys.stat().st_size // (8 * self._words)
+        self.count = keys.stat().st_size // (8 * self._words)
         temporary = self._file.with_suffix(".part")
         shutil.copyfile(keys, temporary)
         os.replace(temporary, self._file)
@@ -94,7 +92,7 @@ class SeenIndex:
             "version": VERSION,
             "generation": self.generation,
             "last": self.last,
-            "keys": self._count,
+            "keys": self.count,
             "words": self._words,
             "settings": self._settings,
         }
@@ -121,12 +119,12 @@ class SeenIndex:
                 f"{self._folder} was made with {settings}, not {self._settings}: name another "
                 "index, or use its settings."
             )
-        self.generation, self._count = numbers
+        self.generation, self.count = numbers
         try:
             size = self._file.stat().st_size
         except (OSError, ValueError) as error:
             raise self._damaged("its keys are missing") from error
-        if min(numbers) < 0 or size != 8 * self._words * self._count:
+        if min(numbers) < 0 or size != 8 * self._words * self.count:
             raise self._damaged("its keys are not as many as it says")
 
     def _damaged(self, why: str) -> HearthError:

@@ -59,6 +59,11 @@ def batches(path: Path) -> Iterator[pa.RecordBatch]:
             yield reader.get_batch(i)
 
 
+def rows_of(path: Path) -> int:
+    """How many rows a file has."""
+    return sum(batch.num_rows for batch in batches(path))
+
+
 def beside(batch: pa.RecordBatch, files: Sequence[Path]) -> pa.RecordBatch:
     """What a part's file has for the block that a step was given."""
     part, block = place(batch)
