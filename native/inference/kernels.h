@@ -88,6 +88,8 @@ struct Kernels {
     // out = silu(gate) * up, or gelu's tanh form.
     void (*silu_product)(const float* gate, const float* up, size_t count, float* out);
     void (*gelu_product)(const float* gate, const float* up, size_t count, float* out);
+    // To half precision.
+    void (*narrow)(const float* x, size_t count, Half* out);
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend_fp16)(const Attention&);

@@ -49,6 +49,10 @@ inline void gelu_product(const float* gate, const float* up, size_t count, float
     }
 }
 
+inline void narrow(const float* x, size_t count, Half* out) {
+    for (size_t i = 0; i < count; i += LANES) store(out + i, load(x + i));
+}
+
 inline void rotate(float* head, const float* cosines, const float* sines, size_t half) {
     for (size_t i = 0; i < half; i += LANES) {
         const F one = load(head + i), other = load(head + half + i), c = load(cosines + i), s = load(sines + i);

@@ -1,0 +1,79 @@
+#include "operations.h"
+
+namespace engine {
+
+namespace {
+
+constexpr size_t TASK_BYTES = 32768;  // of weights, about what one task multiplies
+constexpr size_t ROWS = 128;          // that go through a task's panels before the next do
+
+}  // namespace
+
+Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted)
+    : in_(in), norm_(std::move(norm)), matrix_(std::move(matrix)), bias_(std::move(bias)), use_(use), out_(out), wanted_(wanted) {}
+
+void Linear::run(Context& context) {
+    const size_t count = wanted_ ? context.step.wanted.size() : context.step.rows();
+    Ready& ready = count <= FEW ? context.own : context.shared;
+    if (count <= FEW) {
+        for (size_t i = 0; i < count; ++i) prepare(context, i, ready);
+    } else {
+        context.worker.share(count, [&](size_t i) { prepare(context, i, ready); });
+        context.worker.meet();
+    }
+    const Rows rows = ready.rows(matrix_.inputs());
+    const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
+    const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
+    context.worker.share((panels + size - 1) / size, [&](size_t task) {
+        const size_t end = std::min(panels, (task + 1) * size);
+        for (size_t first = 0; first < count; first += ROWS) {
+            for (size_t panel = task * size; panel < end; ++panel) multiply(context.kernels, rows, first, std::min(ROWS, count - first), panel);
+        }
+    });
+    context.worker.meet();
+}
+
+void Linear::prepare(Context& context, size_t row, Ready& ready) {
+    const size_t inputs = matrix_.inputs();
+    const float* x = in_.row(row);
+    const bool quantised = matrix_.format() != Format::BF16 && matrix_.format() != Format::FP32;
+    float* values = quantised ? context.row : ready.values.data() + row * inputs;
+    if (norm_) {
+        context.kernels.rms_norm(x, norm_->weight.data(), inputs, norm_->eps, values);
+        x = values;
+    } else if (!quantised) {
+        std::copy(x, x + inputs, values);
+    }
+    if (quantised) context.kernels.quantise(x, inputs, ready.quantised(row, inputs));
+}
+
+void Linear::multiply(const Kernels& kernels, const Rows& rows, size_t first, size_t count, size_t panel) {
+    alignas(64) float products[MOST_ROWS * PANEL], others[MOST_ROWS * PANEL];
+    const auto product = [&](size_t i, size_t row, size_t some, float* out) {
+        kernels.multiply(matrix_.format(), matrix_.panel(i), rows, row, some, out);
+        if (bias_.empty()) return;
+        for (size_t r = 0; r < some; ++r) {
+            for (size_t o = 0; o < PANEL; ++o) out[r * PANEL + o] += bias_[i * PANEL + o];
+        }
+    };
+    for (size_t row = first; row < first + count; row += MOST_ROWS) {
+        const size_t some = std::min(MOST_ROWS, first + count - row);
+        if (is_gated()) {
+            product(2 * panel, row, some, products);
+            product(2 * panel + 1, row, some, others);
+            (use_ == Use::SILU ? kernels.silu_product : kernels.gelu_product)(products, others, some * PANEL, products);
+        } else {
+            product(panel, row, some, products);
+        }
+        put(products, row, some, panel);
+    }
+}
+
+void Linear::put(float* products, size_t first, size_t count, size_t panel) {
+    for (size_t r = 0; r < count; ++r, products += PANEL) {
+        float* out = out_.row(first + r) + panel * PANEL;
+        for (size_t o = 0; o < PANEL; ++o) out[o] = use_ == Use::ADD ? out[o] + products[o] : products[o];
+    }
+}
+
+}  // namespace engine

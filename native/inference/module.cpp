@@ -1,0 +1,138 @@
+// The Python face of the engine's kernels. `openhearth/inference/native` calls it.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "operations.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <class T>
+using Flat = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Table = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+std::span<const T> span(const Flat<T>& array) {
+    return {array.data(), array.size()};
+}
+
+std::vector<float> floats(const Flat<float>& array) { return {array.data(), array.data() + array.size()}; }
+
+using NormArguments = std::optional<std::pair<Flat<float>, float>>;
+std::optional<engine::Norm> norm(const NormArguments& given) {
+    if (!given) return std::nullopt;
+    return engine::Norm{floats(given->first), given->second};
+}
+
+const Kernels& named(const std::string& name) {
+    const Kernels* found = kernels_for(name.c_str());
+    if (!found) throw nb::value_error("this processor cannot run these kernels");
+    return *found;
+}
+
+Matrix integers(Format format, Table<uint8_t> numbers, Table<uint16_t> scales, const std::optional<Table<uint16_t>>& least) {
+    nb::gil_scoped_release release;
+    const auto* low = least ? reinterpret_cast<const Half*>(least->data()) : nullptr;
+    return Matrix::of_integers(format, numbers.shape(0), numbers.shape(1), numbers.data(), reinterpret_cast<const Half*>(scales.data()), low);
+}
+
+Matrix of_floats(Format format, Table<float> values) {
+    nb::gil_scoped_release release;
+    return Matrix::of_floats(format, values.shape(0), values.shape(1), values.data());
+}
+
+nb::ndarray<nb::numpy, float> array(std::vector<float>&& values, std::initializer_list<size_t> shape) {
+    auto* kept = new std::vector<float>(std::move(values));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+    return {kept->data(), shape, owner};
+}
+
+nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
+    std::vector<float> values(matrix.outputs() * matrix.inputs());
+    for (size_t o = 0; o < matrix.outputs(); ++o) matrix.row(o, &values[o * matrix.inputs()]);
+    return array(std::move(values), {matrix.outputs(), matrix.inputs()});
+}
+
+// A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
+nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logits, Flat<int32_t> tokens, Flat<int32_t> counts,
+                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> wanted) {
+    std::vector<engine::Piece> pieces(counts.size());
+    size_t row = 0;
+    const int32_t* page = pages.data();
+    for (size_t i = 0; i < pieces.size(); ++i) {
+        pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page};
+        row += pieces[i].count;
+        page += page_counts.data()[i];
+    }
+    const engine::Step step{span(tokens), pieces, span(wanted)};
+    {
+        nb::gil_scoped_release release;
+        program.run(step);
+    }
+    std::vector<float> values(logits.values.begin(), logits.values.begin() + static_cast<std::ptrdiff_t>(wanted.size() * logits.width));
+    return array(std::move(values), {wanted.size(), logits.width});
+}
+
+}  // namespace
+
+NB_MODULE(_engine, m) {
+    nb::enum_<Format>(m, "Format")
+        .value("INT4", Format::INT4)
+        .value("INT4_MIN", Format::INT4_MIN)
+        .value("INT8", Format::INT8)
+        .value("BF16", Format::BF16)
+        .value("FP32", Format::FP32);
+    nb::enum_<engine::Use>(m, "Use")
+        .value("STORE", engine::Use::STORE)
+        .value("ADD", engine::Use::ADD)
+        .value("SILU", engine::Use::SILU)
+        .value("GELU", engine::Use::GELU);
+    m.attr("PAGE") = PAGE;
+    m.attr("BLOCK") = BLOCK;
+    m.attr("PANEL") = PANEL;
+    m.def("kinds", [] {
+        std::vector<std::string> names;
+        for (const char* const* name = kernels_here(); *name; ++name) names.emplace_back(*name);
+        return names;
+    });
+    nb::class_<Matrix>(m, "Matrix")
+        .def_static("integers", &integers, "format"_a, "numbers"_a, "scales"_a, "least"_a.none() = nb::none())
+        .def_static("floats", &of_floats, "format"_a, "values"_a)
+        .def_prop_ro("format", &Matrix::format)
+        .def_prop_ro("shape", [](const Matrix& matrix) { return std::pair(matrix.outputs(), matrix.inputs()); })
+        .def_prop_ro("bytes", &Matrix::bytes)
+        .def("dequantised", &dequantised);
+    nb::class_<engine::Buffer>(m, "Buffer").def_ro("width", &engine::Buffer::width);
+    nb::class_<engine::Angles>(m, "Angles").def("__init__", [](engine::Angles* self, Table<float> cosines, Table<float> sines) {
+        new (self) engine::Angles{{cosines.data(), cosines.data() + cosines.size()}, {sines.data(), sines.data() + sines.size()}};
+    });
+    nb::class_<engine::Program>(m, "Program")
+        .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
+        .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
+        .def("embed", [](engine::Program& p, const Matrix& matrix, float factor, engine::Buffer& out) {
+            p.add(std::make_unique<engine::Embed>(matrix, factor, out));
+        })
+        .def("linear", [](engine::Program& p, engine::Buffer& in, const NormArguments& before, const Matrix& matrix,
+                          const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out) {
+            p.add(std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, in.wanted));
+        }, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a)
+        .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
+            p.add(std::make_unique<engine::AddNorm>(in, *norm(after), out));
+        })
+        .def("attend", [](engine::Program& p, engine::Buffer& in, size_t queries, size_t keys, size_t size, float scale, int32_t window,
+                          const NormArguments& query_norm, const NormArguments& key_norm, const engine::Angles& angles, bool fp32, size_t pages,
+                          engine::Buffer& out) {
+            engine::Heads heads{queries, keys, size, scale, window, norm(query_norm), norm(key_norm)};
+            p.add(std::make_unique<engine::Attend>(in, std::move(heads), std::make_shared<engine::Angles>(angles), fp32, pages, out));
+        }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "query_norm"_a.none(), "key_norm"_a.none(), "angles"_a, "fp32"_a,
+           "pages"_a, "out"_a)
+        .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
+        .def("run", &run);
+}

@@ -1,0 +1,110 @@
+// The operations that programs are made of; each has a file of its own.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "program.h"
+
+namespace engine {
+
+struct Norm {
+    std::vector<float> weight;
+    float eps;
+};
+
+// A token's row of a matrix, times a factor.
+class Embed : public Operation {
+public:
+    Embed(Matrix matrix, float factor, Buffer& out) : matrix_(std::move(matrix)), factor_(factor), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Matrix matrix_;
+    float factor_;
+    Buffer& out_;
+};
+
+// The rows whose logits are asked for, one after another.
+class Gather : public Operation {
+public:
+    Gather(Buffer& in, Buffer& out) : in_(in), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Buffer &in_, &out_;
+};
+
+// x += norm(y).
+class AddNorm : public Operation {
+public:
+    AddNorm(Buffer& in, Norm norm, Buffer& out) : in_(in), norm_(std::move(norm)), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Buffer& in_;
+    Norm norm_;
+    Buffer& out_;
+};
+
+// What becomes of a product.
+enum class Use { STORE, ADD, SILU, GELU };
+
+// y = norm(x) W^T + bias. By SILU and GELU the rows of W are taken in pairs of panels, gate and up, of
+// which one panel comes. Of `wanted` rows only, if it says so.
+class Linear : public Operation {
+public:
+    Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted);
+    void run(Context&) override;
+
+private:
+    void prepare(Context&, size_t row, Ready&);
+    void multiply(const Kernels&, const Rows&, size_t first, size_t count, size_t panel);
+    void put(float* products, size_t first, size_t count, size_t panel);
+    bool is_gated() const { return use_ == Use::SILU || use_ == Use::GELU; }
+
+    Buffer& in_;
+    std::optional<Norm> norm_;
+    Matrix matrix_;
+    std::vector<float> bias_;
+    Use use_;
+    Buffer& out_;
+    bool wanted_;
+};
+
+struct Heads {
+    size_t queries, keys, size;
+    float scale;
+    int32_t window;
+    std::optional<Norm> query_norm, key_norm;  // over a head
+};
+
+// Angles of rotation, [positions][size / 2].
+struct Angles {
+    std::vector<float> cosines, sines;
+};
+
+// Rotates queries and keys, which lie with the values in one row, writes keys and values to their
+// pages, and lets the queries attend.
+class Attend : public Operation {
+public:
+    Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, bool fp32, size_t pages, Buffer& out);
+    void run(Context&) override;
+
+private:
+    void rotate(Context&, size_t row, int32_t place, size_t key_head);
+    void write(Context&, const Piece&, size_t row, size_t key_head);
+    void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
+    size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
+    size_t stride() const { return heads_.keys * heads_.size * PAGE; }
+    size_t group() const { return heads_.queries / heads_.keys; }
+
+    Buffer& in_;
+    Heads heads_;
+    std::shared_ptr<const Angles> angles_;
+    bool fp32_;
+    Block keys_, values_;
+    Buffer& out_;
+};
+
+}  // namespace engine

@@ -1,0 +1,33 @@
+#include "program.h"
+
+#include <algorithm>
+
+namespace engine {
+
+void Ready::reserve(size_t rows, size_t inputs) {
+    const size_t count = rows * inputs;
+    if (values.size() >= count) return;
+    values.resize(count), numbers.resize(count);
+    scales.resize(count / BLOCK), totals.resize(count / BLOCK), sums.resize(count / BLOCK);
+}
+
+Buffer& Program::buffer(size_t width, bool wanted) {
+    widest_ = std::max(widest_, width);
+    return *buffers_.emplace_back(std::make_unique<Buffer>(Buffer{width, wanted, {}}));
+}
+
+void Program::run(const Step& step) {
+    for (auto& one : buffers_) one->reserve(one->wanted ? step.wanted.size() : step.rows());
+    shared_.reserve(step.rows(), widest_);
+    for (Own& own : own_) {
+        own.ready.reserve(FEW, widest_);
+        own.row.resize(widest_);
+    }
+    team_.run([&](Worker& worker) {
+        Own& own = own_[worker.number()];
+        Context context{step, worker, kernels_, shared_, own.ready, own.row.data()};
+        for (auto& one : operations_) one->run(context);
+    });
+}
+
+}  // namespace engine

@@ -1,0 +1,100 @@
+// A model as a flat list of operations that a team of threads carries out for a whole ragged batch.
+//
+// A step's rows are tokens of several sequences, one piece of neighbouring rows each. Every operation
+// computes each row from that row alone (attention also from its sequence's pages), in an order that
+// depends on nothing else: so a sequence's numbers are the same in any company.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels.h"
+#include "matrix.h"
+#include "team.h"
+
+namespace engine {
+
+// Neighbouring rows of one sequence.
+struct Piece {
+    size_t row, count;
+    int32_t place;         // in the sequence, of the first
+    const int32_t* pages;  // of the sequence
+};
+
+// What a step computes.
+struct Step {
+    std::span<const int32_t> tokens;
+    std::span<const Piece> pieces;
+    std::span<const int32_t> wanted;  // rows whose logits are asked for
+    size_t rows() const { return tokens.size(); }
+};
+
+// Rows of one width. Operations read and write them; they lie in memory that is there from the start.
+struct Buffer {
+    size_t width;
+    bool wanted;  // only rows whose logits are asked for
+    std::vector<float> values;
+    float* row(size_t i) { return values.data() + i * width; }
+    void reserve(size_t rows) {
+        if (values.size() < rows * width) values.resize(rows * width);
+    }
+};
+
+// Rows as the kernels multiply them: as they are, or quantised.
+struct Ready {
+    std::vector<float> values, scales, totals;
+    std::vector<int8_t> numbers;
+    std::vector<int32_t> sums;
+
+    void reserve(size_t rows, size_t inputs);
+    Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), sums.data(), totals.data(), inputs}; }
+    Quantised quantised(size_t row, size_t inputs) {
+        const size_t block = row * inputs / BLOCK;
+        return {numbers.data() + row * inputs, scales.data() + block, sums.data() + block, totals.data() + block};
+    }
+};
+
+struct Context {
+    const Step& step;
+    Worker& worker;
+    const Kernels& kernels;
+    Ready& shared;  // by all threads
+    Ready& own;     // of this thread, for FEW rows
+    float* row;     // of this thread, one of the widest
+};
+
+constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting
+
+class Operation {
+public:
+    virtual ~Operation() = default;
+    // Called by every thread of the team. At its end they have met.
+    virtual void run(Context&) = 0;
+};
+
+class Program {
+public:
+    Program(const Kernels& kernels, size_t threads) : kernels_(kernels), team_(threads), own_(team_.size()) {}
+
+    Buffer& buffer(size_t width, bool wanted);
+    void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
+    void run(const Step& step);
+    const Kernels& kernels() const { return kernels_; }
+    Team& team() { return team_; }
+
+private:
+    const Kernels& kernels_;
+    Team team_;
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<std::unique_ptr<Operation>> operations_;
+    size_t widest_ = 0;
+    Ready shared_;
+    struct Own {
+        Ready ready;
+        std::vector<float> row;
+    };
+    std::vector<Own> own_;
+};
+
+}  // namespace engine
