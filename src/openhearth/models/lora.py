@@ -14,7 +14,7 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.huggingface import open_safetensors
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
-from openhearth.models.names import HF_LLAMA, translate
+from openhearth.models.names import HF, translate
 
 if TYPE_CHECKING:
     from openhearth.store import Artifact
@@ -50,7 +50,7 @@ def save_adapter(
 
     tensors = {}
     for path, pair in model.adapter(name).items():
-        theirs = PREFIX + translate(path, HF_LLAMA)
+        theirs = PREFIX + translate(path, HF[model.config.family])
         tensors[f"{theirs}.lora_A.weight"] = pair.a.detach().contiguous()
         tensors[f"{theirs}.lora_B.weight"] = pair.b.detach().contiguous()
     save_file(tensors, place(WEIGHTS), metadata={"format": "pt"})
@@ -85,7 +85,7 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
     file = open_safetensors(artifact.path(WEIGHTS))
     waiting = set(file.keys())
     for path, linear in model.linears():
-        theirs = PREFIX + translate(path, HF_LLAMA)
+        theirs = PREFIX + translate(path, HF[model.config.family])
         keys = (f"{theirs}.lora_A.weight", f"{theirs}.lora_B.weight")
         if not waiting.issuperset(keys):
             continue
