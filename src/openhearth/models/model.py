@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from openhearth.errors import UsageError
 from openhearth.models.attention import GroupedQueryAttention, KeyValues
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.feed_forward import FeedForward, GatedFeedForward
@@ -78,7 +79,13 @@ class Model(nn.Module):
         return self.embed.weight if self.head is None else self.head.weight
 
     def new_states(self, slots: int, capacity: int) -> list[KeyValues]:
-        """One state per block, for `slots` sequences of at most `capacity` tokens."""
+        """One state per block, for `slots` sequences of at most `capacity` tokens.
+
+        Raises:
+            UsageError: the model is an encoder.
+        """
+        if not self.config.causal:
+            raise UsageError("This model is an encoder, which makes vectors: it writes no text.")
         blocks = cast(Iterable[ResidualBlock], self.blocks)
         return [block.mixer.new_state(slots, capacity, self.dtype) for block in blocks]
 
