@@ -6,6 +6,7 @@ the rows of q and k of the Llama architecture interleaved for its own RoPE; read
 
 from __future__ import annotations
 
+import struct
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,26 +56,20 @@ class GgufFile(Weights):
         try:
             import gguf
 
-            from openhearth.models.gguf_reader import BoundedReader
+            from openhearth.models.gguf_reader import Header
         except ModuleNotFoundError as error:
             raise MissingExtra("gguf", "torch") from error
         self.path = path
         self._dequantize = gguf.dequantize
         try:
-            self._reader = BoundedReader(path)
-        except Exception as error:  # the reader has no errors of its own: whatever it stumbles on
+            header = Header(path)
+        except (ValueError, TypeError, LookupError, ArithmeticError, struct.error) as error:
             raise self._damaged(error) from error
-        self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
+        self._fields, self._tensors = header.fields, header.tensors
 
     def field(self, name: str, default: Any = None) -> Any:
         """The metadata field `name`: a number, a text or a list."""
-        entry = self._reader.fields.get(name)
-        if entry is None:
-            return default
-        try:
-            return entry.contents()
-        except Exception as error:
-            raise self._damaged(error) from error
+        return self._fields.get(name, default)
 
     @property
     def architecture(self) -> str:
