@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "operations.h"
+#include "sample_module.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -135,4 +136,5 @@ NB_MODULE(_engine, m) {
            "pages"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("run", &run);
+    bind_sampling(m);
 }
