@@ -29,12 +29,6 @@ Place place(Format format, size_t output, size_t i) {
 
 size_t scales_bytes(Format format) { return PANEL * sizeof(Half) * (format == Format::INT4_MIN ? 2 : 1); }
 
-Brain brain(float x) {  // to the nearest, of two the even one
-    const uint32_t bits = std::bit_cast<uint32_t>(x);
-    if ((bits & 0x7FFFFFFF) > 0x7F800000) return {static_cast<uint16_t>(bits >> 16 | 64)};
-    return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
-}
-
 }  // namespace
 
 Block::Block(size_t bytes) : size_(bytes) {

@@ -67,16 +67,18 @@ nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
 
 // A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
 nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logits, Flat<int32_t> tokens, Flat<int32_t> counts,
-                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> wanted) {
+                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> adapters, Flat<int32_t> wanted) {
     std::vector<engine::Piece> pieces(counts.size());
+    std::vector<int32_t> adapter_of_row;
     size_t row = 0;
     const int32_t* page = pages.data();
     for (size_t i = 0; i < pieces.size(); ++i) {
         pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page};
         row += pieces[i].count;
+        adapter_of_row.resize(row, adapters.data()[i]);
         page += page_counts.data()[i];
     }
-    const engine::Step step{span(tokens), pieces, span(wanted)};
+    const engine::Step step{span(tokens), pieces, span(wanted), adapter_of_row};
     {
         nb::gil_scoped_release release;
         program.run(step);
@@ -119,6 +121,12 @@ NB_MODULE(_engine, m) {
     nb::class_<engine::Angles>(m, "Angles").def("__init__", [](engine::Angles* self, Table<float> cosines, Table<float> sines) {
         new (self) engine::Angles{{cosines.data(), cosines.data() + cosines.size()}, {sines.data(), sines.data() + sines.size()}};
     });
+    nb::class_<engine::Linear>(m, "Linear")
+        .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
+        .def("adapt", [](engine::Linear& linear, int32_t number, const Matrix& a, Table<float> b) {
+            linear.adapt(number, engine::LowRank(a, b.data(), b.shape(0)));
+        })
+        .def("forget", &engine::Linear::forget);
     nb::class_<engine::Program>(m, "Program")
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
         .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
@@ -127,8 +135,11 @@ NB_MODULE(_engine, m) {
         })
         .def("linear", [](engine::Program& p, engine::Buffer& in, const NormArguments& before, const Matrix& matrix,
                           const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out, size_t column) {
-            p.add(std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, column, in.wanted));
-        }, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
+            auto made = std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, column, in.wanted);
+            engine::Linear* linear = made.get();
+            p.add(std::move(made));
+            return linear;
+        }, nb::rv_policy::reference_internal, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
         .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
             p.add(std::make_unique<engine::AddNorm>(in, *norm(after), out));
         })
@@ -140,5 +151,6 @@ NB_MODULE(_engine, m) {
         }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "query_norm"_a.none(), "key_norm"_a.none(), "angles"_a, "fp32"_a,
            "pages"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
+        .def("make_room", &engine::Program::make_room)
         .def("run", &run);
 }

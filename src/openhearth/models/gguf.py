@@ -136,8 +136,8 @@ class GgufFile(Weights):
         return rows
 
     def packed(self, name: str) -> tuple[int, np.ndarray, np.ndarray]:
-        """A matrix as it is in the file: ggml's number of its type, its rows as uint8 [rows, bytes],
-        and where each row stands in the matrix that `read` gives, int32 [rows].
+        """A matrix as it is in the file: ggml's number of its type, its rows as uint8 [rows,
+        bytes], and where each row stands in the matrix that `read` gives, int64 [rows].
 
         Raises:
             CorruptArtifact: the file lacks it.

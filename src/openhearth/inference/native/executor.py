@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 
 import numpy as np
 
+from openhearth.data.executors import default_threads
 from openhearth.errors import MissingExtra, UsageError
 from openhearth.inference.executor import Work
 from openhearth.inference.native import _engine
+from openhearth.inference.native.adapters import Pairs, adapt
 from openhearth.inference.native.lowering import lower
 from openhearth.models.config import ModelConfig
 from openhearth.models.weights import Weights
 
+NONE = -1  # as the number of an adapter
 ISA = "OPENHEARTH_ISA"  # forces a kind of kernels: portable, avx2 or avx512
-
-
-def default_threads() -> int:
-    """As many as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_kernels() -> str:
@@ -39,7 +37,8 @@ def choose_kernels() -> str:
 class NativeExecutor:
     """A model with `pages` pages of keys and values, in 16 bits or by `kv` in fp32.
 
-    `format` is that of the weights: `auto` (as the file has them), int4, int4-min, int8, bf16, fp32.
+    `bits` is the format of the weights: int4, int4-min, int8, bf16, fp32, or `auto`, as few bits as
+    keep what the file says.
 
     Raises:
         MissingExtra: the extension was not built.
@@ -54,7 +53,7 @@ class NativeExecutor:
         *,
         pages: int,
         threads: int | None = None,
-        format: str = "auto",
+        bits: str = "auto",
         kv: str = "fp16",
     ) -> None:
         if _engine is None:
@@ -62,15 +61,38 @@ class NativeExecutor:
         self.pages, self.page, self.vocab_size = pages, _engine.PAGE, config.vocab_size
         self.kernels = choose_kernels()
         self._program = _engine.Program(self.kernels, threads or default_threads())
-        self._logits = lower(
+        self._logits, self._slots = lower(
             self._program,
             config,
             weights,
-            format=format,
+            bits=bits,
             kv=kv,
             pages=pages,
             context=config.context_length,
         )
+
+        self._adapters: dict[str, int] = {}
+        self._number = count()
+
+    def add_adapter(self, name: str, pairs: Pairs) -> None:
+        """Let rows use an adapter: A [rank, in] and B [out, rank], already scaled, by the name of
+        the matrix that they belong to.
+
+        Raises:
+            UsageError: it was made for a model of another size.
+        """
+        known = {part.name for slot in self._slots for part in slot.parts}
+        if strange := pairs.keys() - known:
+            raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
+        number = next(self._number)
+        self._program.make_room(adapt(self._slots, number, pairs))
+        self._adapters[name] = number
+
+    def remove_adapter(self, name: str) -> None:
+        """Forget an adapter that no row uses any more."""
+        number = self._adapters.pop(name)
+        for slot in self._slots:
+            slot.linear.forget(number)
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
@@ -83,6 +105,7 @@ class NativeExecutor:
             _int32(work.place for work in works),
             _int32(chain.from_iterable(work.pages for work in works)),
             _int32(len(work.pages) for work in works),
+            _int32(self._adapters[w.adapter] if w.adapter else NONE for w in works),
             _int32(chain.from_iterable(wanted)),
         )
         return logits[:, : self.vocab_size]

@@ -6,22 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import gguf
 import numpy as np
 import torch
 
+from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.native import _engine
 from openhearth.models.gguf import GgufFile
 from openhearth.models.weights import Weights
 
-F32, F16, BF16 = 0, 1, 30  # numbers of types in ggml
-TORCH = {torch.float32: F32, torch.float16: F16, torch.bfloat16: BF16}
+_TYPE = gguf.GGMLQuantizationType
+TORCH = {
+    torch.float32: _TYPE.F32,
+    torch.float16: _TYPE.F16,
+    torch.bfloat16: _TYPE.BF16,
+}
 
 # What becomes of a file's weights if nothing else is asked for: as few bits as keep what they say.
 KEPT = {
-    **{2: "int4", 3: "int4-min", 12: "int4-min"},  # Q4_0, Q4_1, Q4_K
-    **{6: "int8", 7: "int8", 8: "int8", 13: "int8", 14: "int8"},  # Q5_0, Q5_1, Q8_0, Q5_K, Q6_K
-    **{F32: "fp32", F16: "bf16", BF16: "bf16"},
+    int(_TYPE[name]): kept
+    for kept, names in {
+        "int4": ("Q4_0",),
+        "int4-min": ("Q4_1", "Q4_K"),
+        "int8": ("Q5_0", "Q5_1", "Q8_0", "Q5_K", "Q6_K"),
+        "bf16": ("F16", "BF16"),
+        "fp32": ("F32",),
+    }.items()
+    for name in names
 }
 FORMATS = ("int4", "int4-min", "int8", "bf16", "fp32")
 ORDER = {name: i for i, name in enumerate(FORMATS)}  # by rising bits
@@ -49,16 +61,15 @@ class Rows:
             if source in KEPT:
                 return cls(source, data, order)
         tensor = weights.read(name)
-        source = TORCH.get(tensor.dtype, F32)
-        tensor = tensor.contiguous() if tensor.dtype in TORCH else tensor.float().contiguous()
-        data = tensor.view(torch.uint8).numpy()
-        return cls(source, data, np.arange(len(data), dtype=np.int32))
+        if tensor.dtype not in TORCH:
+            tensor = tensor.float()
+        data = tensor.contiguous().view(torch.uint8).numpy()
+        return cls(int(TORCH[tensor.dtype]), data, np.arange(len(data)))
 
     @property
     def inputs(self) -> int:
         """Weights in a row."""
-        bits = _engine.row_bytes(self.source, 256)
-        return self.data.shape[1] * 256 // bits
+        return self.data.shape[1] * 256 // _engine.row_bytes(self.source, 256)
 
 
 def format_of(rows: Sequence[Rows], asked: str) -> str:
@@ -91,13 +102,12 @@ def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], asked: s
     matrix = _engine.Matrix(kind, sum(len(part.data) for part in rows), inputs)
     for part, place in zip(rows, places, strict=True):
         try:
-            matrix.fill(part.source, part.data, place[part.order].astype(np.int32), THREADS)
+            matrix.fill(
+                part.source, part.data, place[part.order].astype(np.int32), default_threads()
+            )
         except ValueError as error:
             raise CorruptArtifact(f"{name} is damaged: {error}. Import the model again.") from error
     return matrix
-
-
-THREADS = 2
 
 
 def vector(weights: Weights, name: str) -> np.ndarray:
