@@ -9,8 +9,8 @@ constexpr size_t ROWS = 128;          // that go through a task's panels before 
 
 }  // namespace
 
-Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted)
-    : in_(in), norm_(std::move(norm)), matrix_(std::move(matrix)), bias_(std::move(bias)), use_(use), out_(out), wanted_(wanted) {}
+Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted)
+    : in_(in), norm_(std::move(norm)), matrix_(std::move(matrix)), bias_(std::move(bias)), use_(use), out_(out), column_(column), wanted_(wanted) {}
 
 void Linear::run(Context& context) {
     const size_t count = wanted_ ? context.step.wanted.size() : context.step.rows();
@@ -71,7 +71,7 @@ void Linear::multiply(const Kernels& kernels, const Rows& rows, size_t first, si
 
 void Linear::put(float* products, size_t first, size_t count, size_t panel) {
     for (size_t r = 0; r < count; ++r, products += PANEL) {
-        float* out = out_.row(first + r) + panel * PANEL;
+        float* out = out_.row(first + r) + column_ + panel * PANEL;
         for (size_t o = 0; o < PANEL; ++o) out[o] = use_ == Use::ADD ? out[o] + products[o] : products[o];
     }
 }

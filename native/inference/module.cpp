@@ -37,15 +37,20 @@ const Kernels& named(const std::string& name) {
     return *found;
 }
 
-Matrix integers(Format format, Table<uint8_t> numbers, Table<uint16_t> scales, const std::optional<Table<uint16_t>>& least) {
-    nb::gil_scoped_release release;
-    const auto* low = least ? reinterpret_cast<const Half*>(least->data()) : nullptr;
-    return Matrix::of_integers(format, numbers.shape(0), numbers.shape(1), numbers.data(), reinterpret_cast<const Half*>(scales.data()), low);
-}
-
-Matrix of_floats(Format format, Table<float> values) {
-    nb::gil_scoped_release release;
-    return Matrix::of_floats(format, values.shape(0), values.shape(1), values.data());
+// Rows of bytes, of which row i becomes output `outputs[i]`.
+void fill(Matrix& matrix, uint32_t type, Table<uint8_t> rows, Flat<int32_t> outputs, size_t threads) {
+    const auto source = static_cast<Source>(type);
+    const size_t bytes = row_bytes(source, matrix.inputs());
+    if (!bytes || rows.shape(1) != bytes || rows.shape(0) != outputs.size()) throw nb::value_error("these rows do not fit the matrix");
+    for (int32_t output : span(outputs)) {
+        if (output < 0 || static_cast<size_t>(output) >= matrix.outputs()) throw nb::value_error("an output lies outside the matrix");
+    }
+    bool finite;
+    {
+        nb::gil_scoped_release release;
+        finite = matrix.fill(source, rows.data(), bytes, span(outputs), threads);
+    }
+    if (!finite) throw nb::value_error("a weight is not a finite number");
 }
 
 nb::ndarray<nb::numpy, float> array(std::vector<float>&& values, std::initializer_list<size_t> shape) {
@@ -97,14 +102,15 @@ NB_MODULE(_engine, m) {
     m.attr("PAGE") = PAGE;
     m.attr("BLOCK") = BLOCK;
     m.attr("PANEL") = PANEL;
+    m.def("row_bytes", [](uint32_t source, size_t inputs) { return row_bytes(static_cast<Source>(source), inputs); });
     m.def("kinds", [] {
         std::vector<std::string> names;
         for (const char* const* name = kernels_here(); *name; ++name) names.emplace_back(*name);
         return names;
     });
     nb::class_<Matrix>(m, "Matrix")
-        .def_static("integers", &integers, "format"_a, "numbers"_a, "scales"_a, "least"_a.none() = nb::none())
-        .def_static("floats", &of_floats, "format"_a, "values"_a)
+        .def(nb::init<Format, size_t, size_t>(), "format"_a, "outputs"_a, "inputs"_a)
+        .def("fill", &fill, "source"_a, "rows"_a, "outputs"_a, "threads"_a = 1)
         .def_prop_ro("format", &Matrix::format)
         .def_prop_ro("shape", [](const Matrix& matrix) { return std::pair(matrix.outputs(), matrix.inputs()); })
         .def_prop_ro("bytes", &Matrix::bytes)
@@ -120,9 +126,9 @@ NB_MODULE(_engine, m) {
             p.add(std::make_unique<engine::Embed>(matrix, factor, out));
         })
         .def("linear", [](engine::Program& p, engine::Buffer& in, const NormArguments& before, const Matrix& matrix,
-                          const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out) {
-            p.add(std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, in.wanted));
-        }, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a)
+                          const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out, size_t column) {
+            p.add(std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, column, in.wanted));
+        }, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
         .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
             p.add(std::make_unique<engine::AddNorm>(in, *norm(after), out));
         })

@@ -54,7 +54,7 @@ enum class Use { STORE, ADD, SILU, GELU };
 // which one panel comes. Of `wanted` rows only, if it says so.
 class Linear : public Operation {
 public:
-    Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted);
+    Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
     void run(Context&) override;
 
 private:
@@ -69,6 +69,7 @@ private:
     std::vector<float> bias_;
     Use use_;
     Buffer& out_;
+    size_t column_;  // of the first output in `out`
     bool wanted_;
 };
 
