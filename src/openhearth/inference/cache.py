@@ -53,7 +53,7 @@ class Cache:
         return Hold(self._tree.hold(leaf), leaf)
 
     def grow(self, hold: Hold, tokens: int) -> bool:
-        """Let `hold` have room for `tokens` tokens in all; False if memory is short, for nothing."""
+        """Give `hold` pages for `tokens` tokens in all; False, and none, if too few are left."""
         missing = self.pages_for(tokens) - len(hold.pages)
         if missing > self.available:
             return False

@@ -32,7 +32,9 @@ class FairShares:
         self._requests[tenant] -= 1
         if self._requests[tenant] == 0:
             del self._requests[tenant]
-            self._floor = max(self._least(), self._floor) if self._requests else self._served[tenant]
+            self._floor = (
+                max(self._least(), self._floor) if self._requests else self._served[tenant]
+            )
             # Those below the floor would be lifted to it anyway.
             kept = {t: s for t, s in self._served.items() if t in self._requests or s > self._floor}
             self._served = kept

@@ -114,7 +114,7 @@ class Lane:
             self._end(sequence, "cancelled")
 
     def logits(self, ids: list[int], adapter: str | None) -> np.ndarray:
-        """What the model expects after each of `ids`, computed at once: fp32 [len(ids), vocab_size].
+        """What the model expects after each of `ids`: fp32 [len(ids), vocab_size].
 
         Raises:
             EngineBusy: running requests need the memory.

@@ -116,7 +116,9 @@ class RadixTree:
         if not self._is_idle_leaf(node):
             return
         if len(self._leaves) > 2 * self.size + 16:
-            self._leaves = [e for e in self._leaves if self._is_idle_leaf(e[2]) and e[1] == e[2].used]
+            self._leaves = [
+                e for e in self._leaves if self._is_idle_leaf(e[2]) and e[1] == e[2].used
+            ]
             heapq.heapify(self._leaves)
         heapq.heappush(self._leaves, (node.worth, node.used, node))
 

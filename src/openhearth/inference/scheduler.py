@@ -175,8 +175,8 @@ class Scheduler:
                 self._cache.release(hold)
                 return False
             self._preempt(victim)
-        self._cache.grow(hold, sequence.length)
         sequence.hold, sequence.computed = hold, len(hold.pages) * self._cache.page
+        self._cache.grow(hold, sequence.length)
         return True
 
     def _has_room(self, held: int, tokens: int) -> bool:

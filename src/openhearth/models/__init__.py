@@ -10,7 +10,7 @@ from openhearth.errors import MissingExtra
 try:
     from openhearth.models.catalogue import CATALOGUE, find, pull
     from openhearth.models.config import Attention, Block, ModelConfig, SwiGLU
-    from openhearth.models.load import base_of, import_model, load_model
+    from openhearth.models.load import base_of, import_model, load_model, open_model
     from openhearth.models.lora import LoraConfig, add_adapter, load_adapter, save_adapter
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
@@ -39,6 +39,7 @@ __all__ = [
     "import_model",
     "load_adapter",
     "load_model",
+    "open_model",
     "pull",
     "save_adapter",
 ]

@@ -17,7 +17,7 @@ import torch
 
 @dataclass(frozen=True)
 class Piece:
-    """`length` tokens of one sequence, the first at `position`; its state is in `pages`, if kept."""
+    """`length` tokens of one sequence, the first at `position`; `pages` keep its state, if any do."""
 
     length: int
     position: int = 0
