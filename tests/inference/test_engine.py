@@ -61,7 +61,7 @@ def test_greedy_answers_are_those_of_the_whole_forward_pass(
 
 
 def test_many_requests_together_answer_as_each_alone(engine: Engine) -> None:
-    """More than there are slots, with both models mixed in every batch."""
+    """With both models mixed in every batch."""
     requests = [
         Request(
             ("tiny", "tiny-adapter")[i % 2],
@@ -154,10 +154,10 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
     tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "MOST_WAITING", 2)
-    engine = Engine.open(Store(tiny_model_home), ["tiny"], slots=1)
+    engine = Engine.open(Store(tiny_model_home), ["tiny"], most_running=1)
     endless = Request("tiny", [20, 21], Sampling(max_tokens=400, logit_bias={4: -100}))
     streams = [engine.submit(endless)]
-    next(streams[0])  # it runs now, in the only slot
+    next(streams[0])  # it runs now, in the only place
     streams += [engine.submit(endless), engine.submit(endless)]
     with pytest.raises(EngineBusy, match="waiting already"):
         engine.submit(endless)
@@ -170,7 +170,7 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
 def test_a_failing_step_ends_its_requests_and_not_the_engine(
     tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from openhearth.inference.executor import TorchExecutor
+    from openhearth.inference.torch_executor import TorchExecutor
 
     step, failures = TorchExecutor.step, iter([True])
 

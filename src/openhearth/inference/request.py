@@ -12,6 +12,10 @@ class EngineBusy(HearthError):
     """The queue is full or the engine is closing: the same request may succeed later."""
 
 
+class DeadlinePassed(EngineBusy):
+    """The engine had too much to do to start on a request in the time that it allowed."""
+
+
 class ContextTooLong(UsageError):
     """The prompt, or the prompt with its answer, does not fit the model's context."""
 
@@ -61,11 +65,18 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt, as tokens, for one model (a base or an adapter, by name)."""
+    """One prompt, as tokens, for one model (a base or an adapter, by name).
+
+    The highest `priority` goes first, and tenants share alike what is left. A request that has
+    not started `deadline` seconds after it came ends with `DeadlinePassed`.
+    """
 
     model: str
     prompt: Sequence[int]
     sampling: Sampling = field(default_factory=Sampling)
+    priority: int = 0
+    tenant: str = ""
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +94,20 @@ class TokenLogprob:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one request."""
+    """Tokens of one request; `cached_tokens` of the prompt's were found in the cache."""
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds from a request's arrival: until it started, its first token, and its end."""
+
+    queued: float
+    first_token: float
+    total: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,7 @@ class Delta:
     """One step of one request's stream.
 
     `text` may be empty while bytes of a character or of a possible stop string are held back. The
-    last delta has a `finish_reason` (`stop`, `length`, `cancelled`) and the `usage`.
+    last delta has a `finish_reason` (`stop`, `length`, `cancelled`), the `usage` and `timings`.
     """
 
     text: str = ""
@@ -102,6 +123,7 @@ class Delta:
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
+    timings: Timings | None = None
 
 
 @dataclass(frozen=True)
