@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from openhearth.errors import UsageError
-from openhearth.inference.native import _engine
+from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot
 from openhearth.inference.native.weights import Rows, pack, vector
 from openhearth.models.config import Attention, ModelConfig, SwiGLU
@@ -31,8 +30,7 @@ class Lowering:
     program: Any
     config: ModelConfig
     weights: Weights
-    bits: str
-    kv: str
+    dtype: str
     pages: int
     context: int
     x: Any
@@ -53,7 +51,7 @@ class Lowering:
     def matrix(self, name: str) -> Any:
         """A matrix by itself."""
         rows = Rows.of(self.weights, f"{name}.weight")
-        return pack(name, [rows], [np.arange(len(rows.data))], self.bits)
+        return pack(name, [rows], [np.arange(len(rows.data))], self.dtype)
 
     def norm(self, name: str) -> tuple[np.ndarray, float]:
         """A norm that a product begins with."""
@@ -92,7 +90,7 @@ class Lowering:
         column: int,
     ) -> None:
         name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], self.bits)
+        matrix = pack(name, rows, [part.places for part in parts], self.dtype)
         bias = self._bias(parts)
         self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
 
@@ -117,7 +115,7 @@ def _alike(rows: list[Rows]) -> list[list[int]]:
 def attention(low: Lowering, name: str, mixer: Attention, norm: Any) -> None:
     """Queries, keys and values in one product; rotation and attention; and the way back."""
     if mixer.head_dim % 32 or mixer.head_dim > 512:
-        raise UsageError(f"Heads of {mixer.head_dim} numbers need the torch executor.")
+        raise NoKernel(f"Heads of {mixer.head_dim} numbers need the torch executor.")
     width = (mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
     qkv, mixed = low.buffer("qkv", width), low.buffer("mixed", mixer.heads * mixer.head_dim)
     parts = [f"{name}.{part}" for part in "qkv"]
@@ -135,7 +133,7 @@ def attention(low: Lowering, name: str, mixer: Attention, norm: Any) -> None:
         query_norm=None,
         key_norm=None,
         angles=low.angles(rope),
-        fp32=low.kv == "fp32",
+        fp32=low.dtype == "float32",
         pages=low.pages,
         out=mixed,
     )
@@ -170,9 +168,7 @@ def lower(
         name = f"blocks.{i}"
         for part, kinds in ((block.mixer, MIXERS), (block.channel, CHANNELS)):
             if part.name not in kinds:
-                raise UsageError(
-                    f"The layer {part.name} has no kernel yet: use the torch executor."
-                )
+                raise NoKernel(f"The layer {part.name} has no kernel yet: use the torch executor.")
         mixer_norm, channel_norm = low.norm(f"{name}.mixer_norm"), low.norm(f"{name}.channel_norm")
         MIXERS[block.mixer.name](low, f"{name}.mixer", block.mixer, mixer_norm)
         CHANNELS[block.channel.name](low, f"{name}.channel", block.channel, channel_norm)
