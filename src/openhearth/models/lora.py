@@ -14,7 +14,7 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.huggingface import open_safetensors
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
-from openhearth.models.names import HF_LLAMA, translate
+from openhearth.models.names import HF, translate
 
 if TYPE_CHECKING:
     from openhearth.store import Artifact
@@ -50,7 +50,7 @@ def save_adapter(
 
     tensors = {}
     for path, pair in model.adapter(name).items():
-        theirs = PREFIX + translate(path, HF_LLAMA)
+        theirs = PREFIX + translate(path, HF[model.config.family])
         tensors[f"{theirs}.lora_A.weight"] = pair.a.detach().contiguous()
         tensors[f"{theirs}.lora_B.weight"] = pair.b.detach().contiguous()
     save_file(tensors, place(WEIGHTS), metadata={"format": "pt"})
@@ -76,17 +76,17 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
     """
     linears = dict(model.linears())
     shapes = {path: tuple(linear.weight.shape) for path, linear in linears.items()}
-    pairs, scale = read_adapter(artifact, name, shapes)
+    pairs, scale = read_adapter(artifact, name, model.config.family, shapes)
     for path, (a, b) in pairs.items():
         low_rank = LowRank(a.to(model.dtype), b.to(model.dtype), scale)
         linears[path].adapters[name] = low_rank.requires_grad_(False)
 
 
 def read_adapter(
-    artifact: Artifact, name: str, shapes: Mapping[str, tuple[int, ...]]
+    artifact: Artifact, name: str, family: str, shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], float]:
-    """A stored adapter's A [rank, in] and B [out, rank] for matrices of these shapes, [out, in] by
-    path; and by what their product is scaled.
+    """A stored adapter's A [rank, in] and B [out, rank] for the matrices of a model of this family,
+    of these shapes, [out, in] by path; and by what their product is scaled.
 
     Raises:
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
@@ -104,7 +104,7 @@ def read_adapter(
     waiting = set(file.keys())
     pairs = {}
     for path, shape in shapes.items():
-        theirs = PREFIX + translate(path, HF_LLAMA)
+        theirs = PREFIX + translate(path, HF[family])
         keys = (f"{theirs}.lora_A.weight", f"{theirs}.lora_B.weight")
         if not waiting.issuperset(keys):
             continue

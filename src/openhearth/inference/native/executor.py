@@ -82,7 +82,7 @@ class NativeExecutor:
         pages = pages_within(memory, token)
         executor = cls(config, weights, pages=pages, dtype=dtype, threads=threads)
         for name, adapter in adapters.items():
-            pairs, scale = read_adapter(adapter, name, executor.shapes())
+            pairs, scale = read_adapter(adapter, name, config.family, executor.shapes())
             scaled = {path: (a.float(), b.float() * scale) for path, (a, b) in pairs.items()}
             executor.add_adapter(name, {p: (a.numpy(), b.numpy()) for p, (a, b) in scaled.items()})
         return executor
