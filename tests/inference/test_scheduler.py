@@ -14,7 +14,9 @@ from openhearth.inference.sequence import Sequence
 PAGE = 4
 
 
-def scheduler(pages: int = 64, *, running: int = 4, budget: int = 16, waiting: int = 500) -> Scheduler:
+def scheduler(
+    pages: int = 64, *, running: int = 4, budget: int = 16, waiting: int = 500
+) -> Scheduler:
     cache = Cache(pages, PAGE)
     return Scheduler(cache, budget=budget, most_running=running, most_waiting=waiting)
 
