@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "operations.h"
+#include "sample_module.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -153,4 +154,5 @@ NB_MODULE(_engine, m) {
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);
+    bind_sampling(m);
 }

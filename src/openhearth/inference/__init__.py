@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import (
+    Constraint,
     ContextTooLong,
     DeadlinePassed,
     Delta,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Constraint",
     "ContextTooLong",
     "DeadlinePassed",
     "Delta",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from openhearth.errors import HearthError, UsageError
 
@@ -18,6 +19,16 @@ class DeadlinePassed(EngineBusy):
 
 class ContextTooLong(UsageError):
     """The prompt, or the prompt with its answer, does not fit the model's context."""
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What an answer must be: JSON by a schema (as its text), a match of a whole regular
+    expression, one of several texts, or a sentence of a grammar (in llguidance's form of Lark).
+    """
+
+    kind: Literal["json_schema", "regex", "choice", "grammar"]
+    value: str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Sampling:
     seed: int | None = None
     stop: Sequence[str] = ()
     logprobs: int | None = None
+    constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         ranges = {
