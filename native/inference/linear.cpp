@@ -76,7 +76,7 @@ void Linear::product(Context& context, const Ready& ready, size_t row, size_t co
     for (size_t r = 0; r < count; ++r, out += PANEL) {
         for (size_t o = 0; o < (bias_.empty() ? 0 : PANEL); ++o) out[o] += bias_[panel * PANEL + o];
         if (const LowRank* adapter = ready.adapters[row + r]) {
-            adapter->add(ready.thin.data() + (row + r) * context.rank, panel, out);
+            adapter->add(context.kernels, ready.thin.data() + (row + r) * context.rank, panel, out);
         }
     }
 }

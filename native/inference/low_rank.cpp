@@ -17,7 +17,7 @@ LowRank::LowRank(Matrix a, const float* b, size_t outputs) : a_(std::move(a)) {
         while (end > begin && !used(end - 1)) --end;
         parts_.push_back({begin, end - begin, b_.size()});
         for (size_t column = begin; column < end; ++column) {
-            for (size_t o = 0; o < PANEL; ++o) b_.push_back(o < count ? brain(b[(first + o) * rank + column]) : Brain{0});
+            for (size_t o = 0; o < PANEL; ++o) b_.push_back(o < count ? half(b[(first + o) * rank + column]) : Half{0});
         }
     }
 }
@@ -26,12 +26,9 @@ void LowRank::narrow(const Kernels& kernels, const Rows& rows, size_t row, float
     for (size_t i = 0; i < a_.panels(); ++i) kernels.multiply(a_.format(), a_.panel(i), rows, row, 1, thin + i * PANEL);
 }
 
-void LowRank::add(const float* thin, size_t panel, float* out) const {
+void LowRank::add(const Kernels& kernels, const float* thin, size_t panel, float* out) const {
     const auto [first, count, at] = parts_[panel];
-    for (size_t i = 0; i < count; ++i) {
-        const Brain* b = b_.data() + at + i * PANEL;
-        for (size_t o = 0; o < PANEL; ++o) out[o] += thin[first + i] * wide(b[o]);
-    }
+    kernels.add(thin + first, b_.data() + at, count, out);
 }
 
 }  // namespace engine

@@ -60,7 +60,7 @@ public:
     LowRank(Matrix a, const float* b, size_t outputs);
     size_t rank() const { return a_.panels() * PANEL; }
     void narrow(const Kernels&, const Rows&, size_t row, float* thin) const;
-    void add(const float* thin, size_t panel, float* out) const;
+    void add(const Kernels&, const float* thin, size_t panel, float* out) const;
 
 private:
     struct Part {
@@ -68,7 +68,7 @@ private:
     };
     Matrix a_;
     std::vector<Part> parts_;  // of each panel
-    std::vector<Brain> b_;     // [columns][PANEL]
+    std::vector<Half> b_;      // [columns][PANEL]
 };
 
 // y = norm(x) W^T + bias. By SILU and GELU the rows of W are taken in pairs of panels, gate and up, of

@@ -18,6 +18,7 @@ from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import CorruptArtifact, HearthError, UsageError
 from openhearth.models import Piece, Ragged, import_model, load_model
 from openhearth.models.gguf import GgufFile
+from openhearth.models.gguf_reader import Header
 from openhearth.models.gguf_tokenizer import convert
 from openhearth.store import Store
 
@@ -131,6 +132,23 @@ def test_a_sentencepiece_vocabulary_becomes_merges(tmp_path: Path) -> None:
     tokenizer = Tokenizer.load(import_model(Store(tmp_path / "home"), path))
     assert tokenizer.encode("abc bc")[0] == 1  # `llama` vocabularies begin a text with <s>
     assert tokenizer.decode(tokenizer.encode("abc é bc")) == "abc é bc"
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_the_header_is_read_as_by_the_package_of_the_format(
+    quantised: bool, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "small.gguf", quantised=quantised)
+    mine, theirs = Header(path), gguf.GGUFReader(path)
+    assert mine.fields == {
+        name: field.contents()
+        for name, field in theirs.fields.items()
+        if not name.startswith("GGUF.")
+    }
+    assert list(mine.tensors) == [tensor.name for tensor in theirs.tensors]
+    for tensor in theirs.tensors:
+        assert mine.tensors[tensor.name].tensor_type == tensor.tensor_type
+        np.testing.assert_array_equal(mine.tensors[tensor.name].data, tensor.data)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import torch
 
 from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
 from openhearth.models import ModelConfig, base_of, choose, import_model, load_model, pull
-from openhearth.models.huggingface import read_config
-from openhearth.models.names import GGUF_LLAMA, HF_LLAMA, translate
+from openhearth.models.families import read_config
+from openhearth.models.names import GGUF, HF_LLAMA, translate
 from openhearth.store import Store, push
 
 
@@ -69,11 +69,11 @@ DAMAGES = {
         UsageError,
         "pickles",
     ),
-    "another family": (edit(architectures=["BertModel"]), UsageError, "BertModel"),
+    "another family": (edit(architectures=["GPT2LMHeadModel"]), UsageError, "GPT2"),
     "another size": (edit(hidden_size=64), CorruptArtifact, "do not belong together"),
     "too many blocks": (edit(num_hidden_layers=3), CorruptArtifact, "lack"),
     "odd heads": (edit(num_key_value_heads=3), UsageError, "cannot share"),
-    "another activation": (edit(hidden_act="gelu"), UsageError, "SwiGLU"),
+    "another activation": (edit(hidden_act="gelu"), UsageError, "activation 'gelu'"),
     "unknown scaling": (edit(rope_parameters={"rope_type": "yarn"}), UsageError, "yarn"),
     "not a number": (edit(vocab_size="many"), UsageError, "incomplete or wrong"),
 }
@@ -134,15 +134,15 @@ def test_a_window_shorter_than_the_context_bounds_it() -> None:
         "rms_norm_eps": 1e-5,
         "sliding_window": 4096,
     }
-    assert read_config(raw).context_length == 4096
-    assert read_config(raw | {"sliding_window": None}).context_length == 32768
+    assert read_config(raw).blocks[0].mixer.window == 4096
+    assert read_config(raw | {"sliding_window": None}).blocks[0].mixer.window is None
 
 
 def test_names_are_translated_by_table() -> None:
     ours = "blocks.12.channel.down.weight"
     assert translate(ours, HF_LLAMA) == "model.layers.12.mlp.down_proj.weight"
-    assert translate(ours, GGUF_LLAMA) == "blk.12.ffn_down.weight"
-    assert translate("blocks.0.mixer.q.bias", GGUF_LLAMA) == "blk.0.attn_q.bias"
+    assert translate(ours, GGUF) == "blk.12.ffn_down.weight"
+    assert translate("blocks.0.mixer.q.bias", GGUF) == "blk.0.attn_q.bias"
     assert translate("norm.weight", HF_LLAMA) == "model.norm.weight"
     assert translate("head.weight", HF_LLAMA) == "lm_head.weight"
 

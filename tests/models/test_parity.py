@@ -30,6 +30,13 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 64,
 }
+WINDOWED = {"use_sliding_window": True, "sliding_window": 24}
+GEMMA3 = {
+    "head_dim": 16,
+    "query_pre_attn_scalar": 20,
+    "sliding_window": 24,
+    "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+}
 FAMILIES = {
     "llama": ("Llama", {"tie_word_embeddings": False}),
     "llama, tied": ("Llama", {"tie_word_embeddings": True}),
@@ -39,8 +46,24 @@ FAMILIES = {
         "Llama",
         {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}},
     ),
+    "llama, biases": ("Llama", {"attention_bias": True, "mlp_bias": True}),
     "mistral": ("Mistral", {"sliding_window": None}),
+    "mistral, window": ("Mistral", {"sliding_window": 24}),
     "qwen2": ("Qwen2", {}),
+    "qwen2, late windows": ("Qwen2", WINDOWED | {"max_window_layers": 1}),
+    "qwen3": ("Qwen3", {"head_dim": 16}),
+    "qwen3, late windows": ("Qwen3", WINDOWED | {"max_window_layers": 2, "attention_bias": True}),
+    "gemma3": ("Gemma3", GEMMA3),
+    "gemma3, stretched": (
+        "Gemma3",
+        GEMMA3
+        | {
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e3},
+            }
+        },
+    ),
 }
 """Family and what differs from the others."""
 
@@ -49,7 +72,8 @@ def both(family: str, tmp_path: Path) -> tuple[Model, transformers.PreTrainedMod
     """The same random weights in our model and in theirs."""
     name, settings = FAMILIES[family]
     vocabulary = write_tokenizer(tmp_path)
-    config = getattr(transformers, f"{name}Config")(vocab_size=vocabulary, **SIZES, **settings)
+    kind = "Gemma3Text" if name == "Gemma3" else name
+    config = getattr(transformers, f"{kind}Config")(vocab_size=vocabulary, **SIZES, **settings)
     torch.manual_seed(0)
     theirs = getattr(transformers, f"{name}ForCausalLM")(config).eval()
     for parameter in theirs.parameters():  # biases and norms are not random by default
@@ -74,9 +98,9 @@ def test_logits_are_those_of_transformers(family: str, tmp_path: Path) -> None:
     torch.testing.assert_close(mine, expected, atol=1e-4, rtol=0)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return both("llama 3.1", tmp_path_factory.mktemp("model"))[0]
+@pytest.fixture(scope="module", params=["llama 3.1", "gemma3"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return both(request.param, tmp_path_factory.mktemp("model"))[0]
 
 
 def whole(model: Model, ids: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from openhearth.errors import MissingExtra, UsageError
+from openhearth.errors import UsageError
 from openhearth.store import Artifact
 
 PAGE = 32  # tokens
 KINDS = ("auto", "native", "torch")
-FORMATS = {"auto": "auto", "float32": "fp32", "bfloat16": "bf16"}  # of native weights, by dtype
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,8 @@ def open_executor(
     """A model with its adapters in memory, and at most `memory` bytes of pages.
 
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
-    for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`.
+    for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
+    `int8`, `int4-min` or `int4`.
 
     Raises:
         UsageError: there is no such kind, or not even one page fits the memory.
@@ -67,37 +67,16 @@ def open_executor(
     if kind not in KINDS:
         raise UsageError(f"There is no executor {kind!r}: use one of {', '.join(KINDS)}.")
     if kind != "torch":
+        from openhearth.inference.native import NoKernel, load
+
         try:
-            return _open_native(base, adapters, memory, dtype, threads)
-        except (MissingExtra, UsageError):
+            return load(base, adapters, memory=memory, dtype=dtype, threads=threads)
+        except NoKernel:
             if kind == "native":
                 raise
     from openhearth.inference.torch_executor import TorchExecutor
 
     return TorchExecutor.load(base, adapters, memory=memory, dtype=dtype, threads=threads)
-
-
-def _open_native(
-    base: Artifact,
-    adapters: Mapping[str, Artifact],
-    memory: int,
-    dtype: str,
-    threads: int | None,
-) -> Executor:
-    from openhearth.inference.native.executor import NativeExecutor
-    from openhearth.models import open_model
-
-    if adapters:
-        raise UsageError("The native executor has no adapters yet: use the torch executor.")
-    if dtype not in FORMATS:
-        raise UsageError(f"There is no dtype {dtype!r}: use one of {', '.join(FORMATS)}.")
-    config, weights = open_model(base)
-    kv, width = ("fp32", 4) if dtype == "float32" else ("fp16", 2)
-    token = sum(2 * b.mixer.kv_heads * b.mixer.head_dim * width for b in config.blocks)
-    pages = pages_within(memory, token)
-    return NativeExecutor(
-        config, weights, pages=pages, threads=threads, format=FORMATS[dtype], kv=kv
-    )
 
 
 def pages_within(memory: int, token_bytes: int) -> int:

@@ -11,7 +11,13 @@ try:
     from openhearth.models.catalogue import CATALOGUE, find, pull
     from openhearth.models.config import Attention, Block, ModelConfig, SwiGLU
     from openhearth.models.load import base_of, import_model, load_model, open_model
-    from openhearth.models.lora import LoraConfig, add_adapter, load_adapter, save_adapter
+    from openhearth.models.lora import (
+        LoraConfig,
+        add_adapter,
+        load_adapter,
+        read_adapter,
+        save_adapter,
+    )
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -41,5 +47,6 @@ __all__ = [
     "load_model",
     "open_model",
     "pull",
+    "read_adapter",
     "save_adapter",
 ]

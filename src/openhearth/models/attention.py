@@ -1,4 +1,4 @@
-"""Grouped-query attention over a flat batch: causal within a piece, or over the keys in its pages.
+"""Grouped-query attention over a flat batch: within a piece, or causally over the keys in pages.
 
 The decoding form folds the heads that share keys into the query's length, so that one call serves
 all sequences of a step.
@@ -12,6 +12,7 @@ from torch import nn
 
 from openhearth.models.config import Attention
 from openhearth.models.linear import Linear
+from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
 from openhearth.models.rope import Rope, rotate
 
@@ -61,15 +62,17 @@ class KeyValues:
 class GroupedQueryAttention(nn.Module):
     """x [rows, width] -> [rows, width]."""
 
-    def __init__(self, config: Attention, width: int) -> None:
+    def __init__(self, config: Attention, width: int, eps: float) -> None:
         super().__init__()
         self.config = config
-        self.rope = Rope(config.head_dim, config.rope_theta, config.rope_factors)
+        self.rope = Rope.of(config)
         queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
         self.q = Linear(width, queries, bias=config.bias)
         self.k = Linear(width, keys, bias=config.bias)
         self.v = Linear(width, keys, bias=config.bias)
-        self.o = Linear(queries, width)
+        self.o = Linear(queries, width, bias=config.output_bias)
+        self.q_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
 
     def new_state(self, pages: int, page: int, dtype: torch.dtype) -> KeyValues:
         """Room for `pages` times `page` tokens."""
@@ -77,62 +80,83 @@ class GroupedQueryAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
         heads = (len(x), -1, self.config.head_dim)
-        cos, sin = batch.once(self.rope, lambda: self.rope.angles(batch.positions))
-        q = rotate(self.q(x, batch).view(heads), cos, sin)
-        k = rotate(self.k(x, batch).view(heads), cos, sin)
+        q = self._rotate(self.q_norm(self.q(x, batch).view(heads)), batch)
+        k = self._rotate(self.k_norm(self.k(x, batch).view(heads)), batch)
         v = self.v(x, batch).view(heads)
         if state is None:
-            mixed = _within_pieces(q, k, v, batch)
+            mixed = _within_pieces(q, k, v, batch, self.config)
         else:
             state.write(batch, k, v)
-            mixed = _over_pages(q, batch, state)
+            mixed = _over_pages(q, batch, state, self.config)
         return self.o(mixed.flatten(1), batch)
+
+    def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
+        rope = self.rope
+        if rope is None:
+            return x
+        return rotate(x, *batch.once(rope, lambda: rope.angles(batch.positions)))
 
 
 def _within_pieces(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, batch: Ragged
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, batch: Ragged, config: Attention
 ) -> torch.Tensor:
-    """Causal attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
+    """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
     return torch.cat(
         [
-            _causal(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1))
+            _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), config)
             for rows, _ in batch.spans
         ]
     )
 
 
-def _causal(q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+def _attend(
+    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, config: Attention
+) -> torch.Tensor:
     """q [n, heads, d] are the last n positions of keys and values [kv_heads, m, d]."""
     new, total = len(q), keys.shape[1]
     mask = None
-    if new < total:
+    if config.causal and (new < total or (config.window or total) < total):
         mask = torch.ones(new, total, dtype=torch.bool).tril(total - new)
+        mask = _in_window(mask, config)
     mixed = F.scaled_dot_product_attention(
         q.transpose(0, 1)[None],
         keys[None],
         values[None],
         attn_mask=mask,
-        is_causal=mask is None,
+        is_causal=config.causal and mask is None,
+        scale=config.scale,
         enable_gqa=True,
     )
     return mixed[0].transpose(0, 1)
 
 
-def _over_pages(q: torch.Tensor, batch: Ragged, state: KeyValues) -> torch.Tensor:
+def _in_window(mask: torch.Tensor, config: Attention) -> torch.Tensor:
+    """Of the keys that `mask` [..., keys] shows, all from the first on, the last `window`."""
+    if config.window is None:
+        return mask
+    later = mask[..., config.window :]
+    return mask & ~F.pad(later, (0, mask.shape[-1] - later.shape[-1]))
+
+
+def _over_pages(
+    q: torch.Tensor, batch: Ragged, state: KeyValues, config: Attention
+) -> torch.Tensor:
     """Each row over its pages' keys, [rows, heads, head_dim]."""
     mixed = torch.empty_like(q)
     for rows, piece in batch.chunks:
-        mixed[rows] = _causal(q[rows], *state.of(piece))
+        mixed[rows] = _attend(q[rows], *state.of(piece), config)
     if (step := batch.decodes) is not None:
-        mixed[step.rows] = _decode(q[step.rows], step, state)
+        mixed[step.rows] = _decode(q[step.rows], step, state, config)
     return mixed
 
 
-def _decode(q: torch.Tensor, step: Decodes, state: KeyValues) -> torch.Tensor:
+def _decode(q: torch.Tensor, step: Decodes, state: KeyValues, config: Attention) -> torch.Tensor:
     """One query per sequence: q [n, heads, d] -> [n, heads, d]."""
     keys, values = state.gather(step.pages)
     n, heads, d = q.shape
     grouped = q.view(n, keys.shape[1], -1, d)
-    mask = torch.arange(keys.shape[2]) <= step.positions[:, None]
-    mixed = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask[:, None, None, :])
+    mask = _in_window(torch.arange(keys.shape[2]) <= step.positions[:, None], config)
+    mixed = F.scaled_dot_product_attention(
+        grouped, keys, values, attn_mask=mask[:, None, None, :], scale=config.scale
+    )
     return mixed.reshape(n, heads, d)

@@ -32,49 +32,86 @@ class Attention(Part):
     """Grouped-query attention with rotary positions (RoPE, Su et al. 2021, arXiv:2104.09864).
 
     `rope_factors` divide the rotary frequencies, one each, which expresses every static way of
-    stretching a context (linear, Llama 3.1). `bias` is on q, k and v, as in Qwen2.
+    stretching a context (linear, Llama 3.1). `bias` is on q, k and v, as in Qwen2. A token sees
+    itself and, without `window`, all before it, or with it the `window` - 1 before it; if not
+    `causal`, the whole text.
     """
 
     name: Literal["attention"] = "attention"
     heads: Annotated[int, Field(gt=0)]
     kv_heads: Annotated[int, Field(gt=0)]
     head_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD, multiple_of=2)]
-    rope_theta: Annotated[float, Field(gt=0)] = 10000.0
+    rope_theta: Annotated[float, Field(gt=0)] | None = 10000.0  # None: no rotation
     rope_factors: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     bias: bool = False
+    output_bias: bool = False
+    qk_norm: bool = False  # RMS norm over each head of q and k, before the rotation
+    scale: Annotated[float, Field(gt=0)] | None = None  # of q·k; None: head_dim ** -0.5
+    window: Annotated[int, Field(gt=0)] | None = None
+    causal: bool = True
 
     @model_validator(mode="after")
-    def _groups_are_whole(self) -> Attention:
+    def _fits_together(self) -> Attention:
         if self.heads % self.kv_heads:
             raise ValueError(f"{self.heads} heads cannot share {self.kv_heads} kv_heads evenly")
         if self.rope_factors is not None and len(self.rope_factors) != self.head_dim // 2:
             raise ValueError(f"rope_factors must be {self.head_dim // 2} numbers")
+        if self.window is not None and not self.causal:
+            raise ValueError("a window is for causal attention only")
         return self
 
 
 class SwiGLU(Part):
-    """The gated feed-forward layer of Llama (Shazeer 2020, arXiv:2002.05202)."""
+    """The gated feed-forward layer of Llama, and of Gemma with GELU (arXiv:2002.05202)."""
 
     name: Literal["swiglu"] = "swiglu"
     hidden: Annotated[int, Field(gt=0)]
+    activation: Literal["silu", "gelu_tanh"] = "silu"
+    bias: bool = False
+
+
+class MLP(Part):
+    """The feed-forward layer of BERT: two matrices with biases and GELU between them."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: Annotated[int, Field(gt=0)]
+    activation: Literal["gelu", "gelu_tanh"] = "gelu"
 
 
 class Block(Part):
-    """Norm and sequence mixer, then norm and channel mixer, each added to the residual stream."""
+    """A sequence mixer and a channel mixer, each added to the residual stream."""
 
     mixer: Attention
-    channel: SwiGLU
+    channel: Annotated[SwiGLU | MLP, Field(discriminator="name")]
 
 
 class ModelConfig(Part):
-    """The description from which a model is built. `context_length` is in tokens."""
+    """The description from which a model is built. `context_length` is in tokens.
+
+    `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(
+    norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose embedding has a norm too,
+    and whose last block needs none after it). The embedding is multiplied by `embed_factor`; with
+    `positions` a learned vector for each position is added to it, and with `segments` that of the
+    first of so many kinds of text. `family` tells what files and adapters call the weights.
+    """
 
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
+    norm: Literal["rms", "layer"] = "rms"
+    norms: Literal["pre", "sandwich", "post"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
+    embed_factor: Annotated[float, Field(gt=0)] = 1.0
+    positions: bool = False
+    segments: Annotated[int, Field(ge=0)] = 0
     tied_head: bool = False
+    family: Literal["llama", "gemma3", "bert"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
+
+    @property
+    def causal(self) -> bool:
+        """Whether it can write text; otherwise it is an encoder, and its logits mean nothing."""
+        return all(block.mixer.causal for block in self.blocks)
 
     @classmethod
     def from_json(cls, data: bytes) -> ModelConfig:

@@ -6,6 +6,7 @@ the rows of q and k of the Llama architecture interleaved for its own RoPE; read
 
 from __future__ import annotations
 
+import struct
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,34 @@ import numpy as np
 import torch
 
 from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
-from openhearth.models.config import (
-    LARGEST_HEAD,
-    MOST_BLOCKS,
-    Attention,
-    Block,
-    ModelConfig,
-    SwiGLU,
-    bounded,
-)
-from openhearth.models.names import GGUF_LLAMA, translate
+from openhearth.models.config import ModelConfig
+from openhearth.models.families import describe
+from openhearth.models.names import GGUF, translate
 from openhearth.models.weights import Weights
 
-ARCHITECTURES = ("llama", "qwen2")
+ARCHITECTURES = {
+    "llama": "LlamaForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+    "gemma3": "Gemma3ForCausalLM",
+}
+SETTINGS = {
+    "num_hidden_layers": "block_count",
+    "hidden_size": "embedding_length",
+    "intermediate_size": "feed_forward_length",
+    "max_position_embeddings": "context_length",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "head_dim": "attention.key_length",
+    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+    "sliding_window": "attention.sliding_window",
+    "sliding_window_pattern": "attention.sliding_window_pattern",
+    "rope_theta": "rope.freq_base",
+    "rope_local_base_freq": "rope.freq_base_swa",
+}
+"""What a `config.json` calls the metadata of a GGUF file."""
+BIASES = {"attention_bias": "blk.0.attn_q.bias", "mlp_bias": "blk.0.ffn_up.bias"}
+GEMMA3_27B = 62  # blocks; the only one with another scale, which the file does not tell
 
 
 class GgufFile(Weights):
@@ -40,26 +56,20 @@ class GgufFile(Weights):
         try:
             import gguf
 
-            from openhearth.models.gguf_reader import BoundedReader
+            from openhearth.models.gguf_reader import Header
         except ModuleNotFoundError as error:
             raise MissingExtra("gguf", "torch") from error
         self.path = path
         self._dequantize = gguf.dequantize
         try:
-            self._reader = BoundedReader(path)
-        except Exception as error:  # the reader has no errors of its own: whatever it stumbles on
+            header = Header(path)
+        except (ValueError, TypeError, LookupError, ArithmeticError, struct.error) as error:
             raise self._damaged(error) from error
-        self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
+        self._fields, self._tensors = header.fields, header.tensors
 
     def field(self, name: str, default: Any = None) -> Any:
         """The metadata field `name`: a number, a text or a list."""
-        entry = self._reader.fields.get(name)
-        if entry is None:
-            return default
-        try:
-            return entry.contents()
-        except Exception as error:
-            raise self._damaged(error) from error
+        return self._fields.get(name, default)
 
     @property
     def architecture(self) -> str:
@@ -85,42 +95,37 @@ class GgufFile(Weights):
         """
         try:
             return self._config()
-        except (TypeError, ValueError, ZeroDivisionError) as error:
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise self._damaged(error) from error
 
     def _config(self) -> ModelConfig:
-        def setting(name: str, default: Any = None) -> Any:
-            return self.field(f"{self.architecture}.{name}", default)
-
-        heads, width = setting("attention.head_count"), setting("embedding_length")
-        if setting("rope.scaling.type", "none") not in ("none", "linear"):
-            raise UsageError(f"{self.path.name} scales its RoPE in a way not supported yet.")
-        head_dim = bounded(setting("attention.key_length", width // heads), LARGEST_HEAD)
-        mixer = Attention(
-            heads=heads,
-            kv_heads=setting("attention.head_count_kv", heads),
-            head_dim=head_dim,
-            rope_theta=setting("rope.freq_base", 10000.0),
-            rope_factors=self._rope_factors(setting("rope.scaling.factor"), head_dim),
-            bias="blk.0.attn_q.bias" in self._tensors,
-        )
-        block = Block(mixer=mixer, channel=SwiGLU(hidden=setting("feed_forward_length")))
-        return ModelConfig(
-            vocab_size=len(self.field("tokenizer.ggml.tokens", ())),
-            width=width,
-            context_length=setting("context_length"),
-            norm_eps=setting("attention.layer_norm_rms_epsilon"),
-            tied_head="output.weight" not in self._tensors,
-            blocks=(block,) * bounded(setting("block_count"), MOST_BLOCKS),
+        architecture = self.architecture
+        found = {ours: self.field(f"{architecture}.{theirs}") for ours, theirs in SETTINGS.items()}
+        raw = {name: value for name, value in found.items() if value is not None}
+        raw |= {name: theirs in self._tensors for name, theirs in BIASES.items()}
+        if architecture == "gemma3" and raw["num_hidden_layers"] == GEMMA3_27B:
+            raw["query_pre_attn_scalar"] = raw["hidden_size"] / raw["num_attention_heads"]
+        return describe(
+            raw
+            | {
+                "architectures": [ARCHITECTURES[architecture]],
+                "vocab_size": len(self.field("tokenizer.ggml.tokens", ())),
+                "tie_word_embeddings": "output.weight" not in self._tensors,
+                "rope_scaling": self._rope_scaling(architecture),
+            }
         )
 
-    def _rope_factors(self, factor: float | None, head_dim: int) -> tuple[float, ...] | None:
+    def _rope_scaling(self, architecture: str) -> dict[str, Any]:
+        """As in a `config.json`; the frequencies' factors may also be a tensor."""
         if "rope_freqs.weight" in self._tensors:
-            return tuple(map(float, self._expand("rope_freqs.weight")))
-        return None if factor is None else (float(factor),) * (head_dim // 2)
+            factors = map(float, self._expand("rope_freqs.weight"))
+            return {"rope_type": "given", "factors": tuple(factors)}
+        factor = self.field(f"{architecture}.rope.scaling.factor")
+        kind = self.field(f"{architecture}.rope.scaling.type", "linear" if factor else "none")
+        return {"rope_type": "default" if kind == "none" else kind, "factor": factor}
 
     def read(self, name: str) -> torch.Tensor:
-        theirs = translate(name, GGUF_LLAMA)
+        theirs = translate(name, GGUF)
         if theirs not in self._tensors:
             raise CorruptArtifact(f"{self.path.name} lacks {theirs}: download the model again.")
         values = self._ordered(name, self._expand(theirs))
@@ -142,7 +147,7 @@ class GgufFile(Weights):
         Raises:
             CorruptArtifact: the file lacks it.
         """
-        tensor = self._tensors.get(translate(name, GGUF_LLAMA))
+        tensor = self._tensors.get(translate(name, GGUF))
         if tensor is None:
             raise CorruptArtifact(f"{self.path.name} lacks {name}: download the model again.")
         data = tensor.data.view(np.uint8)  # rows of numbers or of bytes

@@ -1,13 +1,13 @@
-"""GGUF's header, read within the file and within bounds, and its tensors where they lie.
+"""The container GGUF: metadata by name, and where the tensors are. Nothing claimed is believed.
 
-The format is ggml's, version 3 (github.com/ggml-org/ggml, docs/gguf.md); 2 reads the same. A header
-with a vocabulary of 50,000 words takes 0.1 s, a twentieth of what the reader of the `gguf` package
-takes, and no length in it is believed before the file is seen to be that long.
+The format is `docs/gguf.md` of the `ggml` project, versions 2 and 3, little-endian. The reader of
+the `gguf` package makes several objects of each word of a vocabulary, a quarter of a minute for a
+large one, and reads lengths beyond the end of the file until memory is gone.
 """
 
 from __future__ import annotations
 
-import mmap
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,126 +16,96 @@ from typing import Any
 import gguf
 import numpy as np
 
-MOST_VALUES = 8_000_000  # a vocabulary of 256,000 words with its merges is two million
-MOST_DIMENSIONS = 4
-SCALARS = dict(enumerate(["B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d"]))
+MAGIC, VERSIONS, ALIGNMENT = b"GGUF", (2, 3), 32
+SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 STRING, ARRAY = 8, 9
-U32, U64 = struct.Struct("<I"), struct.Struct("<Q")
-
-
-@dataclass(frozen=True)
-class Field:
-    """A metadata field: a number, a text, or a list of either."""
-
-    value: Any
-
-    def contents(self) -> Any:
-        """What it says."""
-        return self.value
+MOST_ITEMS = 8_000_000  # in an array; a vocabulary of 256,000 words has half a million merges
+MOST_DIMENSIONS = 4
+PLAIN = {"F64": "f8", "F32": "f4", "F16": "f2", "I8": "i1", "I16": "i2", "I32": "i4", "I64": "i8"}
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor: `data` is [rows, …], in numbers where its type is of numbers, else in bytes."""
+    """`data` [outermost, …, innermost], the last in bytes if the type packs numbers into blocks."""
 
-    name: str
     tensor_type: gguf.GGMLQuantizationType
     data: np.ndarray
 
 
-class BoundedReader:
-    """An open file.
+class Header:
+    """What a file says before its data.
 
     Raises:
-        ValueError: it is no GGUF file, it ends before a value does, or its header is larger than
-            any model's.
+        ValueError, struct.error: it is no GGUF file, ends early, or claims what cannot be.
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            # An empty file cannot be mapped.
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._at = self._values = 0
-        if self._take(4) != b"GGUF":
+        self._bytes, self._at = np.memmap(path, mode="r").data, 0
+        if self._take(4) != MAGIC:
             raise ValueError("it does not begin with GGUF")
-        if (version := self._number(U32)) not in (2, 3):
-            raise ValueError(f"its version {version} is unknown")
-        tensors, fields = self._number(U64), self._number(U64)
-        self.fields = {self._text(): Field(self._value(self._number(U32))) for _ in range(fields)}
-        infos = [self._info() for _ in range(tensors)]
-        unit = self.fields["general.alignment"].value if "general.alignment" in self.fields else 32
-        begin = -(-self._at // unit) * unit
-        self.tensors = [self._tensor(*info, begin) for info in infos]
+        if (version := self._scalar("I")) not in VERSIONS:
+            raise ValueError(f"its version is {version}")
+        tensors, fields = self._scalar("Q"), self._scalar("Q")
+        self.fields: dict[str, Any] = {}
+        for _ in range(fields):
+            name = self._string()
+            self.fields[name] = self._value(self._scalar("I"))
+        found = [(self._string(), *self._tensor_info()) for _ in range(tensors)]
+        alignment = self.fields.get("general.alignment", ALIGNMENT)
+        start = math.ceil(self._at / alignment) * alignment
+        self.tensors = {n: self._tensor(shape, kind, start + at) for n, shape, kind, at in found}
 
-    def _take(self, count: int) -> bytes:
-        end = self._at + count
-        if count < 0 or end > len(self._data):
+    def _take(self, count: int) -> memoryview:
+        part = self._bytes[self._at : self._at + count]
+        if len(part) != count:
             raise ValueError("it ends early")
-        found = self._data[self._at : end]
-        self._at = end
-        return found
+        self._at += count
+        return part
 
-    def _number(self, kind: struct.Struct) -> int:
-        self._count(1)
-        return kind.unpack(self._take(kind.size))[0]
+    def _scalar(self, code: str) -> Any:
+        (value,) = struct.unpack_from("<" + code, self._bytes, self._at)
+        self._at += struct.calcsize("<" + code)
+        return value
 
-    def _count(self, values: int) -> None:
-        self._values += values
-        if self._values > MOST_VALUES:
-            raise ValueError("its header is larger than any model's")
-
-    def _text(self) -> str:
-        return self._take(self._number(U64)).decode("utf-8", "replace")
+    def _string(self) -> str:
+        return str(self._take(self._scalar("Q")), "utf-8")
 
     def _value(self, kind: int) -> Any:
         if kind == STRING:
-            return self._text()
-        if kind == ARRAY:
-            inner, count = self._number(U32), self._number(U64)
-            if inner == STRING:
-                self._count(count)
-                return [self._text() for _ in range(count)]
-            return self._numbers(inner, count)
-        return self._numbers(kind, 1)[0]
+            return self._string()
+        if kind != ARRAY:
+            return self._scalar(_code(kind))
+        item, count = self._scalar("I"), self._scalar("Q")
+        if count > MOST_ITEMS:
+            raise ValueError("its header is larger than any model's")
+        if item == STRING:
+            return [self._string() for _ in range(count)]
+        code = "<" + _code(item)
+        return np.frombuffer(self._take(count * struct.calcsize(code)), code).tolist()
 
-    def _numbers(self, kind: int, count: int) -> list[Any]:
-        code = SCALARS.get(kind)
-        if code is None:
-            raise ValueError(f"its type {kind} is unknown")
-        self._count(count)
-        return list(struct.unpack(f"<{count}{code}", self._take(count * struct.calcsize(code))))
-
-    def _info(self) -> tuple[str, list[int], int, int]:
-        name, dimensions = self._text(), self._number(U32)
+    def _tensor_info(self) -> tuple[list[int], int, int]:
+        """Shape, type, and where its data begins."""
+        dimensions = self._scalar("I")
         if dimensions > MOST_DIMENSIONS:
-            raise ValueError(f"{name} has {dimensions} dimensions")
-        shape = [self._number(U64) for _ in range(dimensions)]
-        return name, shape, self._number(U32), self._number(U64)
+            raise ValueError(f"a tensor has {dimensions} dimensions")
+        shape = [self._scalar("Q") for _ in range(dimensions)][::-1]
+        return shape, self._scalar("I"), self._scalar("Q")
 
-    def _tensor(self, name: str, shape: list[int], kind: int, offset: int, begin: int) -> Tensor:
-        tensor_type = gguf.GGMLQuantizationType(kind)
-        unit, unit_bytes = gguf.GGML_QUANT_SIZES[tensor_type]
-        width, rows = (shape[0] if shape else 1), shape[:0:-1]
-        if width % unit:
-            raise ValueError(f"{name} has rows of {width}, not a multiple of {unit}")
-        row_bytes = width // unit * unit_bytes
-        size, at = row_bytes, begin + offset
-        for length in rows:
-            size *= length
-        if at + size > len(self._data):
-            raise ValueError(f"it ends before {name} does")
-        flat = np.frombuffer(self._data, np.uint8, size, at)
-        if plain := PLAIN.get(tensor_type):
-            return Tensor(name, tensor_type, flat.view(plain).reshape(*rows, width))
-        return Tensor(name, tensor_type, flat.reshape(*rows, row_bytes))
+    def _tensor(self, shape: list[int], kind: int, at: int) -> Tensor:
+        type_ = gguf.GGMLQuantizationType(kind)
+        numbers, size = gguf.GGML_QUANT_SIZES[type_]
+        if type_.name in PLAIN:
+            dtype = np.dtype("<" + PLAIN[type_.name])
+        else:
+            if shape[-1] % numbers:
+                raise ValueError(f"rows of {shape[-1]} numbers are not whole blocks")
+            dtype, shape = np.dtype("u1"), [*shape[:-1], shape[-1] // numbers * size]
+        self._at = at
+        flat = np.frombuffer(self._take(math.prod(shape) * dtype.itemsize), dtype)
+        return Tensor(type_, flat.reshape(shape))
 
 
-PLAIN = {
-    gguf.GGMLQuantizationType.F32: np.dtype("<f4"),
-    gguf.GGMLQuantizationType.F16: np.dtype("<f2"),
-    gguf.GGMLQuantizationType.F64: np.dtype("<f8"),
-    **{
-        getattr(gguf.GGMLQuantizationType, f"I{8 * size}"): np.dtype(f"<i{size}")
-        for size in (1, 2, 4, 8)
-    },
-}
+def _code(kind: int) -> str:
+    if kind not in SCALARS:
+        raise ValueError(f"it has a value of type {kind}, which there is not")
+    return SCALARS[kind]

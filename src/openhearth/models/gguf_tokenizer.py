@@ -7,7 +7,7 @@ all pairs of known pieces that join to a known piece, best score first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from openhearth.models.gguf import GgufFile
 
-CONTROL, UNKNOWN, USER_DEFINED = 3, 2, 4  # tokenizer.ggml.token_type
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # tokenizer.ggml.token_type
 
 # Words, numbers, punctuation and spaces; the families differ in how many digits stay together.
 SPLIT = (
@@ -44,14 +44,14 @@ def convert(file: GgufFile) -> tuple[tokenizers.Tokenizer, dict[str, Any]]:
         raise UsageError(f"Tokenizers of kind {kind!r} in GGUF files are not supported yet.")
     try:
         backend = builders[kind](file, {piece: i for i, piece in enumerate(pieces)})
-        types = file.field("tokenizer.ggml.token_type") or [1] * len(pieces)
-        for piece, type_ in zip(pieces, types, strict=True):
-            if type_ in (CONTROL, UNKNOWN, USER_DEFINED):
+        backend.add_tokens(
+            [
                 # Unknown is special too: it must not appear in decoded text.
-                token = tokenizers.AddedToken(
-                    piece, special=type_ != USER_DEFINED, normalized=False
-                )
-                backend.add_tokens([token])
+                tokenizers.AddedToken(piece, special=type_ != USER_DEFINED, normalized=False)
+                for piece, type_ in zip(pieces, _types(file), strict=True)
+                if type_ in (CONTROL, UNKNOWN, USER_DEFINED)
+            ]
+        )
         return backend, _settings(file, pieces, kind)
     except UsageError:
         raise
@@ -92,8 +92,10 @@ def _byte_level(file: GgufFile, vocabulary: dict[str, int]) -> tokenizers.Tokeni
 def _sentence_piece(file: GgufFile, vocabulary: dict[str, int]) -> tokenizers.Tokenizer:
     from tokenizers import Tokenizer, decoders, models, normalizers
 
-    scores = file.field("tokenizer.ggml.scores")
-    merges = sorted(_joins(vocabulary), key=lambda pair: -scores[vocabulary["".join(pair)]])
+    scores, types = file.field("tokenizer.ggml.scores"), _types(file)
+    # Text that reads like a control token or a byte's name must not become one by merging.
+    words = {piece: scores[i] for piece, i in vocabulary.items() if types[i] == NORMAL}
+    merges = sorted(_joins(words), key=lambda pair: -words["".join(pair)])
     unknown = file.field("tokenizer.ggml.tokens")[file.field("tokenizer.ggml.unknown_token_id", 0)]
     backend = Tokenizer(
         models.BPE(
@@ -112,12 +114,17 @@ def _sentence_piece(file: GgufFile, vocabulary: dict[str, int]) -> tokenizers.To
     return backend
 
 
-def _joins(vocabulary: dict[str, int]) -> Iterator[tuple[str, str]]:
+def _joins(words: Collection[str]) -> Iterator[tuple[str, str]]:
     """Every way to make a piece of two pieces."""
-    for piece in vocabulary:
+    for piece in words:
         for cut in range(1, len(piece)):
-            if piece[:cut] in vocabulary and piece[cut:] in vocabulary:
+            if piece[:cut] in words and piece[cut:] in words:
                 yield piece[:cut], piece[cut:]
+
+
+def _types(file: GgufFile) -> list[int]:
+    pieces = file.field("tokenizer.ggml.tokens")
+    return file.field("tokenizer.ggml.token_type") or [NORMAL] * len(pieces)
 
 
 def _settings(file: GgufFile, pieces: list[str], kind: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from openhearth.errors import NotFound, UsageError
+from openhearth.errors import CorruptArtifact, NotFound, UsageError
 from openhearth.models import huggingface
 from openhearth.models.config import ModelConfig
 from openhearth.models.gguf import GgufFile
@@ -66,8 +66,17 @@ def _check(draft: Draft) -> None:
     config = ModelConfig.from_json(draft.path("config.json").read_bytes())
     gguf = draft.path("model.gguf")
     shards = sorted(gguf.parent.glob("*.safetensors"))
-    weights = GgufFile(gguf) if gguf.is_file() else huggingface.SafetensorsWeights(shards)
+    weights: Weights
+    if gguf.is_file():
+        weights = GgufFile(gguf)
+    else:
+        weights = huggingface.SafetensorsWeights(shards, config.family)
     model = build(config, weights, torch.bfloat16)
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            raise CorruptArtifact(
+                f"The weight {name} holds values that are no numbers: download the model again."
+            )
     draft.metrics["parameters"] = sum(p.numel() for p in model.parameters())
 
 
@@ -94,7 +103,7 @@ def open_model(artifact: Artifact) -> tuple[ModelConfig, Weights]:
     config = ModelConfig.from_json(artifact.path("config.json").read_bytes())
     if "model.gguf" in artifact.manifest.files:
         return config, GgufFile(artifact.path("model.gguf"))
-    return config, huggingface.SafetensorsWeights.of(artifact)
+    return config, huggingface.SafetensorsWeights.of(artifact, config.family)
 
 
 def base_of(artifact: Artifact) -> Artifact:

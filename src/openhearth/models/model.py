@@ -13,57 +13,59 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from openhearth.errors import UsageError
 from openhearth.models.attention import GroupedQueryAttention, KeyValues
 from openhearth.models.config import Block, ModelConfig
+from openhearth.models.feed_forward import FeedForward, GatedFeedForward
 from openhearth.models.linear import Linear, LowRank
+from openhearth.models.norm import NORMS
 from openhearth.models.ragged import Ragged
-from openhearth.models.swiglu import GatedFeedForward
 
 MIXERS = {"attention": GroupedQueryAttention}
-CHANNELS = {"swiglu": GatedFeedForward}
-
-
-class RMSNorm(nn.Module):
-    """x / rms(x) * weight, over the last dimension. Zhang & Sennrich 2019, arXiv:1910.07467."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(width), requires_grad=False)
-        self.eps = eps
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        wide = x.float()
-        normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return normed.to(x.dtype) * self.weight
+CHANNELS = {"swiglu": GatedFeedForward, "mlp": FeedForward}
 
 
 class ResidualBlock(nn.Module):
-    """x + mixer(norm(x)), then the same with the channel mixer."""
+    """A sequence mixer and a channel mixer in the residual stream, with norms as `norms` says."""
 
-    def __init__(self, config: Block, width: int, eps: float) -> None:
+    def __init__(self, config: Block, model: ModelConfig) -> None:
         super().__init__()
-        self.mixer_norm = RMSNorm(width, eps)
-        self.mixer = MIXERS[config.mixer.name](config.mixer, width)
-        self.channel_norm = RMSNorm(width, eps)
-        self.channel = CHANNELS[config.channel.name](config.channel, width)
+        self.norms = model.norms
+        self.mixer_norm = _norm(model)
+        self.mixer = MIXERS[config.mixer.name](config.mixer, model.width, model.norm_eps)
+        self.mixer_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
+        self.channel_norm = _norm(model)
+        self.channel = CHANNELS[config.channel.name](config.channel, model.width)
+        self.channel_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
-        x = x + self.mixer(self.mixer_norm(x), batch, state)
-        return x + self.channel(self.channel_norm(x), batch)
+        if self.norms == "post":
+            x = self.mixer_norm(x + self.mixer(x, batch, state))
+            return self.channel_norm(x + self.channel(x, batch))
+        x = x + self.mixer_post_norm(self.mixer(self.mixer_norm(x), batch, state))
+        return x + self.channel_post_norm(self.channel(self.channel_norm(x), batch))
+
+
+def _norm(config: ModelConfig) -> nn.Module:
+    return NORMS[config.norm](config.width, config.norm_eps)
 
 
 class Model(nn.Module):
-    """A language model whose weights are frozen; what trains are its adapters."""
+    """A language model or an encoder whose weights are frozen; what trains are its adapters."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.embed.weight.requires_grad_(False)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(block, config.width, config.norm_eps) for block in config.blocks
+        self.positions = (
+            nn.Embedding(config.context_length, config.width) if config.positions else None
         )
-        self.norm = RMSNorm(config.width, config.norm_eps)
+        self.segments = nn.Embedding(config.segments, config.width) if config.segments else None
+        is_post = config.norms == "post"
+        self.embed_norm = _norm(config) if is_post else nn.Identity()
+        self.blocks = nn.ModuleList(ResidualBlock(block, config) for block in config.blocks)
+        self.norm = nn.Identity() if is_post else _norm(config)
         self.head = None if config.tied_head else Linear(config.width, config.vocab_size)
 
     @property
@@ -77,7 +79,13 @@ class Model(nn.Module):
         return self.embed.weight if self.head is None else self.head.weight
 
     def new_states(self, pages: int, page: int) -> list[KeyValues]:
-        """One state per block, with room for `pages` times `page` tokens."""
+        """One state per block, with room for `pages` times `page` tokens.
+
+        Raises:
+            UsageError: the model is an encoder.
+        """
+        if not self.config.causal:
+            raise UsageError("This model is an encoder, which makes vectors: it writes no text.")
         blocks = cast(Iterable[ResidualBlock], self.blocks)
         return [block.mixer.new_state(pages, page, self.dtype) for block in blocks]
 
@@ -89,10 +97,18 @@ class Model(nn.Module):
         self, tokens: torch.Tensor, batch: Ragged, states: Sequence[KeyValues] | None = None
     ) -> torch.Tensor:
         """Token ids [rows] -> hidden states [rows, width], after the last norm."""
-        x = self.embed(tokens)
+        x = self._embed(tokens, batch)
         for i, block in enumerate(self.blocks):
             x = block(x, batch, None if states is None else states[i])
         return self.norm(x)
+
+    def _embed(self, tokens: torch.Tensor, batch: Ragged) -> torch.Tensor:
+        x = self.embed(tokens) * self.config.embed_factor
+        if self.positions is not None:
+            x = x + self.positions(batch.positions)
+        if self.segments is not None:
+            x = x + self.segments.weight[0]
+        return self.embed_norm(x)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states [n, width] -> fp32 logits [n, vocab_size]."""

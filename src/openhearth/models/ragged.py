@@ -17,7 +17,7 @@ import torch
 
 @dataclass(frozen=True)
 class Piece:
-    """`length` tokens of one sequence, the first at `position`; `pages` keep its state, if any do."""
+    """`length` tokens of one sequence, the first at `position`; `pages` keep its state, if any."""
 
     length: int
     position: int = 0

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from openhearth.models.config import Attention
+
 # MKL sets up its vector functions at their first call. When two threads make that call at once, one
 # of them may compute with few digits (docs/log.md), so it is made here, by one thread.
 torch.ones(1).cos()
@@ -21,6 +23,13 @@ class Rope:
     head_dim: int
     theta: float
     factors: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(cls, config: Attention) -> Rope | None:
+        """The rotation of an attention layer, if it has one."""
+        if config.rope_theta is None:
+            return None
+        return cls(config.head_dim, config.rope_theta, config.rope_factors)
 
     def angles(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Cosine and sine, each [rows, 1, head_dim / 2], of positions [rows]."""

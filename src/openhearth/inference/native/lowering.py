@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from openhearth.errors import UsageError
-from openhearth.inference.native import _engine
+from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot
 from openhearth.inference.native.weights import Rows, pack, vector
 from openhearth.models.config import Attention, ModelConfig, SwiGLU
@@ -22,6 +21,8 @@ from openhearth.models.rope import Rope
 from openhearth.models.weights import Weights
 
 EVERYTHING = 2**31 - 1  # a window without end
+LONGEST_HEAD = 512
+Out = tuple[Any, Any]  # what becomes of a product, and where
 
 
 @dataclass
@@ -31,8 +32,7 @@ class Lowering:
     program: Any
     config: ModelConfig
     weights: Weights
-    bits: str
-    kv: str
+    dtype: str
     pages: int
     context: int
     x: Any
@@ -41,7 +41,6 @@ class Lowering:
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[Rope, Any] = {}
         self.slots: list[Slot] = []
-        self.biased: set[str] = set()  # matrices that have a bias
 
     def buffer(self, name: str, width: int) -> Any:
         """A buffer that all blocks share."""
@@ -53,13 +52,15 @@ class Lowering:
     def matrix(self, name: str) -> Any:
         """A matrix by itself."""
         rows = Rows.of(self.weights, f"{name}.weight")
-        return pack(name, [rows], [np.arange(len(rows.data))], self.bits)
+        return pack(name, [rows], [np.arange(len(rows.data))], self.dtype)
 
     def norm(self, name: str) -> tuple[np.ndarray, float]:
         """A norm that a product begins with."""
         return vector(self.weights, f"{name}.weight"), self.config.norm_eps
 
-    def linear(self, names: list[str], x: Any, norm: Any, use: Any, out: Any) -> None:
+    def linear(
+        self, names: list[str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
+    ) -> None:
         """Products of one input with some matrices, as few as their formats allow, side by side."""
         rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
         column = 0
@@ -70,16 +71,18 @@ class Lowering:
                 Part(name, np.arange(begin, end))
                 for (name, _), begin, end in zip(group, begins, begins[1:], strict=False)
             ]
-            self._product(parts, [part for _, part in group], x, norm, use, out, column)
+            self._product(parts, [part for _, part in group], x, norm, use, out, column, bias)
             column += int(begins[-1])
 
-    def gated(self, names: tuple[str, str], x: Any, norm: Any, use: Any, out: Any) -> None:
+    def gated(
+        self, names: tuple[str, str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
+    ) -> None:
         """The products with a gate and with what it gates, which alternate, a panel each."""
         rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
         number = np.arange(len(rows[0].data))
         place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
         parts = [Part(names[0], place), Part(names[1], place + _engine.PANEL)]
-        self._product(parts, rows, x, norm, use, out, 0)
+        self._product(parts, rows, x, norm, use, out, 0, bias)
 
     def _product(
         self,
@@ -90,15 +93,20 @@ class Lowering:
         use: Any,
         out: Any,
         column: int,
+        biased: bool,
     ) -> None:
         name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], self.bits)
-        bias = self._bias(parts)
+        matrix = pack(name, rows, [part.places for part in parts], self.dtype)
+        bias = self._bias(parts) if biased else None
         self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
 
-    def _bias(self, parts: list[Part]) -> np.ndarray | None:
-        named = [f"{part.name}.bias" for part in parts if part.name in self.biased]
-        return np.concatenate([vector(self.weights, name) for name in named]) if named else None
+    def _bias(self, parts: list[Part]) -> np.ndarray:
+        """Of all outputs, those that fill up the last panel too."""
+        size = sum(len(part.places) for part in parts)
+        values = np.zeros(-(-size // _engine.PANEL) * _engine.PANEL, np.float32)
+        for part in parts:
+            values[part.places] = vector(self.weights, f"{part.name}.bias")
+        return values
 
     def angles(self, rope: Rope) -> Any:
         """The angles of all positions, made once for all blocks."""
@@ -114,43 +122,43 @@ def _alike(rows: list[Rows]) -> list[list[int]]:
     return [list(group) for _, group in numbers]
 
 
-def attention(low: Lowering, name: str, mixer: Attention, norm: Any) -> None:
+def attention(low: Lowering, name: str, mixer: Attention, norm: Any, out: Out) -> None:
     """Queries, keys and values in one product; rotation and attention; and the way back."""
-    if mixer.head_dim % 32 or mixer.head_dim > 512:
-        raise UsageError(f"Heads of {mixer.head_dim} numbers need the torch executor.")
+    rope = Rope.of(mixer)
+    if mixer.head_dim % 32 or mixer.head_dim > LONGEST_HEAD or rope is None or not mixer.causal:
+        raise NoKernel("This model's attention has no kernel yet: use the torch executor.")
     width = (mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
     qkv, mixed = low.buffer("qkv", width), low.buffer("mixed", mixer.heads * mixer.head_dim)
     parts = [f"{name}.{part}" for part in "qkv"]
-    if mixer.bias:
-        low.biased.update(parts)
-    low.linear(parts, low.x, norm, _engine.Use.STORE, qkv)
-    rope = Rope(mixer.head_dim, mixer.rope_theta, mixer.rope_factors)
+    low.linear(parts, low.x, norm, _engine.Use.STORE, qkv, bias=mixer.bias)
     low.program.attend(
         qkv,
         queries=mixer.heads,
         keys=mixer.kv_heads,
         size=mixer.head_dim,
-        scale=mixer.head_dim**-0.5,
-        window=EVERYTHING,
-        query_norm=None,
-        key_norm=None,
+        scale=mixer.scale or mixer.head_dim**-0.5,
+        window=mixer.window or EVERYTHING,
+        query_norm=low.norm(f"{name}.q_norm") if mixer.qk_norm else None,
+        key_norm=low.norm(f"{name}.k_norm") if mixer.qk_norm else None,
         angles=low.angles(rope),
-        fp32=low.kv == "fp32",
+        fp32=low.dtype == "float32",
         pages=low.pages,
         out=mixed,
     )
-    low.linear([f"{name}.o"], mixed, None, _engine.Use.ADD, low.x)
+    low.linear([f"{name}.o"], mixed, None, *out, bias=mixer.output_bias)
 
 
-def swiglu(low: Lowering, name: str, channel: SwiGLU, norm: Any) -> None:
+def swiglu(low: Lowering, name: str, channel: SwiGLU, norm: Any, out: Out) -> None:
     """Gate and up in one product, which are multiplied at once; and the way back."""
+    use = {"silu": _engine.Use.SILU, "gelu_tanh": _engine.Use.GELU}[channel.activation]
     hidden = low.buffer("hidden", channel.hidden)
-    low.gated((f"{name}.gate", f"{name}.up"), low.x, norm, _engine.Use.SILU, hidden)
-    low.linear([f"{name}.down"], hidden, None, _engine.Use.ADD, low.x)
+    low.gated((f"{name}.gate", f"{name}.up"), low.x, norm, use, hidden, bias=channel.bias)
+    low.linear([f"{name}.down"], hidden, None, *out, bias=channel.bias)
 
 
-MIXERS: dict[str, Callable[[Lowering, str, Any, Any], None]] = {"attention": attention}
-CHANNELS: dict[str, Callable[[Lowering, str, Any, Any], None]] = {"swiglu": swiglu}
+Lowered = Callable[[Lowering, str, Any, Any, Out], None]
+MIXERS: dict[str, Lowered] = {"attention": attention}
+CHANNELS: dict[str, Lowered] = {"swiglu": swiglu}
 
 
 def lower(
@@ -162,20 +170,15 @@ def lower(
         UsageError: a layer has no kernel, or a size that the kernels do not take.
         CorruptArtifact: a weight is missing or damaged.
     """
+    if config.norm != "rms" or config.norms == "post" or config.positions or config.segments:
+        raise NoKernel("Encoders have no kernels yet: use the torch executor.")
     x = program.buffer(config.width)
     low = Lowering(program, config, weights, x=x, **settings)
     embedding = low.matrix("embed")
-    program.embed(embedding, 1.0, x)
+    program.embed(embedding, config.embed_factor, x)
     for i, block in enumerate(config.blocks):
-        name = f"blocks.{i}"
-        for part, kinds in ((block.mixer, MIXERS), (block.channel, CHANNELS)):
-            if part.name not in kinds:
-                raise UsageError(
-                    f"The layer {part.name} has no kernel yet: use the torch executor."
-                )
-        mixer_norm, channel_norm = low.norm(f"{name}.mixer_norm"), low.norm(f"{name}.channel_norm")
-        MIXERS[block.mixer.name](low, f"{name}.mixer", block.mixer, mixer_norm)
-        CHANNELS[block.channel.name](low, f"{name}.channel", block.channel, channel_norm)
+        _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
+        _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
     last = program.buffer(config.width, wanted=True)
     panel = _engine.PANEL
     logits = program.buffer(-(-config.vocab_size // panel) * panel, wanted=True)
@@ -183,3 +186,16 @@ def lower(
     head = embedding if config.tied_head else low.matrix("head")
     program.linear(last, low.norm("norm"), head, None, _engine.Use.STORE, logits)
     return logits, low.slots
+
+
+def _sublayer(low: Lowering, name: str, part: Any, kinds: dict[str, Lowered]) -> None:
+    """x + f(norm(x)), or x + norm(f(norm(x)))."""
+    if part.name not in kinds:
+        raise NoKernel(f"The layer {part.name} has no kernel yet: use the torch executor.")
+    before = low.norm(f"{name}_norm")
+    if low.config.norms == "pre":
+        kinds[part.name](low, name, part, before, (_engine.Use.ADD, low.x))
+        return
+    made = low.buffer("made", low.config.width)
+    kinds[part.name](low, name, part, before, (_engine.Use.STORE, made))
+    low.program.add_norm(made, low.norm(f"{name}_post_norm"), low.x)

@@ -12,7 +12,7 @@ import torch
 
 from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
-from openhearth.inference.native import _engine
+from openhearth.inference.native import NoKernel, _engine
 from openhearth.models.gguf import GgufFile
 from openhearth.models.weights import Weights
 
@@ -30,13 +30,18 @@ KEPT = {
         "int4": ("Q4_0",),
         "int4-min": ("Q4_1", "Q4_K"),
         "int8": ("Q5_0", "Q5_1", "Q8_0", "Q5_K", "Q6_K"),
-        "bf16": ("F16", "BF16"),
-        "fp32": ("F32",),
+        "bfloat16": ("F16", "BF16"),
+        "float32": ("F32",),
     }.items()
     for name in names
 }
-FORMATS = ("int4", "int4-min", "int8", "bf16", "fp32")
-ORDER = {name: i for i, name in enumerate(FORMATS)}  # by rising bits
+FORMATS = {  # by rising bits
+    "int4": _engine.Format.INT4,
+    "int4-min": _engine.Format.INT4_MIN,
+    "int8": _engine.Format.INT8,
+    "bfloat16": _engine.Format.BF16,
+    "float32": _engine.Format.FP32,
+}
 
 
 @dataclass(frozen=True)
@@ -72,20 +77,20 @@ class Rows:
         return self.data.shape[1] * 256 // _engine.row_bytes(self.source, 256)
 
 
-def format_of(rows: Sequence[Rows], asked: str) -> str:
+def format_of(rows: Sequence[Rows], dtype: str) -> Any:
     """The format of a matrix made of these parts: the one asked for, or by `auto` what holds all.
 
     Raises:
         UsageError: there is no such format.
     """
-    if asked == "auto":
-        return max((KEPT[part.source] for part in rows), key=ORDER.__getitem__)
-    if asked not in FORMATS:
-        raise UsageError(f"weights is {asked!r}, but must be auto, {' or '.join(FORMATS)}.")
-    return asked
+    if dtype == "auto":
+        dtype = max((KEPT[part.source] for part in rows), key=list(FORMATS).index)
+    if dtype not in FORMATS:
+        raise UsageError(f"dtype is {dtype!r}, but must be auto, {' or '.join(FORMATS)}.")
+    return FORMATS[dtype]
 
 
-def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], asked: str) -> Any:
+def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], dtype: str) -> Any:
     """A matrix for the kernels, of several parts, whose rows go to the outputs that `places` say.
 
     Raises:
@@ -94,12 +99,11 @@ def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], asked: s
     """
     inputs = rows[0].inputs
     if inputs % _engine.BLOCK or any(part.inputs != inputs for part in rows):
-        raise UsageError(
+        raise NoKernel(
             f"The rows of {name} have {inputs} weights, no multiple of {_engine.BLOCK}: use the "
             "torch executor for this model."
         )
-    kind = getattr(_engine.Format, format_of(rows, asked).upper().replace("-", "_"))
-    matrix = _engine.Matrix(kind, sum(len(part.data) for part in rows), inputs)
+    matrix = _engine.Matrix(format_of(rows, dtype), sum(len(part.data) for part in rows), inputs)
     for part, place in zip(rows, places, strict=True):
         try:
             matrix.fill(
