@@ -137,6 +137,16 @@ def test_changed_text_is_read_again(store: Store, project: Path) -> None:
     assert curate(store, recipe) != before
 
 
+def test_examples_of_another_format_are_others(store: Store, tmp_path: Path) -> None:
+    text = " ".join(f"Sentence {i} is one that says what it says." for i in range(60))
+    for n in range(4):
+        (tmp_path / f"{n}.jsonl").write_text(json.dumps({"text": f"File {n}. {text}"}))
+    recipe = {"source": str(tmp_path / "*.jsonl"), "rules": ["text"], "similarity": None}
+    found = [curate(store, CurateRecipe.parse(recipe | {"format": f})) for f in ("text", None)]
+    starts = [{row["text"][0] for row in rows(dataset, "train")} for dataset in found]
+    assert "{" in starts[0] - starts[1]
+
+
 def mixture(folder: Path) -> CurateRecipe:
     """Two projects, and lines of which one is broken."""
     write_project(folder / "one")

@@ -35,7 +35,7 @@ def store_corpus(
 ) -> Artifact:
     """Everything a source holds, see `make_corpus`.
 
-    `shape` says what its documents are, since one location may be read in several ways.
+    `shape` says what its documents are, since they may be made into examples.
     """
     about = {"location": corpus.location, "fingerprint": corpus.fingerprint, "shape": shape}
     return make_corpus(store, about, lambda work: corpus, limit, progress, executor)
@@ -98,7 +98,7 @@ def find_documents(
     """
     if name in store.refs.all():
         return store.get(name)
-    return store_corpus(store, read(name, kind), kind or "documents", limit, progress)
+    return store_corpus(store, read(name, kind), "documents", limit, progress)
 
 
 def account(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:

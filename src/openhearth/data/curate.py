@@ -64,7 +64,7 @@ def _corpus(
 ) -> Artifact:
     """The documents of the recipe, or the examples that they make, in the store."""
     answers = any(rule.of == "answer" for rule in rules)
-    shape = "examples" if answers else recipe.format or "documents"
+    shape = "examples" if answers else "documents"
     settings = recipe.quarantine, progress, executor
     if recipe.source is not None:
         corpus = read(recipe.source, recipe.format)

@@ -82,4 +82,4 @@ class Opened:
 
     def _filtered(self) -> list[Any]:
         """What its documents depend on before they are selected from."""
-        return [self.part.format, [rule.model_dump(mode="json") for rule in self.rules]]
+        return [rule.model_dump(mode="json") for rule in self.rules]
