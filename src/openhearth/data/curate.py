@@ -17,8 +17,7 @@ import orjson
 
 from openhearth.data import dedup, pipeline, split
 from openhearth.data.corpus import counted, make_corpus, store_corpus, store_signals
-from openhearth.data.examples import to_examples
-from openhearth.data.filter import Filter, Published, needed
+from openhearth.data.filter import Filter, Published, looked_at, needed, of_answers
 from openhearth.data.forms import Parquet
 from openhearth.data.funnel import funnel
 from openhearth.data.pipeline import Report, Step
@@ -63,19 +62,17 @@ def _corpus(
     store: Store, recipe: CurateRecipe, rules: Sequence[Rule], progress: Progress, executor: Any
 ) -> Artifact:
     """The documents of the recipe, or the examples that they make, in the store."""
-    answers = any(rule.of == "answer" for rule in rules)
-    shape = "examples" if answers else "documents"
+    shape = "examples" if of_answers(rules) else "documents"
     settings = recipe.quarantine, progress, executor
     if recipe.source is not None:
-        corpus = read(recipe.source, recipe.format)
-        corpus = to_examples(corpus) if answers else corpus
+        corpus = looked_at(read(recipe.source, recipe.format), rules)
         return store_corpus(store, corpus, shape, *settings)
     assert recipe.mixture is not None
     mixing = Mixing.of(recipe.mixture)
 
     def mixed(work: Path) -> Corpus:
-        corpus = mixing.mix(work, executor, limit=recipe.quarantine, progress=progress).corpus
-        return to_examples(corpus) if answers else corpus
+        found = mixing.mix(work, executor, limit=recipe.quarantine, progress=progress)
+        return looked_at(found.corpus, rules)
 
     about = {"location": MIXTURE, "fingerprint": mixing.fingerprint, "shape": shape}
     return make_corpus(store, about, mixed, *settings)
