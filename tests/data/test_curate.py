@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -223,6 +220,24 @@ PACKAGES = ("click,coverage,fsspec,hypothesis,jinja2", "mypy,numpy,packaging,pyd
 SOURCE = {"source": f"python:{','.join(PACKAGES)}"}
 MIXTURE = {"mixture": {"slices": [{"name": p[:4], "path": f"python:{p}"} for p in PACKAGES]}}
 
+KILLED = """
+import os, signal, sys
+from openhearth.cli import main
+
+left, replace = int(sys.argv.pop(1)), os.replace
+
+def count(source, target):
+    global left
+    replace(source, target)
+    left -= str(target).endswith(".done")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = count
+main()
+"""
+"""The command line, killed when so many parts have their markers."""
+
 
 @pytest.mark.system
 @pytest.mark.parametrize(
@@ -234,19 +249,11 @@ def test_a_killed_run_goes_on_to_the_same_digest(tmp_path: Path, recipe: dict, p
     """
     home, file = tmp_path / "home", tmp_path / "recipe.yaml"
     file.write_text(json.dumps(recipe))  # which is YAML too
-    arguments = ["--json", "--quiet", "data", "run", str(file)]
-    command = [sys.executable, "-m", "openhearth.cli", "--home", str(home), *arguments]
-    most = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
-        while most < parts:
-            assert child.poll() is None, "it ended before it could be killed"
-            # The markers of a stage go when its artifact is whole; ten of each came before.
-            whole = len(glob.glob("manifests/*.json", root_dir=home))
-            markers = glob.glob("work/**/*.done", root_dir=home, recursive=True)
-            most = 10 * whole + len(markers)
-            time.sleep(0.001)
-        os.kill(child.pid, signal.SIGKILL)
+    arguments = ["--home", str(home), "--json", "--quiet", "data", "run", str(file)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(parts), *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not any(a.kind == "dataset" for a in Store(home).artifacts())
+    command = [sys.executable, "-m", "openhearth.cli", *arguments]
     resumed = subprocess.run(command, capture_output=True, check=True, text=True)
     unbroken = curate(Store(tmp_path / "other"), CurateRecipe.parse(recipe))
     assert json.loads(resumed.stdout)["digest"] == unbroken.digest
