@@ -14,6 +14,7 @@ const Kernels avx2_kernels = {
     avx2::rms_norm,
     avx2::silu_product,
     avx2::gelu_product,
+    avx2::add,
     avx2::narrow,
     avx2::rotate,
     avx2::attend<Half>,

@@ -14,6 +14,7 @@ const Kernels avx512_kernels = {
     avx512::rms_norm,
     avx512::silu_product,
     avx512::gelu_product,
+    avx512::add,
     avx512::narrow,
     avx512::rotate,
     avx512::attend<Half>,

@@ -13,6 +13,7 @@ const Kernels portable_kernels = {
     portable::rms_norm,
     portable::silu_product,
     portable::gelu_product,
+    portable::add,
     portable::narrow,
     portable::rotate,
     portable::attend<Half>,

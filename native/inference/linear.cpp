@@ -9,8 +9,8 @@ constexpr size_t ROWS = 128;          // that go through a task's panels before 
 
 }  // namespace
 
-Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted)
-    : in_(in), norm_(std::move(norm)), matrix_(std::move(matrix)), bias_(std::move(bias)), use_(use), out_(out), wanted_(wanted) {}
+Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted)
+    : in_(in), norm_(std::move(norm)), matrix_(std::move(matrix)), bias_(std::move(bias)), use_(use), out_(out), column_(column), wanted_(wanted) {}
 
 void Linear::run(Context& context) {
     const size_t count = wanted_ ? context.step.wanted.size() : context.step.rows();
@@ -21,16 +21,21 @@ void Linear::run(Context& context) {
         context.worker.share(count, [&](size_t i) { prepare(context, i, ready); });
         context.worker.meet();
     }
-    const Rows rows = ready.rows(matrix_.inputs());
     const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
     context.worker.share((panels + size - 1) / size, [&](size_t task) {
         const size_t end = std::min(panels, (task + 1) * size);
         for (size_t first = 0; first < count; first += ROWS) {
-            for (size_t panel = task * size; panel < end; ++panel) multiply(context.kernels, rows, first, std::min(ROWS, count - first), panel);
+            for (size_t panel = task * size; panel < end; ++panel) multiply(context, ready, first, std::min(ROWS, count - first), panel);
         }
     });
     context.worker.meet();
+}
+
+const LowRank* Linear::adapter_of(const Step& step, size_t row) const {
+    if (adapters_.empty() || wanted_ || step.adapters[row] == NONE) return nullptr;
+    const auto found = adapters_.find(step.adapters[row]);
+    return found == adapters_.end() ? nullptr : &found->second;
 }
 
 void Linear::prepare(Context& context, size_t row, Ready& ready) {
@@ -45,33 +50,40 @@ void Linear::prepare(Context& context, size_t row, Ready& ready) {
         std::copy(x, x + inputs, values);
     }
     if (quantised) context.kernels.quantise(x, inputs, ready.quantised(row, inputs));
+    if (const LowRank* adapter = ready.adapters[row] = adapter_of(context.step, row)) {
+        adapter->narrow(context.kernels, ready.rows(inputs), row, ready.thin.data() + row * context.rank);
+    }
 }
 
-void Linear::multiply(const Kernels& kernels, const Rows& rows, size_t first, size_t count, size_t panel) {
+void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t count, size_t panel) {
     alignas(64) float products[MOST_ROWS * PANEL], others[MOST_ROWS * PANEL];
-    const auto product = [&](size_t i, size_t row, size_t some, float* out) {
-        kernels.multiply(matrix_.format(), matrix_.panel(i), rows, row, some, out);
-        if (bias_.empty()) return;
-        for (size_t r = 0; r < some; ++r) {
-            for (size_t o = 0; o < PANEL; ++o) out[r * PANEL + o] += bias_[i * PANEL + o];
-        }
-    };
     for (size_t row = first; row < first + count; row += MOST_ROWS) {
         const size_t some = std::min(MOST_ROWS, first + count - row);
         if (is_gated()) {
-            product(2 * panel, row, some, products);
-            product(2 * panel + 1, row, some, others);
-            (use_ == Use::SILU ? kernels.silu_product : kernels.gelu_product)(products, others, some * PANEL, products);
+            product(context, ready, row, some, 2 * panel, products);
+            product(context, ready, row, some, 2 * panel + 1, others);
+            const auto gated = use_ == Use::SILU ? context.kernels.silu_product : context.kernels.gelu_product;
+            gated(products, others, some * PANEL, products);
         } else {
-            product(panel, row, some, products);
+            product(context, ready, row, some, panel, products);
         }
         put(products, row, some, panel);
     }
 }
 
+void Linear::product(Context& context, const Ready& ready, size_t row, size_t count, size_t panel, float* out) {
+    context.kernels.multiply(matrix_.format(), matrix_.panel(panel), ready.rows(matrix_.inputs()), row, count, out);
+    for (size_t r = 0; r < count; ++r, out += PANEL) {
+        for (size_t o = 0; o < (bias_.empty() ? 0 : PANEL); ++o) out[o] += bias_[panel * PANEL + o];
+        if (const LowRank* adapter = ready.adapters[row + r]) {
+            adapter->add(context.kernels, ready.thin.data() + (row + r) * context.rank, panel, out);
+        }
+    }
+}
+
 void Linear::put(float* products, size_t first, size_t count, size_t panel) {
     for (size_t r = 0; r < count; ++r, products += PANEL) {
-        float* out = out_.row(first + r) + panel * PANEL;
+        float* out = out_.row(first + r) + column_ + panel * PANEL;
         for (size_t o = 0; o < PANEL; ++o) out[o] = use_ == Use::ADD ? out[o] + products[o] : products[o];
     }
 }

@@ -2,9 +2,14 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <new>
+#include <thread>
+#include <vector>
 
 namespace {
 
@@ -24,12 +29,6 @@ Place place(Format format, size_t output, size_t i) {
 
 size_t scales_bytes(Format format) { return PANEL * sizeof(Half) * (format == Format::INT4_MIN ? 2 : 1); }
 
-Brain brain(float x) {  // to the nearest, of two the even one
-    const uint32_t bits = std::bit_cast<uint32_t>(x);
-    if ((bits & 0x7FFFFFFF) > 0x7F800000) return {static_cast<uint16_t>(bits >> 16 | 64)};
-    return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
-}
-
 }  // namespace
 
 Block::Block(size_t bytes) : size_(bytes) {
@@ -46,37 +45,61 @@ Matrix::Matrix(Format format, size_t outputs, size_t inputs) : format_(format), 
     std::memset(data_->data(), 0, data_->size());
 }
 
-Matrix Matrix::of_integers(Format format, size_t outputs, size_t inputs, const uint8_t* numbers, const Half* scales, const Half* least) {
-    Matrix out(format, outputs, inputs);
-    for (size_t o = 0; o < outputs; ++o) {
-        for (size_t b = 0; b < inputs / BLOCK; ++b, numbers += BLOCK) {
-            uint8_t* at = out.block(o, b);
-            auto* beside = reinterpret_cast<Half*>(at);
-            beside[o % PANEL] = *scales++;
-            if (least) beside[PANEL + o % PANEL] = *least++;
-            for (size_t i = 0; i < BLOCK; ++i) {
-                const auto [byte, high] = place(format, o, i);
-                at[scales_bytes(format) + byte] |= static_cast<uint8_t>(numbers[i] << (high ? 4 : 0));
-            }
+bool Matrix::fill(Source source, const uint8_t* rows, size_t bytes, std::span<const int32_t> outputs, size_t threads) {
+    std::atomic<bool> finite{true};
+    const auto some = [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) {
+            if (!pack(source, rows + i * bytes, static_cast<size_t>(outputs[i]))) finite = false;
         }
-    }
-    return out;
+    };
+    std::vector<std::thread> team;
+    for (size_t t = 1; t < threads; ++t) team.emplace_back(some, t * outputs.size() / threads, (t + 1) * outputs.size() / threads);
+    some(0, outputs.size() / std::max<size_t>(1, threads));
+    for (auto& thread : team) thread.join();
+    return finite;
 }
 
-Matrix Matrix::of_floats(Format format, size_t outputs, size_t inputs, const float* values) {
-    Matrix out(format, outputs, inputs);
-    for (size_t o = 0; o < outputs; ++o) {
-        for (size_t i = 0; i < inputs; ++i) {
-            uint8_t* at = out.block(o, i / BLOCK);
-            const size_t number = i % BLOCK * PANEL + o % PANEL;
-            if (format == Format::FP32) {
-                reinterpret_cast<float*>(at)[number] = *values++;
+bool Matrix::pack(Source source, const uint8_t* row, size_t output) {
+    bool finite = true;
+    for (size_t b = 0; b < inputs_ / BLOCK; ++b) {
+        Integers integers;
+        if (exact(source, row, b, format_, integers)) {
+            finite &= std::isfinite(integers.scale) && std::isfinite(integers.least);
+            put(output, b, integers);
+            continue;
+        }
+        float weights[BLOCK];
+        decode(source, row, b, weights);
+        for (float weight : weights) finite &= std::isfinite(weight);
+        if (format_ != Format::BF16 && format_ != Format::FP32) {
+            put(output, b, nearest(weights, format_));
+            continue;
+        }
+        uint8_t* at = block(output, b);
+        for (size_t i = 0; i < BLOCK; ++i) {
+            const size_t number = i * PANEL + output % PANEL;
+            if (format_ == Format::FP32) {
+                reinterpret_cast<float*>(at)[number] = weights[i];
             } else {
-                reinterpret_cast<Brain*>(at)[number] = brain(*values++);
+                reinterpret_cast<Brain*>(at)[number] = brain(weights[i]);
             }
         }
     }
-    return out;
+    return finite;
+}
+
+void Matrix::put(size_t output, size_t b, const Integers& integers) {
+    uint8_t* at = block(output, b);
+    auto* beside = reinterpret_cast<Half*>(at);
+    beside[output % PANEL] = half(integers.scale);
+    if (format_ == Format::INT4_MIN) beside[PANEL + output % PANEL] = half(integers.least);
+    at += scales_bytes(format_) + 4 * (output % PANEL);
+    const uint8_t* numbers = integers.numbers;
+    for (size_t four = 0; four < (format_ == Format::INT8 ? BLOCK : BLOCK / 2); four += 4, at += 4 * PANEL) {
+        for (size_t i = four; i < four + 4; ++i) {
+            at[i - four] = format_ == Format::INT8 ? numbers[i] : static_cast<uint8_t>(numbers[i] | numbers[i + 16] << 4);
+        }
+    }
 }
 
 void Matrix::row(size_t output, float* out) const {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "kernels.h"
+#include "sources.h"
 
 // Memory that begins at a cache line; large pieces at a large page, if the system has such.
 class Block {
@@ -29,9 +30,9 @@ class Matrix {
 public:
     Matrix(Format format, size_t outputs, size_t inputs);
 
-    // From numbers [outputs][inputs] and scales (and least values) [outputs][inputs / BLOCK].
-    static Matrix of_integers(Format format, size_t outputs, size_t inputs, const uint8_t* numbers, const Half* scales, const Half* least);
-    static Matrix of_floats(Format format, size_t outputs, size_t inputs, const float* values);
+    // Packs rows of a source, `bytes` apart: row i becomes output `outputs[i]`. Weights are kept to the
+    // last bit where the format can, else they are rounded to it. False if one is not finite.
+    bool fill(Source source, const uint8_t* rows, size_t bytes, std::span<const int32_t> outputs, size_t threads);
 
     Format format() const { return format_; }
     size_t outputs() const { return outputs_; }
@@ -44,6 +45,8 @@ public:
     void row(size_t output, float* out) const;
 
 private:
+    bool pack(Source source, const uint8_t* row, size_t output);
+    void put(size_t output, size_t b, const Integers& block);
     uint8_t* block(size_t output, size_t b) { return data_->data() + output / PANEL * panel_bytes() + b * block_bytes(format_); }
     const uint8_t* block(size_t output, size_t b) const { return panel(output / PANEL) + b * block_bytes(format_); }
 

@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "operations.h"
+#include "sample_module.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -37,15 +38,20 @@ const Kernels& named(const std::string& name) {
     return *found;
 }
 
-Matrix integers(Format format, Table<uint8_t> numbers, Table<uint16_t> scales, const std::optional<Table<uint16_t>>& least) {
-    nb::gil_scoped_release release;
-    const auto* low = least ? reinterpret_cast<const Half*>(least->data()) : nullptr;
-    return Matrix::of_integers(format, numbers.shape(0), numbers.shape(1), numbers.data(), reinterpret_cast<const Half*>(scales.data()), low);
-}
-
-Matrix of_floats(Format format, Table<float> values) {
-    nb::gil_scoped_release release;
-    return Matrix::of_floats(format, values.shape(0), values.shape(1), values.data());
+// Rows of bytes, of which row i becomes output `outputs[i]`.
+void fill(Matrix& matrix, uint32_t type, Table<uint8_t> rows, Flat<int32_t> outputs, size_t threads) {
+    const auto source = static_cast<Source>(type);
+    const size_t bytes = row_bytes(source, matrix.inputs());
+    if (!bytes || rows.shape(1) != bytes || rows.shape(0) != outputs.size()) throw nb::value_error("these rows do not fit the matrix");
+    for (int32_t output : span(outputs)) {
+        if (output < 0 || static_cast<size_t>(output) >= matrix.outputs()) throw nb::value_error("an output lies outside the matrix");
+    }
+    bool finite;
+    {
+        nb::gil_scoped_release release;
+        finite = matrix.fill(source, rows.data(), bytes, span(outputs), threads);
+    }
+    if (!finite) throw nb::value_error("a weight is not a finite number");
 }
 
 nb::ndarray<nb::numpy, float> array(std::vector<float>&& values, std::initializer_list<size_t> shape) {
@@ -62,16 +68,18 @@ nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
 
 // A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
 nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logits, Flat<int32_t> tokens, Flat<int32_t> counts,
-                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> wanted) {
+                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> adapters, Flat<int32_t> wanted) {
     std::vector<engine::Piece> pieces(counts.size());
+    std::vector<int32_t> adapter_of_row;
     size_t row = 0;
     const int32_t* page = pages.data();
     for (size_t i = 0; i < pieces.size(); ++i) {
         pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page};
         row += pieces[i].count;
+        adapter_of_row.resize(row, adapters.data()[i]);
         page += page_counts.data()[i];
     }
-    const engine::Step step{span(tokens), pieces, span(wanted)};
+    const engine::Step step{span(tokens), pieces, span(wanted), adapter_of_row};
     {
         nb::gil_scoped_release release;
         program.run(step);
@@ -97,14 +105,15 @@ NB_MODULE(_engine, m) {
     m.attr("PAGE") = PAGE;
     m.attr("BLOCK") = BLOCK;
     m.attr("PANEL") = PANEL;
+    m.def("row_bytes", [](uint32_t source, size_t inputs) { return row_bytes(static_cast<Source>(source), inputs); });
     m.def("kinds", [] {
         std::vector<std::string> names;
         for (const char* const* name = kernels_here(); *name; ++name) names.emplace_back(*name);
         return names;
     });
     nb::class_<Matrix>(m, "Matrix")
-        .def_static("integers", &integers, "format"_a, "numbers"_a, "scales"_a, "least"_a.none() = nb::none())
-        .def_static("floats", &of_floats, "format"_a, "values"_a)
+        .def(nb::init<Format, size_t, size_t>(), "format"_a, "outputs"_a, "inputs"_a)
+        .def("fill", &fill, "source"_a, "rows"_a, "outputs"_a, "threads"_a = 1)
         .def_prop_ro("format", &Matrix::format)
         .def_prop_ro("shape", [](const Matrix& matrix) { return std::pair(matrix.outputs(), matrix.inputs()); })
         .def_prop_ro("bytes", &Matrix::bytes)
@@ -113,6 +122,12 @@ NB_MODULE(_engine, m) {
     nb::class_<engine::Angles>(m, "Angles").def("__init__", [](engine::Angles* self, Table<float> cosines, Table<float> sines) {
         new (self) engine::Angles{{cosines.data(), cosines.data() + cosines.size()}, {sines.data(), sines.data() + sines.size()}};
     });
+    nb::class_<engine::Linear>(m, "Linear")
+        .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
+        .def("adapt", [](engine::Linear& linear, int32_t number, const Matrix& a, Table<float> b) {
+            linear.adapt(number, engine::LowRank(a, b.data(), b.shape(0)));
+        })
+        .def("forget", &engine::Linear::forget);
     nb::class_<engine::Program>(m, "Program")
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
         .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
@@ -120,9 +135,12 @@ NB_MODULE(_engine, m) {
             p.add(std::make_unique<engine::Embed>(matrix, factor, out));
         })
         .def("linear", [](engine::Program& p, engine::Buffer& in, const NormArguments& before, const Matrix& matrix,
-                          const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out) {
-            p.add(std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, in.wanted));
-        }, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a)
+                          const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out, size_t column) {
+            auto made = std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, column, in.wanted);
+            engine::Linear* linear = made.get();
+            p.add(std::move(made));
+            return linear;
+        }, nb::rv_policy::reference_internal, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
         .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
             p.add(std::make_unique<engine::AddNorm>(in, *norm(after), out));
         })
@@ -134,5 +152,7 @@ NB_MODULE(_engine, m) {
         }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "query_norm"_a.none(), "key_norm"_a.none(), "angles"_a, "fp32"_a,
            "pages"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
+        .def("make_room", &engine::Program::make_room)
         .def("run", &run);
+    bind_sampling(m);
 }

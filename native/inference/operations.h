@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 
 #include "program.h"
 
@@ -50,16 +51,41 @@ private:
 // What becomes of a product.
 enum class Use { STORE, ADD, SILU, GELU };
 
+// What an adapter adds to a product: x A^T B^T (Hu et al. 2021, arXiv:2106.09685). Its rank is filled up
+// to a multiple of PANEL. Of B a panel has only the columns that are not all zero, as the matrices that
+// were put together each have columns of their own.
+class LowRank {
+public:
+    // B is [outputs][rank].
+    LowRank(Matrix a, const float* b, size_t outputs);
+    size_t rank() const { return a_.panels() * PANEL; }
+    void narrow(const Kernels&, const Rows&, size_t row, float* thin) const;
+    void add(const Kernels&, const float* thin, size_t panel, float* out) const;
+
+private:
+    struct Part {
+        size_t first, count, at;  // columns, and where in `b_` they lie
+    };
+    Matrix a_;
+    std::vector<Part> parts_;  // of each panel
+    std::vector<Half> b_;      // [columns][PANEL]
+};
+
 // y = norm(x) W^T + bias. By SILU and GELU the rows of W are taken in pairs of panels, gate and up, of
 // which one panel comes. Of `wanted` rows only, if it says so.
 class Linear : public Operation {
 public:
-    Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, bool wanted);
+    Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
     void run(Context&) override;
+    void adapt(int32_t number, LowRank adapter) { adapters_.insert_or_assign(number, std::move(adapter)); }
+    void forget(int32_t number) { adapters_.erase(number); }
+    const Matrix& matrix() const { return matrix_; }
 
 private:
+    const LowRank* adapter_of(const Step&, size_t row) const;
     void prepare(Context&, size_t row, Ready&);
-    void multiply(const Kernels&, const Rows&, size_t first, size_t count, size_t panel);
+    void multiply(Context&, const Ready&, size_t first, size_t count, size_t panel);
+    void product(Context&, const Ready&, size_t row, size_t count, size_t panel, float* out);
     void put(float* products, size_t first, size_t count, size_t panel);
     bool is_gated() const { return use_ == Use::SILU || use_ == Use::GELU; }
 
@@ -69,7 +95,9 @@ private:
     std::vector<float> bias_;
     Use use_;
     Buffer& out_;
+    size_t column_;  // of the first output in `out`
     bool wanted_;
+    std::unordered_map<int32_t, LowRank> adapters_;
 };
 
 struct Heads {

@@ -4,7 +4,9 @@
 
 namespace engine {
 
-void Ready::reserve(size_t rows, size_t inputs) {
+void Ready::reserve(size_t rows, size_t inputs, size_t rank) {
+    if (adapters.size() < rows) adapters.resize(rows);
+    if (thin.size() < rows * rank) thin.resize(rows * rank);
     const size_t count = rows * inputs;
     if (values.size() >= count) return;
     values.resize(count), numbers.resize(count);
@@ -18,14 +20,14 @@ Buffer& Program::buffer(size_t width, bool wanted) {
 
 void Program::run(const Step& step) {
     for (auto& one : buffers_) one->reserve(one->wanted ? step.wanted.size() : step.rows());
-    shared_.reserve(step.rows(), widest_);
+    shared_.reserve(step.rows(), widest_, rank_);
     for (Own& own : own_) {
-        own.ready.reserve(FEW, widest_);
+        own.ready.reserve(FEW, widest_, rank_);
         own.row.resize(widest_);
     }
     team_.run([&](Worker& worker) {
         Own& own = own_[worker.number()];
-        Context context{step, worker, kernels_, shared_, own.ready, own.row.data()};
+        Context context{step, worker, kernels_, shared_, own.ready, own.row.data(), rank_};
         for (auto& one : operations_) one->run(context);
     });
 }

@@ -5,6 +5,7 @@
 // depends on nothing else: so a sequence's numbers are the same in any company.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,11 +23,14 @@ struct Piece {
     const int32_t* pages;  // of the sequence
 };
 
+constexpr int32_t NONE = -1;
+
 // What a step computes.
 struct Step {
     std::span<const int32_t> tokens;
     std::span<const Piece> pieces;
-    std::span<const int32_t> wanted;  // rows whose logits are asked for
+    std::span<const int32_t> wanted;    // rows whose logits are asked for
+    std::span<const int32_t> adapters;  // of each row, or NONE
     size_t rows() const { return tokens.size(); }
 };
 
@@ -41,13 +45,17 @@ struct Buffer {
     }
 };
 
+class LowRank;
+
 // Rows as the kernels multiply them: as they are, or quantised.
 struct Ready {
     std::vector<float> values, scales, totals;
     std::vector<int8_t> numbers;
     std::vector<int32_t> sums;
+    std::vector<const LowRank*> adapters;  // of each row, or null
+    std::vector<float> thin;               // what they make of the rows, [rows][rank]
 
-    void reserve(size_t rows, size_t inputs);
+    void reserve(size_t rows, size_t inputs, size_t rank);
     Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), sums.data(), totals.data(), inputs}; }
     Quantised quantised(size_t row, size_t inputs) {
         const size_t block = row * inputs / BLOCK;
@@ -62,6 +70,7 @@ struct Context {
     Ready& shared;  // by all threads
     Ready& own;     // of this thread, for FEW rows
     float* row;     // of this thread, one of the widest
+    size_t rank;    // of rows that adapters have made thin
 };
 
 constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting
@@ -80,6 +89,8 @@ public:
     Buffer& buffer(size_t width, bool wanted);
     void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
     void run(const Step& step);
+    // Adapters of at most this rank will follow.
+    void make_room(size_t rank) { rank_ = std::max(rank_, rank); }
     const Kernels& kernels() const { return kernels_; }
     Team& team() { return team_; }
 
@@ -88,7 +99,7 @@ private:
     Team team_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::vector<std::unique_ptr<Operation>> operations_;
-    size_t widest_ = 0;
+    size_t widest_ = 0, rank_ = 0;
     Ready shared_;
     struct Own {
         Ready ready;

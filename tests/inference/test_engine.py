@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from openhearth.errors import NotFound, UsageError
+from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference import (
     ContextTooLong,
+    DeadlinePassed,
     Delta,
     Engine,
     EngineBusy,
@@ -18,8 +21,17 @@ from openhearth.inference import (
     Sampling,
     lane,
 )
-from openhearth.models import Piece, Ragged, load_adapter, load_model
-from openhearth.store import Store
+from openhearth.inference.torch_executor import TorchExecutor
+from openhearth.models import (
+    LoraConfig,
+    Piece,
+    Ragged,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+)
+from openhearth.store import Draft, Store
 
 PROMPTS = [list(range(10 + i, 30 + 3 * i)) for i in range(24)]
 
@@ -61,7 +73,7 @@ def test_greedy_answers_are_those_of_the_whole_forward_pass(
 
 
 def test_many_requests_together_answer_as_each_alone(engine: Engine) -> None:
-    """More than there are slots, with both models mixed in every batch."""
+    """With both models mixed in every batch."""
     requests = [
         Request(
             ("tiny", "tiny-adapter")[i % 2],
@@ -154,10 +166,10 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
     tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "MOST_WAITING", 2)
-    engine = Engine.open(Store(tiny_model_home), ["tiny"], slots=1)
+    engine = Engine.open(Store(tiny_model_home), ["tiny"], most_running=1)
     endless = Request("tiny", [20, 21], Sampling(max_tokens=400, logit_bias={4: -100}))
     streams = [engine.submit(endless)]
-    next(streams[0])  # it runs now, in the only slot
+    next(streams[0])  # it runs now, in the only place
     streams += [engine.submit(endless), engine.submit(endless)]
     with pytest.raises(EngineBusy, match="waiting already"):
         engine.submit(endless)
@@ -170,21 +182,132 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
 def test_a_failing_step_ends_its_requests_and_not_the_engine(
     tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from openhearth.inference.executor import TorchExecutor
-
     step, failures = TorchExecutor.step, iter([True])
 
-    def fail_once(self: TorchExecutor, works: list) -> torch.Tensor:
+    def fail_once(self: TorchExecutor, works: list) -> np.ndarray:
         if next(failures, False):
             raise RuntimeError("out of memory")
         return step(self, works)
 
     monkeypatch.setattr(TorchExecutor, "step", fail_once)
     request = Request("tiny", [20, 21], Sampling(max_tokens=3, temperature=0))
-    with Engine.open(Store(tiny_model_home), ["tiny"]) as engine:
-        with pytest.raises(Exception, match="out of memory"):
+    with Engine.open(Store(tiny_model_home), ["tiny"], executor="torch") as engine:
+        with pytest.raises(HearthError, match="out of memory"):
             list(engine.submit(request))
         assert list(engine.submit(request))[-1].finish_reason in ("length", "stop")
+
+
+def test_a_failing_request_ends_alone(
+    tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = TorchExecutor.step
+
+    def fail_at_7(self: TorchExecutor, works: list) -> np.ndarray:
+        if any(7 in work.tokens for work in works):
+            raise RuntimeError("bad luck")
+        return step(self, works)
+
+    monkeypatch.setattr(TorchExecutor, "step", fail_at_7)
+    sampling = Sampling(max_tokens=5, temperature=0, logit_bias={4: -100, 7: -100})
+    with Engine("tiny", store=Store(tiny_model_home), executor="torch") as engine:
+        good, bad = (engine.submit(Request("tiny", ids, sampling)) for ids in ([20, 21], [20, 7]))
+        with pytest.raises(HearthError, match="bad luck"):
+            list(bad)
+        assert len(tokens(list(good))) == 5
+
+
+def test_weights_that_are_no_numbers_end_only_the_requests_that_use_them(
+    tiny_model_home: Path,
+) -> None:
+    store = Store(tiny_model_home)
+    base = store.get("tiny")
+
+    def build(draft: Draft) -> None:
+        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
+        for parameter in add_adapter(model, "new", lora, seed=1):
+            parameter.data.fill_(torch.nan)
+        save_adapter(model, "new", lora, base.digest, draft.path)
+
+    recipe, inputs = {"weights": "broken"}, {"base": base.digest}
+    broken = store.make("adapter", build, recipe=recipe, inputs=inputs).digest
+    sampling = Sampling(max_tokens=9, temperature=0, logit_bias={4: -100})
+    with Engine("tiny", broken, store=store, kv_memory=2**17, dtype="float32") as engine:
+        expected = tokens(list(engine.submit(Request("tiny", PROMPTS[9], sampling))))
+        for _ in range(3):  # pages that held no numbers come into other hands
+            bad, good = (
+                engine.submit(Request(name, PROMPTS[9], sampling)) for name in (broken, "tiny")
+            )
+            with pytest.raises(HearthError, match="not numbers"):
+                list(bad)
+            assert tokens(list(good)) == expected
+
+
+def test_a_request_beyond_the_memory_is_refused_alone(tiny_model_home: Path) -> None:
+    page = 2 * 2 * 2 * 8 * 4 * 32  # bytes: keys and values, 2 layers, 2 heads of 8 numbers
+    settings = {"dtype": "float32", "executor": "torch"}
+    with Engine("tiny", store=Store(tiny_model_home), kv_memory=3 * page, **settings) as engine:
+        with pytest.raises(ContextTooLong, match="memory holds 96"):
+            engine.submit(Request("tiny", [20] * 90, Sampling(max_tokens=8)))
+        answer = engine.generate([20] * 90, max_tokens=7, temperature=0, logit_bias={4: -100})
+        assert len(answer.tokens) == 7
+    with pytest.raises(UsageError, match="takes 8,192"):
+        Engine("tiny", store=Store(tiny_model_home), kv_memory=page - 1, **settings)
+
+
+def test_what_cannot_start_in_time_says_so(tiny_model_home: Path) -> None:
+    endless = Sampling(max_tokens=400, logit_bias={4: -100})
+    with Engine("tiny", store=Store(tiny_model_home), most_running=1) as engine:
+        first = engine.submit(Request("tiny", [20, 21], endless))
+        next(first)
+        late = engine.submit(Request("tiny", [22], endless, deadline=0.0))
+        with pytest.raises(DeadlinePassed, match=r"deadline of 0\.0 s"):
+            list(late)
+        first.cancel()
+        assert list(first)[-1].finish_reason == "cancelled"
+
+
+def test_answers_say_what_was_cached_and_how_long_it_took(engine: Engine) -> None:
+    prompt = [*range(100, 190)]
+    first, second = (engine.generate(prompt, max_tokens=3, temperature=0) for _ in range(2))
+    assert first.usage
+    assert second.usage
+    assert (first.usage.cached_tokens, second.usage.cached_tokens) == (0, 64)
+    assert second.tokens == first.tokens
+    assert second.timings
+    assert 0 <= second.timings.queued <= second.timings.first_token <= second.timings.total
+
+
+def test_prompts_are_text_tokens_or_messages(engine: Engine) -> None:
+    settings = {"max_tokens": 4, "temperature": 0, "model": "tiny-adapter"}
+    tokenizer = engine.tokenizer("tiny")
+    messages = [{"role": "user", "content": "Sum"}]
+    framed = tokenizer.chat(messages, add_generation_prompt=True)
+    of_messages = engine.generate(messages, **settings)
+    assert of_messages.tokens == engine.generate(framed, **settings).tokens
+    assert of_messages.tokens == engine.generate(tokenizer.encode(framed), **settings).tokens
+    assert asyncio.run(engine.agenerate(messages, **settings)).text == of_messages.text
+    assert "".join(delta.text for delta in engine.stream(messages, **settings)) == of_messages.text
+
+
+def test_logits_are_those_of_the_whole_forward_pass(engine: Engine, tiny_model_home: Path) -> None:
+    ids = torch.arange(20, 20 + 200)
+    model = load_model(Store(tiny_model_home).get("tiny"), "float32")
+    with torch.inference_mode():
+        expected = model.logits(model(ids, Ragged([Piece(len(ids))]))).numpy()
+    np.testing.assert_allclose(engine.logits(ids.tolist()), expected, atol=1e-4)
+    with pytest.raises(ContextTooLong):
+        engine.logits([5] * 513)
+    with pytest.raises(UsageError, match="outside"):
+        engine.logits([-1])
+
+
+def test_a_directory_is_served_without_being_in_the_store(
+    tiny_directory: Path, tmp_path: Path, engine: Engine
+) -> None:
+    with Engine(tiny_directory, store=Store(tmp_path), dtype="float32") as other:
+        assert [card.name for card in other.models()] == [str(tiny_directory)]
+        answers = [e.generate([20, 21], max_tokens=5, temperature=0) for e in (engine, other)]
+        assert answers[0].tokens == answers[1].tokens
 
 
 def test_models_say_what_they_are(engine: Engine) -> None:

@@ -108,6 +108,7 @@ DAMAGES = {
         "relative_key",
     ),
     "no number": (nan("model.layers.1.mlp.up_proj.weight"), CorruptArtifact, "blocks.1.channel.up"),
+    "scaling that is no object": (edit(rope_parameters="yarn"), UsageError, "incomplete or wrong"),
     "not a number": (edit(vocab_size="many"), UsageError, "incomplete or wrong"),
 }
 

@@ -118,9 +118,9 @@ def test_documents_in_one_batch_do_not_see_each_other(model: Model) -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("cuts", [[40], [1] * 40, [13, 1, 1, 20, 5], [1, 39]])
 def test_chunks_and_single_tokens_give_what_the_whole_gives(model: Model, cuts: list[int]) -> None:
-    ids, states, done, parts = tokens(40), model.new_states(3, 64), 0, []
+    ids, states, done, parts = tokens(40), model.new_states(9, 8), 0, []
     for cut in cuts:
-        piece = Piece(cut, done, slot=1)
+        piece = Piece(cut, done, pages=[7, 2, 5, 1, 8][: -(-(done + cut) // 8)])
         parts.append(model(ids[done : done + cut], Ragged([piece]), states))
         done += cut
     torch.testing.assert_close(torch.cat(parts), whole(model, ids), atol=1e-4, rtol=0)
@@ -128,18 +128,23 @@ def test_chunks_and_single_tokens_give_what_the_whole_gives(model: Model, cuts: 
 
 @torch.inference_mode()
 def test_sequences_of_different_length_are_decoded_together(model: Model) -> None:
-    """Slots 0, 2 and 3 are in use, slot 1 lies between them empty; a chunk comes along."""
-    lengths = {0: 5, 2: 31, 3: 12}
-    states = model.new_states(5, 64)
-    ids = {slot: tokens(n + 1, seed=slot) for slot, n in lengths.items()}
-    for slot, n in lengths.items():
-        model(ids[slot][:n], Ragged([Piece(n, 0, slot)]), states)
+    """Three of them, with their pages in disorder, while a chunk of a fourth is computed."""
+    lengths = {"a": 5, "b": 31, "c": 12}
+    pages = {"a": [3], "b": [9, 0, 6, 1], "c": [4, 8], "d": [5, 2]}
+    states = model.new_states(10, 8)
+    for state in states:  # what was in the pages before must not matter
+        state.keys.fill_(torch.nan)
+        state.values.fill_(torch.nan)
+    ids = {name: tokens(n + 1, seed=n) for name, n in lengths.items()}
+    for name, n in lengths.items():
+        model(ids[name][:n], Ragged([Piece(n, 0, pages[name])]), states)
     chunk = tokens(9, seed=9)
-    pieces = [Piece(1, lengths[3], 3), Piece(9, 0, 4), Piece(1, 31, 2), Piece(1, 5, 0)]
-    rows = torch.cat([ids[3][-1:], chunk, ids[2][-1:], ids[0][-1:]])
+    decodes = {name: Piece(1, n, pages[name]) for name, n in lengths.items()}
+    pieces = [decodes["c"], Piece(9, 0, pages["d"]), decodes["b"], decodes["a"]]
+    rows = torch.cat([ids["c"][-1:], chunk, ids["b"][-1:], ids["a"][-1:]])
     hidden = model(rows, Ragged(pieces), states)
-    for row, slot in ((0, 3), (10, 2), (11, 0)):
-        expected = whole(model, ids[slot])[-1]
+    for row, name in ((0, "c"), (10, "b"), (11, "a")):
+        expected = whole(model, ids[name])[-1]
         torch.testing.assert_close(hidden[row], expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(hidden[1:10], whole(model, chunk), atol=1e-4, rtol=0)
 

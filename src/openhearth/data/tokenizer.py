@@ -66,6 +66,11 @@ class Tokenizer:
             ) from error
 
     @property
+    def definition(self) -> str:
+        """The content of `tokenizer.json`."""
+        return self._backend.to_str()
+
+    @property
     def vocab_size(self) -> int:
         """How many token ids there are, added ones included."""
         return self._backend.get_vocab_size(with_added_tokens=True)

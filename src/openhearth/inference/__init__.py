@@ -1,19 +1,23 @@
 """Inference: an engine that answers many requests at once on one set of weights.
 
 In: requests (tokens and sampling parameters) for a model or an adapter by name. Out: streams of
-deltas. It owns the schedule, the cache of running sequences, and the choice of each token.
+deltas. It owns the schedule, the cache of keys and values, and the choice of each token.
 Importing it does not import torch; opening an `Engine` does.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from openhearth.inference.answer import Answer
 from openhearth.inference.request import (
+    Constraint,
     ContextTooLong,
+    DeadlinePassed,
     Delta,
     EngineBusy,
     ModelCard,
     Request,
     Sampling,
+    Timings,
     TokenLogprob,
     Usage,
 )
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
     from openhearth.inference.stream import Stream
 
 __all__ = [
+    "Answer",
+    "Constraint",
     "ContextTooLong",
+    "DeadlinePassed",
     "Delta",
     "Engine",
     "EngineBusy",
@@ -31,6 +38,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Stream",
+    "Timings",
     "TokenLogprob",
     "Usage",
 ]

@@ -1,40 +1,94 @@
-"""The torch executor: one step of a ragged batch through a model, its states kept in slots."""
+"""What computes a step: the interface between the scheduler and a model's arithmetic.
+
+An executor knows pages and tokens, nothing of requests; the scheduler nothing of weights.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-import torch
+import numpy as np
 
-from openhearth.models import Model, Piece, Ragged
+from openhearth.errors import UsageError
+from openhearth.store import Artifact
+
+PAGE = 32  # tokens
+KINDS = ("auto", "native", "torch")
 
 
 @dataclass(frozen=True)
 class Work:
-    """Tokens of one sequence to compute; `wants_logits` when the token after them is to come."""
+    """Tokens of one sequence to compute; the logits of the last `wanted` of them are to come.
+
+    The first is at `place` in its sequence, whose keys and values lie in `pages`. `adapter` is the
+    name of one, None for the base model.
+    """
 
     tokens: Sequence[int]
-    piece: Piece
-    wants_logits: bool
+    place: int
+    pages: Sequence[int]
+    adapter: str | None = None
+    wanted: int = 1
 
 
-class TorchExecutor:
-    """A model with room for `slots` sequences of at most `capacity` tokens."""
+class Executor(Protocol):
+    """A model with room for the keys and values of `pages` times `page` tokens."""
 
-    def __init__(self, model: Model, slots: int, capacity: int) -> None:
-        self._model = model
-        self._states = model.new_states(slots, capacity)
+    page: int
+    pages: int
+    vocab_size: int
 
-    @torch.inference_mode()
-    def step(self, works: Sequence[Work]) -> torch.Tensor:
-        """Compute all works; fp32 logits [n, vocab_size] of the n that want them, in order."""
-        tokens = torch.tensor([token for work in works for token in work.tokens])
-        batch = Ragged([work.piece for work in works])
-        hidden = self._model(tokens, batch, self._states)
-        lasts = [
-            rows.stop - 1
-            for (rows, _), work in zip(batch.spans, works, strict=True)
-            if work.wants_logits
-        ]
-        return self._model.logits(hidden[lasts])
+    def step(self, works: Sequence[Work]) -> np.ndarray:
+        """Compute all works; fp32 logits [sum of wanted, vocab_size], in the order of the works."""
+        ...
+
+
+def open_executor(
+    kind: str,
+    base: Artifact,
+    adapters: Mapping[str, Artifact],
+    *,
+    memory: int,
+    dtype: str = "auto",
+    threads: int | None = None,
+) -> Executor:
+    """A model with its adapters in memory, and at most `memory` bytes of pages.
+
+    `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
+    for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
+    `int8`, `int4-min` or `int4`.
+
+    Raises:
+        UsageError: there is no such kind, or not even one page fits the memory.
+        CorruptArtifact: weights are damaged.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"There is no executor {kind!r}: use one of {', '.join(KINDS)}.")
+    if kind != "torch":
+        from openhearth.inference.native import NoKernel, load
+
+        try:
+            return load(base, adapters, memory=memory, dtype=dtype, threads=threads)
+        except NoKernel:
+            if kind == "native":
+                raise
+    from openhearth.inference.torch_executor import TorchExecutor
+
+    return TorchExecutor.load(base, adapters, memory=memory, dtype=dtype, threads=threads)
+
+
+def pages_within(memory: int, token_bytes: int) -> int:
+    """How many pages fit `memory` bytes when a token takes `token_bytes`.
+
+    Raises:
+        UsageError: not even one.
+    """
+    pages = memory // (token_bytes * PAGE)
+    if pages < 1:
+        raise UsageError(
+            f"The memory for keys and values is {memory:,} bytes, but a page of {PAGE} tokens "
+            f"takes {token_bytes * PAGE:,}: give it more."
+        )
+    return pages

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
 import torch
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import HearthError
-from openhearth.inference.cache import Slots
-from openhearth.inference.executor import TorchExecutor, Work
-from openhearth.inference.request import Delta, TokenLogprob, Usage
+from openhearth.inference.cache import Cache
+from openhearth.inference.executor import Executor, Work
+from openhearth.inference.request import (
+    ContextTooLong,
+    DeadlinePassed,
+    Delta,
+    EngineBusy,
+    TokenLogprob,
+)
 from openhearth.inference.sampler import sample
-from openhearth.inference.scheduler import Scheduler, Sequence
-from openhearth.models import Model
+from openhearth.inference.scheduler import Plan, Scheduler
+from openhearth.inference.sequence import Sequence
 
 STEP_TOKENS = 512
 MOST_WAITING = 256
 
+Result = np.ndarray | Exception
+
 
 class Lane:
     """Serves all sequences of one base model and its adapters. Used under its loop's lock,
-    except `compute`, which only the loop's thread calls.
+    except `compute` and `logits`, which only the loop's thread calls.
     """
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, slots: int, capacity: int) -> None:
+    def __init__(self, executor: Executor, tokenizer: Tokenizer, most_running: int) -> None:
+        self.vocab_size = executor.vocab_size
         self._tokenizer = tokenizer
-        self._executor = TorchExecutor(model, slots, capacity)
-        self._scheduler = Scheduler(Slots(slots, capacity), STEP_TOKENS, MOST_WAITING)
+        self._executor = executor
+        self._cache = Cache(executor.pages, executor.page)
+        self._scheduler = Scheduler(
+            self._cache, budget=STEP_TOKENS, most_running=most_running, most_waiting=MOST_WAITING
+        )
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
         return self._scheduler.idle
+
+    def check_room(self, tokens: int) -> None:
+        """Raise `ContextTooLong` if so many tokens do not fit the memory even alone."""
+        if self._cache.pages_for(tokens) > self._cache.count:
+            raise ContextTooLong(
+                f"The request may need the keys and values of {tokens} tokens, but the memory "
+                f"holds {self._cache.count * self._cache.page}: ask for less, or start the engine "
+                "with more kv_memory."
+            )
 
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence.
@@ -40,40 +64,75 @@ class Lane:
         """
         self._scheduler.add(sequence)
 
-    def plan(self) -> list[tuple[Sequence, Work]]:
-        """The next step, after those were dropped that nobody waits for any more."""
+    def plan(self) -> Plan:
+        """The next step, without those that nobody waits for any more or that are too late."""
+        now = time.monotonic()
         for sequence in self._scheduler.everything():
             if sequence.stream.cancelled:
                 self._end(sequence, "cancelled")
-        return self._scheduler.plan()
+        for sequence in self._scheduler.late(now):
+            self._scheduler.finish(sequence)
+            sequence.stream.fail(_too_late(sequence))
+        return self._scheduler.plan(now)
 
-    def compute(self, plan: list[tuple[Sequence, Work]]) -> torch.Tensor:
-        """The logits [n, vocab_size] of the works that want them."""
-        return self._executor.step([work for _, work in plan])
+    def compute(self, plan: Plan) -> list[Result]:
+        """For each work its logits [wanted, vocab_size], or why there are none.
 
-    def deliver(self, plan: list[tuple[Sequence, Work]], logits: torch.Tensor) -> None:
-        """Give every sequence of the step its next token."""
-        rows = iter(logits)
-        for sequence, work in plan:
-            sequence.computed += len(work.tokens)
-            if work.wants_logits:
-                self._advance(sequence, next(rows))
+        If a step fails, its works are tried one by one, so that one cannot spoil the others.
+        """
+        works = [work for _, work in plan]
+        try:
+            return list(self._split(self._executor.step(works), works))
+        except Exception as error:
+            return [error] if len(plan) == 1 else [self.compute([one])[0] for one in plan]
+
+    @staticmethod
+    def _split(logits: np.ndarray, works: list[Work]) -> list[np.ndarray]:
+        return np.split(logits, np.cumsum([work.wanted for work in works])[:-1])
+
+    def deliver(self, plan: Plan, results: list[Result]) -> None:
+        """Give every sequence of the step its next token, or the error that befell it."""
+        for (sequence, work), result in zip(plan, results, strict=True):
+            try:
+                if isinstance(result, Exception):
+                    raise result
+                _check_numbers(result)
+                self._scheduler.computed(sequence, work)
+                if work.wanted:
+                    self._advance(sequence, result[-1])
+            except Exception as error:
+                self._fail(sequence, error)
 
     def fail(self, error: Exception) -> None:
-        """End everything with an error: one failed step must not end the service."""
-        failure = HearthError(f"The engine failed at this step ({error}): send it again.")
-        failure.__cause__ = error
+        """End everything with an error: the queue itself has failed, but not the service."""
         for sequence in self._scheduler.everything():
-            self._scheduler.finish(sequence)
-            sequence.stream.fail(failure)
+            self._fail(sequence, error)
 
     def cancel_all(self) -> None:
         """End everything because the engine closes."""
         for sequence in self._scheduler.everything():
             self._end(sequence, "cancelled")
 
-    def _advance(self, sequence: Sequence, logits: torch.Tensor) -> None:
-        sampling = sequence.request.sampling
+    def logits(self, ids: list[int], adapter: str | None) -> np.ndarray:
+        """What the model expects after each of `ids`: fp32 [len(ids), vocab_size].
+
+        Raises:
+            EngineBusy: running requests need the memory.
+        """
+        hold, rows = self._cache.hold([]), []
+        if not self._cache.grow(hold, len(ids)):
+            raise EngineBusy("Running requests need the memory: ask again when they have ended.")
+        try:
+            for start in range(0, len(ids), STEP_TOKENS):
+                tokens = ids[start : start + STEP_TOKENS]
+                work = Work(tokens, start, hold.pages, adapter, wanted=len(tokens))
+                rows.append(self._executor.step([work]))
+        finally:
+            self._cache.release(hold)
+        return np.concatenate(rows)
+
+    def _advance(self, sequence: Sequence, row: np.ndarray) -> None:
+        sampling, logits = sequence.request.sampling, torch.from_numpy(row)
         token = sample(
             logits,
             sampling,
@@ -82,7 +141,7 @@ class Lane:
             prompt=sequence.request.prompt,
             answer=sequence.answer,
         )
-        sequence.answer.append(token)
+        sequence.push(token)
         if token in self._tokenizer.eos_ids:
             self._end(sequence, "stop")
             return
@@ -101,9 +160,33 @@ class Lane:
     def _end(self, sequence: Sequence, reason: str, last: Delta | None = None) -> None:
         last = last or Delta()
         self._scheduler.finish(sequence)
-        usage = Usage(len(sequence.request.prompt), len(sequence.answer))
         text = last.text + sequence.text.finish()
-        sequence.stream.put(Delta(text, last.tokens, last.logprobs, reason, usage))
+        usage, timings = sequence.usage(), sequence.timings()
+        sequence.stream.put(Delta(text, last.tokens, last.logprobs, reason, usage, timings))
+
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        self._scheduler.finish(sequence)
+        if not isinstance(error, HearthError):
+            failure = HearthError(f"The engine failed at this request ({error}): send it again.")
+            failure.__cause__ = error
+            error = failure
+        sequence.stream.fail(error)
+
+
+def _check_numbers(logits: np.ndarray) -> None:
+    """The largest of a row is a number exactly if no logit is NaN or infinite upwards."""
+    if not all(np.isfinite(row.max()) for row in logits):
+        raise HearthError(
+            "The model's logits are not numbers: its weights, or its adapter's, are damaged; "
+            "import them again."
+        )
+
+
+def _too_late(sequence: Sequence) -> DeadlinePassed:
+    return DeadlinePassed(
+        f"The request could not start within its deadline of {sequence.request.deadline} s, "
+        "because others were before it: allow more time, or send it again later."
+    )
 
 
 def describe(

@@ -8,12 +8,16 @@ sleeping, which costs a third of the speed at batch one (docs/log.md).
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import EngineBusy
-from openhearth.inference.scheduler import Sequence
+from openhearth.inference.sequence import Sequence
+
+T = TypeVar("T")
 
 
 class Loop:
@@ -26,6 +30,7 @@ class Loop:
     def __init__(self, load: Callable[[], list[Lane]]) -> None:
         self._changed = threading.Condition()
         self._closing = False
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         loaded: Future[list[Lane]] = Future()
         self._thread = threading.Thread(
             target=self._run, args=(load, loaded), name="engine", daemon=True
@@ -40,10 +45,26 @@ class Loop:
             EngineBusy: the queue is full, or the engine is closing.
         """
         with self._changed:
-            if self._closing:
-                raise EngineBusy("The engine is closing: send the request again later.")
+            self._refuse_if_closing()
             lane.add(sequence)
             self._changed.notify()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What `function` returns or raises, called on the engine's thread between two steps.
+
+        Raises:
+            EngineBusy: the engine is closing.
+        """
+        done: Future[T] = Future()
+        with self._changed:
+            self._refuse_if_closing()
+            self._calls.append((function, done))
+            self._changed.notify()
+        return done.result()
+
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise EngineBusy("The engine is closing: send the request again later.")
 
     def close(self) -> None:
         """End after the current step; what runs or waits ends as cancelled."""
@@ -59,25 +80,39 @@ class Loop:
             loaded.set_exception(error)
             return
         loaded.set_result(lanes)
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing or not all(x.idle for x in lanes))
-                if self._closing:
-                    for lane in lanes:
-                        lane.cancel_all()
-                    return
+        while self._wait(lanes):
+            while self._calls:
+                function, done = self._calls.popleft()
+                try:
+                    done.set_result(function())
+                except BaseException as error:  # handed to the caller
+                    done.set_exception(error)
             for lane in lanes:
                 self._step(lane)
 
-    def _step(self, lane: Lane) -> None:
+    def _wait(self, lanes: list[Lane]) -> bool:
+        """Until there is something to do; False if that is to end."""
         with self._changed:
-            plan = lane.plan()
-        if not plan:
-            return
+            self._changed.wait_for(
+                lambda: self._closing or self._calls or not all(lane.idle for lane in lanes)
+            )
+            if not self._closing:
+                return True
+            for lane in lanes:
+                lane.cancel_all()
+            while self._calls:
+                self._calls.popleft()[1].set_exception(EngineBusy("The engine is closing."))
+            return False
+
+    def _step(self, lane: Lane) -> None:
         try:
-            logits = lane.compute(plan)
             with self._changed:
-                lane.deliver(plan, logits)
+                plan = lane.plan()
+            if not plan:
+                return
+            results = lane.compute(plan)
+            with self._changed:
+                lane.deliver(plan, results)
         except Exception as error:
             with self._changed:
                 lane.fail(error)

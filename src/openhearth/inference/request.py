@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from openhearth.errors import HearthError, UsageError
 
@@ -12,8 +13,22 @@ class EngineBusy(HearthError):
     """The queue is full or the engine is closing: the same request may succeed later."""
 
 
+class DeadlinePassed(EngineBusy):
+    """The engine had too much to do to start on a request in the time that it allowed."""
+
+
 class ContextTooLong(UsageError):
     """The prompt, or the prompt with its answer, does not fit the model's context."""
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What an answer must be: JSON by a schema (as its text), a match of a whole regular
+    expression, one of several texts, or a sentence of a grammar (in llguidance's form of Lark).
+    """
+
+    kind: Literal["json_schema", "regex", "choice", "grammar"]
+    value: str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Sampling:
     seed: int | None = None
     stop: Sequence[str] = ()
     logprobs: int | None = None
+    constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         ranges = {
@@ -61,11 +77,18 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt, as tokens, for one model (a base or an adapter, by name)."""
+    """One prompt, as tokens, for one model (a base or an adapter, by name).
+
+    The highest `priority` goes first, and tenants share alike what is left. A request that has
+    not started `deadline` seconds after it came ends with `DeadlinePassed`.
+    """
 
     model: str
     prompt: Sequence[int]
     sampling: Sampling = field(default_factory=Sampling)
+    priority: int = 0
+    tenant: str = ""
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +106,20 @@ class TokenLogprob:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one request."""
+    """Tokens of one request; `cached_tokens` of the prompt's were found in the cache."""
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds from a request's arrival: until it started, its first token, and its end."""
+
+    queued: float
+    first_token: float
+    total: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +127,7 @@ class Delta:
     """One step of one request's stream.
 
     `text` may be empty while bytes of a character or of a possible stop string are held back. The
-    last delta has a `finish_reason` (`stop`, `length`, `cancelled`) and the `usage`.
+    last delta has a `finish_reason` (`stop`, `length`, `cancelled`), the `usage` and `timings`.
     """
 
     text: str = ""
@@ -102,6 +135,7 @@ class Delta:
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
+    timings: Timings | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Grouped-query attention over a flat batch: within a piece, or causally over the keys in its slot.
+"""Grouped-query attention over a flat batch: within a piece, or causally over the keys in pages.
 
 The decoding form folds the heads that share keys into the query's length, so that one call serves
-all sequences of a step and each key is read once.
+all sequences of a step.
 """
 
 from __future__ import annotations
@@ -18,30 +18,40 @@ from openhearth.models.rope import Rope, rotate
 
 
 class KeyValues:
-    """The keys and values of every slot, each [slots, kv_heads, capacity, head_dim]."""
+    """The keys and values of every page, each [kv_heads, pages, page, head_dim]."""
 
-    def __init__(self, config: Attention, slots: int, capacity: int, dtype: torch.dtype) -> None:
-        shape = (slots, config.kv_heads, capacity, config.head_dim)
-        # Never read before it is written, except under a mask that needs numbers: hence zeros,
-        # which the operating system hands out only when they are touched.
+    def __init__(self, config: Attention, pages: int, page: int, dtype: torch.dtype) -> None:
+        shape = (config.kv_heads, pages, page, config.head_dim)
+        # The operating system hands out zeros only when they are touched.
         self.keys = torch.zeros(shape, dtype=dtype)
         self.values = torch.zeros(shape, dtype=dtype)
 
     def write(self, batch: Ragged, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Store keys and values [rows, kv_heads, head_dim] where their pieces belong."""
-        for rows, piece in batch.chunks:
-            at = slice(piece.position, piece.position + piece.length)
-            self.keys[piece.slot, :, at] = keys[rows].transpose(0, 1)
-            self.values[piece.slot, :, at] = values[rows].transpose(0, 1)
-        if (step := batch.decodes) is not None:
-            slots = step.places + step.slots.start
-            self.keys[slots, :, step.positions] = keys[step.rows]
-            self.values[slots, :, step.positions] = values[step.rows]
+        size = self.keys.shape[2]
+        pages, at = batch.once(("places", size), lambda: batch.places(size))
+        # What a page held before is read under a mask, which does not hide what is not a number.
+        fresh = pages[at == 0]
+        self.keys[:, fresh] = 0
+        self.values[:, fresh] = 0
+        self.keys[:, pages, at] = keys.transpose(0, 1)
+        self.values[:, pages, at] = values.transpose(0, 1)
 
     def of(self, piece: Piece) -> tuple[torch.Tensor, torch.Tensor]:
         """A piece's keys and values so far, each [kv_heads, length, head_dim]."""
+        keys, values = self.gather(torch.tensor([piece.pages]))
         end = piece.position + piece.length
-        return self.keys[piece.slot, :, :end], self.values[piece.slot, :, :end]
+        return keys[0, :, :end], values[0, :, :end]
+
+    def gather(self, pages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Copies of the pages [n, most] as keys and values [n, kv_heads, most * page, head_dim]."""
+        heads, _, size, width = self.keys.shape
+        n, most = pages.shape
+        keys, values = (
+            pool.index_select(1, pages.flatten()).view(heads, n, most * size, width)
+            for pool in (self.keys, self.values)
+        )
+        return keys.transpose(0, 1), values.transpose(0, 1)
 
     @staticmethod
     def bytes_per_token(config: Attention, dtype: torch.dtype) -> int:
@@ -64,9 +74,9 @@ class GroupedQueryAttention(nn.Module):
         self.q_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
 
-    def new_state(self, slots: int, capacity: int, dtype: torch.dtype) -> KeyValues:
-        """Room for `slots` sequences of at most `capacity` tokens."""
-        return KeyValues(self.config, slots, capacity, dtype)
+    def new_state(self, pages: int, page: int, dtype: torch.dtype) -> KeyValues:
+        """Room for `pages` times `page` tokens."""
+        return KeyValues(self.config, pages, page, dtype)
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
         heads = (len(x), -1, self.config.head_dim)
@@ -77,7 +87,7 @@ class GroupedQueryAttention(nn.Module):
             mixed = _within_pieces(q, k, v, batch, self.config)
         else:
             state.write(batch, k, v)
-            mixed = _over_slots(q, batch, state, self.config)
+            mixed = _over_pages(q, batch, state, self.config)
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
@@ -128,10 +138,10 @@ def _in_window(mask: torch.Tensor, config: Attention) -> torch.Tensor:
     return mask & ~F.pad(later, (0, mask.shape[-1] - later.shape[-1]))
 
 
-def _over_slots(
+def _over_pages(
     q: torch.Tensor, batch: Ragged, state: KeyValues, config: Attention
 ) -> torch.Tensor:
-    """Each row over its slot's keys, [rows, heads, head_dim]."""
+    """Each row over its pages' keys, [rows, heads, head_dim]."""
     mixed = torch.empty_like(q)
     for rows, piece in batch.chunks:
         mixed[rows] = _attend(q[rows], *state.of(piece), config)
@@ -142,14 +152,11 @@ def _over_slots(
 
 def _decode(q: torch.Tensor, step: Decodes, state: KeyValues, config: Attention) -> torch.Tensor:
     """One query per sequence: q [n, heads, d] -> [n, heads, d]."""
-    keys = state.keys[step.slots, :, : step.keys]
-    values = state.values[step.slots, :, : step.keys]
+    keys, values = state.gather(step.pages)
     n, heads, d = q.shape
-    kv_heads = keys.shape[1]
-    grouped = q.new_zeros(len(keys), kv_heads, heads // kv_heads, d)
-    grouped[step.places] = q.view(n, kv_heads, -1, d)
-    mask = _in_window(step.mask, config)
+    grouped = q.view(n, keys.shape[1], -1, d)
+    mask = _in_window(torch.arange(keys.shape[2]) <= step.positions[:, None], config)
     mixed = F.scaled_dot_product_attention(
-        grouped, keys, values, attn_mask=mask, scale=config.scale
+        grouped, keys, values, attn_mask=mask[:, None, None, :], scale=config.scale
     )
-    return mixed[step.places].reshape(n, heads, d)
+    return mixed.reshape(n, heads, d)

@@ -73,6 +73,25 @@ def pull(
     return artifact
 
 
+def find(store: Store, source: str | Path) -> Artifact:
+    """A model or adapter by its name in the store, else what `pull` would bring.
+
+    A file or directory comes into the store without a name.
+
+    Raises:
+        NotFound: there is nothing of this name.
+        HearthError: it cannot be fetched or is damaged.
+    """
+    try:
+        return store.get(str(source))
+    except NotFound:
+        if source in CATALOGUE:
+            return pull(store, str(source))
+        if not Path(source).exists():
+            raise
+        return import_model(store, Path(source))
+
+
 def _default_name(text: str) -> str:
     """A name the store accepts, from a file's."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower().removesuffix(".gguf")).strip("-._") or "model"

@@ -128,12 +128,31 @@ class GgufFile(Weights):
         theirs = translate(name, GGUF)
         if theirs not in self._tensors:
             raise CorruptArtifact(f"{self.path.name} lacks {theirs}: download the model again.")
-        values = self._expand(theirs)
-        if self.architecture == "llama" and ".mixer.q." in name:
-            values = _uninterleave(values, self.config.blocks[0].mixer.heads)
-        if self.architecture == "llama" and ".mixer.k." in name:
-            values = _uninterleave(values, self.config.blocks[0].mixer.kv_heads)
+        values = self._ordered(name, self._expand(theirs))
         return torch.tensor(np.asarray(values, dtype=np.float32))
+
+    def _ordered(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """The rows of a matrix in our order."""
+        mixer = self.config.blocks[0].mixer
+        if self.architecture == "llama" and ".mixer.q." in name:
+            return _uninterleave(rows, mixer.heads)
+        if self.architecture == "llama" and ".mixer.k." in name:
+            return _uninterleave(rows, mixer.kv_heads)
+        return rows
+
+    def packed(self, name: str) -> tuple[int, np.ndarray, np.ndarray]:
+        """A matrix as it is in the file: ggml's number of its type, its rows as uint8 [rows,
+        bytes], and where each row stands in the matrix that `read` gives, int64 [rows].
+
+        Raises:
+            CorruptArtifact: the file lacks it.
+        """
+        tensor = self._tensors.get(translate(name, GGUF))
+        if tensor is None:
+            raise CorruptArtifact(f"{self.path.name} lacks {name}: download the model again.")
+        data = tensor.data.view(np.uint8)  # rows of numbers or of bytes
+        rows = np.arange(len(data))[:, None]
+        return int(tensor.tensor_type), data, np.argsort(self._ordered(name, rows)[:, 0])
 
     def _expand(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]

@@ -87,15 +87,23 @@ def load_model(artifact: Artifact, dtype: str = "auto") -> Model:
         UsageError: the artifact is no model, or there is no such dtype.
         CorruptArtifact: its weights are damaged.
     """
+    config, weights = open_model(artifact)
+    return build(config, weights, choose(dtype))
+
+
+def open_model(artifact: Artifact) -> tuple[ModelConfig, Weights]:
+    """A model's description, and its weights, none of which is read yet.
+
+    Raises:
+        UsageError: the artifact is no model.
+        CorruptArtifact: its files are damaged.
+    """
     if artifact.kind != "model":
         raise UsageError(f"{artifact.digest[:12]} is of kind {artifact.kind}, not a model.")
     config = ModelConfig.from_json(artifact.path("config.json").read_bytes())
-    weights: Weights
     if "model.gguf" in artifact.manifest.files:
-        weights = GgufFile(artifact.path("model.gguf"))
-    else:
-        weights = huggingface.SafetensorsWeights.of(artifact, config.family)
-    return build(config, weights, choose(dtype))
+        return config, GgufFile(artifact.path("model.gguf"))
+    return config, huggingface.SafetensorsWeights.of(artifact, config.family)
 
 
 def base_of(artifact: Artifact) -> Artifact:

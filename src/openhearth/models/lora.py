@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,24 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
         CorruptArtifact: its files are damaged.
     """
+    linears = dict(model.linears())
+    shapes = {path: tuple(linear.weight.shape) for path, linear in linears.items()}
+    pairs, scale = read_adapter(artifact, name, model.config.family, shapes)
+    for path, (a, b) in pairs.items():
+        low_rank = LowRank(a.to(model.dtype), b.to(model.dtype), scale)
+        linears[path].adapters[name] = low_rank.requires_grad_(False)
+
+
+def read_adapter(
+    artifact: Artifact, name: str, family: str, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], float]:
+    """A stored adapter's A [rank, in] and B [out, rank] for the matrices of a model of this family,
+    of these shapes, [out, in] by path; and by what their product is scaled.
+
+    Raises:
+        UsageError: it was made for another model, or uses a kind of adapter that we do not have.
+        CorruptArtifact: its files are damaged.
+    """
     settings = artifact.read_json(SETTINGS)
     if (
         settings.get("peft_type") != "LORA"
@@ -84,18 +102,20 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
     scale = settings["lora_alpha"] / settings["r"]
     file = open_safetensors(artifact.path(WEIGHTS))
     waiting = set(file.keys())
-    for path, linear in model.linears():
-        theirs = PREFIX + translate(path, HF[model.config.family])
+    pairs = {}
+    for path, shape in shapes.items():
+        theirs = PREFIX + translate(path, HF[family])
         keys = (f"{theirs}.lora_A.weight", f"{theirs}.lora_B.weight")
         if not waiting.issuperset(keys):
             continue
         waiting.difference_update(keys)
-        a, b = (file.get_tensor(key).to(model.dtype) for key in keys)
-        if (b.shape[0], a.shape[1]) != linear.weight.shape or a.shape[0] != b.shape[1]:
+        a, b = (file.get_tensor(key) for key in keys)
+        if (b.shape[0], a.shape[1]) != shape or a.shape[0] != b.shape[1]:
             raise UsageError(f"Adapter {name} was made for a model of another size.")
-        linear.adapters[name] = LowRank(a, b, scale).requires_grad_(False)
+        pairs[path] = a, b
     if waiting:
         raise CorruptArtifact(
             f"Adapter {name} has weights for layers that this model lacks, such as "
             f"{min(waiting)}: use it with the model that it was trained on."
         )
+    return pairs, scale

@@ -78,8 +78,8 @@ class Model(nn.Module):
         """[vocab_size, width]: the embedding itself when the head is tied."""
         return self.embed.weight if self.head is None else self.head.weight
 
-    def new_states(self, slots: int, capacity: int) -> list[KeyValues]:
-        """One state per block, for `slots` sequences of at most `capacity` tokens.
+    def new_states(self, pages: int, page: int) -> list[KeyValues]:
+        """One state per block, with room for `pages` times `page` tokens.
 
         Raises:
             UsageError: the model is an encoder.
@@ -87,7 +87,11 @@ class Model(nn.Module):
         if not self.config.causal:
             raise UsageError("This model is an encoder, which makes vectors: it writes no text.")
         blocks = cast(Iterable[ResidualBlock], self.blocks)
-        return [block.mixer.new_state(slots, capacity, self.dtype) for block in blocks]
+        return [block.mixer.new_state(pages, page, self.dtype) for block in blocks]
+
+    def bytes_per_token(self) -> int:
+        """What the states hold of one token of one sequence."""
+        return sum(KeyValues.bytes_per_token(b.mixer, self.dtype) for b in self.config.blocks)
 
     def forward(
         self, tokens: torch.Tensor, batch: Ragged, states: Sequence[KeyValues] | None = None

@@ -1,7 +1,7 @@
 """A flat batch: pieces of many sequences end to end, with no padding between them.
 
 Row t of a batch is one token. A piece either stands alone (training, scoring) or continues a
-sequence whose state lies in a slot. Pieces of one token with a slot are decoded together; longer
+sequence whose state lies in pages. Pieces of one token with pages are decoded together; longer
 ones, the chunks of prompts, each on their own.
 """
 
@@ -17,28 +17,23 @@ import torch
 
 @dataclass(frozen=True)
 class Piece:
-    """`length` tokens of one sequence, the first at `position`; its state is in `slot`, if kept."""
+    """`length` tokens of one sequence, the first at `position`; `pages` keep its state, if any."""
 
     length: int
     position: int = 0
-    slot: int | None = None
+    pages: Sequence[int] | None = None
     adapter: str | None = None
 
 
 @dataclass(frozen=True)
 class Decodes:
-    """The pieces of one token, laid out over the smallest range of slots that holds them all.
-
-    `rows` [n] are theirs in the batch, `places` [n] theirs in the range; `mask`
-    [slots, 1, 1, keys] says which keys a slot may see. Slots in between compute and are ignored.
+    """The pieces of one token: their `rows` [n] in the batch, `positions` [n], and `pages`
+    [n, most], those of shorter ones filled up with their first page again, which is not seen there.
     """
 
     rows: torch.Tensor
-    places: torch.Tensor
     positions: torch.Tensor
-    slots: slice
-    keys: int
-    mask: torch.Tensor
+    pages: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -82,30 +77,31 @@ class Ragged:
     @cached_property
     def chunks(self) -> list[tuple[slice, Piece]]:
         """The pieces that are not decoded together."""
-        return [(rows, p) for rows, p in self.spans if p.slot is None or p.length > 1]
+        return [(rows, p) for rows, p in self.spans if p.pages is None or p.length > 1]
 
     @cached_property
     def decodes(self) -> Decodes | None:
         """The pieces that are."""
-        pieces = [(r.start, p) for r, p in self.spans if p.slot is not None and p.length == 1]
-        if not pieces:
+        found = [(r.start, p) for r, p in self.spans if p.pages is not None and p.length == 1]
+        if not found:
             return None
-        slots = torch.tensor([p.slot for _, p in pieces])
-        positions = torch.tensor([p.position for _, p in pieces])
-        first, last = int(slots.min()), int(slots.max())
-        keys = int(positions.max()) + 1
-        # A slot in between sees its key 0, because a softmax over nothing is not a number.
-        limits = torch.zeros(last - first + 1, dtype=torch.long)
-        limits[slots - first] = positions
-        mask = torch.arange(keys) <= limits[:, None]
+        pages = [list(p.pages or ()) for _, p in found]
+        most = max(map(len, pages))
         return Decodes(
-            torch.tensor([row for row, _ in pieces]),
-            slots - first,
-            positions,
-            slice(first, last + 1),
-            keys,
-            mask[:, None, None, :],
+            torch.tensor([row for row, _ in found]),
+            torch.tensor([p.position for _, p in found]),
+            torch.tensor([own + own[:1] * (most - len(own)) for own in pages]),
         )
+
+    def places(self, page: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """[rows] each: the page that keeps a token's state, and where in it, `page` tokens each."""
+        numbers = [
+            piece.pages[position // page]
+            for piece in self.pieces
+            if piece.pages is not None
+            for position in range(piece.position, piece.position + piece.length)
+        ]
+        return torch.tensor(numbers), self.positions % page
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, computed for the first layer that asks and kept for the others."""

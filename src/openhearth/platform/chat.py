@@ -17,10 +17,11 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field
 
+from openhearth.inference.answer import Answer
 from openhearth.inference.request import Delta, Request, TokenLogprob
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
-from openhearth.platform.generation import Answer, Generation
+from openhearth.platform.generation import Generation
 from openhearth.platform.logprobs import (
     TokenLists,
     TokenObjects,

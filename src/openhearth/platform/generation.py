@@ -10,30 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openhearth.inference.request import Delta, EngineBusy, Request, TokenLogprob, Usage
+from openhearth.inference.answer import Answer
+from openhearth.inference.request import Delta, EngineBusy, Request, Usage
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine, Stream
 
 Item = tuple[int, Delta]
-
-
-@dataclass
-class Answer:
-    """One finished choice."""
-
-    text: str = ""
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    finish_reason: str | None = None
-
-    def add(self, delta: Delta) -> None:
-        """Append what one step brought."""
-        self.text += delta.text
-        self.logprobs.extend(delta.logprobs)
-        self.finish_reason = delta.finish_reason or self.finish_reason
 
 
 class Generation:

@@ -1,0 +1,34 @@
+#include "operations.h"
+
+namespace engine {
+
+LowRank::LowRank(Matrix a, const float* b, size_t outputs) : a_(std::move(a)) {
+    const size_t rank = a_.outputs();
+    for (size_t first = 0; first < outputs; first += PANEL) {
+        const size_t count = std::min(PANEL, outputs - first);
+        const auto used = [&](size_t column) {
+            for (size_t o = 0; o < count; ++o) {
+                if (b[(first + o) * rank + column] != 0) return true;
+            }
+            return false;
+        };
+        size_t begin = 0, end = rank;
+        while (begin < end && !used(begin)) ++begin;
+        while (end > begin && !used(end - 1)) --end;
+        parts_.push_back({begin, end - begin, b_.size()});
+        for (size_t column = begin; column < end; ++column) {
+            for (size_t o = 0; o < PANEL; ++o) b_.push_back(o < count ? half(b[(first + o) * rank + column]) : Half{0});
+        }
+    }
+}
+
+void LowRank::narrow(const Kernels& kernels, const Rows& rows, size_t row, float* thin) const {
+    for (size_t i = 0; i < a_.panels(); ++i) kernels.multiply(a_.format(), a_.panel(i), rows, row, 1, thin + i * PANEL);
+}
+
+void LowRank::add(const Kernels& kernels, const float* thin, size_t panel, float* out) const {
+    const auto [first, count, at] = parts_[panel];
+    kernels.add(thin + first, b_.data() + at, count, out);
+}
+
+}  // namespace engine

@@ -1,0 +1,226 @@
+#include "sample.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+
+#include "noise.h"
+
+namespace engine {
+
+namespace {
+
+constexpr float INFINITE = std::numeric_limits<float>::infinity(), NEVER = -INFINITE;
+constexpr size_t GROUP = 16;  // tokens that are looked at together
+
+// The distance below the likeliest, in factors of two.
+Floats halvings(Floats distances) { return (distances > -83.0f ? distances : Floats{} - 83.0f) * -1.44269504f; }
+
+// A token's share of the likeliest's probability, in whole multiples of 2^-30: sums of whole numbers do
+// not depend on their order.
+Integers weights(Floats distances) { return __builtin_convertvector(power(halvings(distances)) * 0x1p30f, Integers); }
+double weight(float distance) { return weights(Floats{} + distance)[0]; }
+
+Floats four(const float* at) {
+    Floats values;
+    std::memcpy(&values, at, sizeof values);
+    return values;
+}
+
+bool any(Integers lanes) {
+    const auto pair = std::bit_cast<std::array<uint64_t, 2>>(lanes);
+    return pair[0] | pair[1];
+}
+
+// Whether any of `count` values is as large.
+bool reaches(const float* values, float least, size_t count = GROUP) {
+    Integers found{};
+    for (size_t k = 0; k < count; k += 4) found |= four(values + k) >= least;
+    return any(found);
+}
+
+// Logits of a row, padded to whole groups with what is never chosen.
+struct Row {
+    std::vector<float> values;
+    size_t size;
+
+    float* begin() { return values.data(); }
+    float* end() { return values.data() + size; }
+
+    void load(const float* logits, size_t vocabulary) {
+        size = (vocabulary + GROUP - 1) / GROUP * GROUP;
+        values.resize(size);
+        std::fill(std::copy(logits, logits + vocabulary, begin()), end(), NEVER);
+    }
+    // Calls `take` with four values at a time.
+    template <class Take>
+    void each(Take take) {
+        for (float* v = begin(); v < end(); v += 4) take(four(v));
+    }
+    bool broken() {
+        Integers found{};
+        each([&](Floats v) { found |= ~(v < INFINITE); });
+        return any(found);
+    }
+    float maximum() {
+        Floats most = Floats{} + NEVER;
+        each([&](Floats v) { most = v > most ? v : most; });
+        return std::max({most[0], most[1], most[2], most[3]});
+    }
+    size_t first(float value) {
+        float* v = begin();
+        while (!reaches(v, value)) v += GROUP;
+        return static_cast<size_t>(std::find(v, end(), value) - begin());
+    }
+    void forbid(std::span<const uint32_t> allowed) {
+        for (size_t word = 0; word * 32 < size; ++word) {
+            const uint32_t bits = word < allowed.size() ? allowed[word] : 0;
+            if (bits == ~0u) continue;
+            float* v = begin() + word * 32;
+            for (size_t k = 0; k < std::min<size_t>(32, size - word * 32); ++k)
+                if (!(bits >> k & 1)) v[k] = NEVER;
+        }
+    }
+};
+
+using Place = std::pair<float, int32_t>;  // a value and where it is
+
+bool before(const Place& a, const Place& b) { return a.first > b.first || (a.first == b.first && a.second < b.second); }
+
+// The `count` largest values not below `least`, largest first and the first of equal ones first.
+std::vector<Place> largest(Row& row, size_t count, float least) {
+    std::vector<Place> found;
+    const auto cut = [&] {
+        if (found.size() <= count) return;
+        std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(), before);
+        found.resize(count);
+        least = std::nextafter(std::max_element(found.begin(), found.end(), before)->first, -NEVER);
+    };
+    for (size_t i = 0; count && i < row.size; i += GROUP) {
+        if (!reaches(&row.values[i], least)) continue;
+        for (size_t k = i; k < i + GROUP; ++k)
+            if (row.values[k] >= least) found.emplace_back(row.values[k], static_cast<int32_t>(k));
+        if (found.size() > 2 * count + 4 * GROUP) cut();
+    }
+    cut();
+    std::sort(found.begin(), found.end(), before);
+    return found;
+}
+
+// The distance of the least likely token, of those not below `least`, for which those likelier have less
+// than `share`.
+float nucleus(Row& row, double share, float least) {
+    thread_local std::vector<Integers> shares;
+    shares.clear();
+    row.each([&](Floats distances) { shares.push_back(weights(distances)); });
+    // Of tokens nearer than `limit`.
+    const auto total = [&](float limit) {
+        Doubles lanes{};  // of whole numbers below 2^53
+        const Integers* share = shares.data();
+        row.each([&](Floats d) { lanes += __builtin_convertvector(*share++ & (d > -limit), Doubles); });
+        return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+    };
+    const double most = share * total(INFINITE);
+
+    constexpr size_t FEW = 256;  // are enough nearly always
+    const auto found = largest(row, FEW, least);
+    double sum = weight(0);
+    size_t kept = 1;
+    for (; kept < found.size() && sum < most; ++kept) sum += weight(found[kept].first);
+    if (kept < FEW) return found[kept - 1].first;
+
+    // Halve the interval of distances, as the whole numbers that are ordered like them.
+    auto near = std::bit_cast<int32_t>(0.0f - found[kept - 1].first), far = std::bit_cast<int32_t>(83.0f);
+    while (far - near > 1) {
+        const int32_t middle = near + (far - near) / 2;
+        (total(std::bit_cast<float>(middle)) < most ? near : far) = middle;
+    }
+    return std::max(least, -std::bit_cast<float>(near));
+}
+
+// No Gumbel number from 24 bits is larger than 24 ln 2 = 16.6: -ln(1 - w / 2^24) >= w / 2^24 for w >= 1,
+// so gumbel(2^24 - w) <= 24 ln 2 - ln w. A token that the likeliest, with its own number, leads by more
+// cannot be chosen, and needs none; of the others most are told by the leading bit of their w.
+double bound(uint32_t bits) {
+    const int leading = std::bit_width((1u << 24) - bits) - 1;
+    return (24 - leading) * 0.6931471805599453 + 1e-9;  // the last for rounding
+}
+
+// The token with the largest sum of distance and noise, of those not below `least`.
+size_t race(Row& row, const Draw& draw, size_t likeliest, float least) {
+    const auto bits = [&](const std::array<uint64_t, 4>& words, size_t k) {
+        return static_cast<uint32_t>(words[k / 2] >> (k % 2 * 32)) >> 8;
+    };
+    const auto noise = [&](size_t i) { return philox(draw.seed, draw.position, i / DRAWN + 1); };
+    size_t chosen = likeliest;
+    double best = gumbel(bits(noise(likeliest), likeliest % DRAWN));  // its distance is 0
+    const double most = bound((1u << 24) - 1);
+    const auto raise = [&] { least = std::max(least, static_cast<float>(best - most) - 1e-5f); };
+    raise();
+    for (size_t i = 0; i < row.size; i += GROUP) {
+        if (!reaches(&row.values[i], least)) continue;
+        for (size_t part = i; part < i + GROUP; part += DRAWN) {
+            const float* distances = &row.values[part];
+            if (!reaches(distances, least, DRAWN)) continue;
+            const auto words = noise(part);
+            for (size_t k = 0; k < DRAWN; ++k) {
+                const double distance = distances[k];
+                const uint32_t number = bits(words, k);
+                if (distances[k] < least || distance + bound(number) < best) continue;
+                const double sum = distance + gumbel(number);
+                if (sum < best || (sum == best && part + k >= chosen)) continue;
+                best = sum, chosen = part + k;
+                raise();
+            }
+        }
+    }
+    return chosen;
+}
+
+int32_t choose(Row& row, const Draw& draw) {
+    if (row.broken()) return -1;
+    if (draw.constrained) row.forbid(draw.allowed);
+    const float maximum = row.maximum();
+    if (!std::isfinite(maximum)) return -1;
+    const size_t likeliest = row.first(maximum);
+    if (draw.inverse_temperature == 0) return static_cast<int32_t>(likeliest);
+    for (float& value : row.values) value = (value - maximum) * draw.inverse_temperature;
+    float least = std::max(draw.least, -std::numeric_limits<float>::max());
+    if (draw.top_k) {
+        const auto kept = largest(row, draw.top_k, least);
+        if (kept.size() == draw.top_k) least = kept.back().first;
+    }
+    if (draw.top_p < 1) least = nucleus(row, draw.top_p, least);
+    return static_cast<int32_t>(race(row, draw, likeliest, least));
+}
+
+// Log-probabilities before any change.
+void describe(Row& row, const float* logits, size_t vocabulary, const Draw& draw, Choice& choice) {
+    const float maximum = row.maximum();
+    Doubles lanes{};
+    row.each([&](Floats v) { lanes += __builtin_convertvector(power(halvings(v - maximum)), Doubles); });
+    const double whole = maximum + std::log(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    choice.logprob = logits[choice.token] - whole;
+    for (const auto& [value, token] : largest(row, std::min(draw.alternatives, vocabulary), NEVER)) choice.top.emplace_back(token, value - whole);
+}
+
+}  // namespace
+
+void sample(Team& team, const float* logits, size_t vocabulary, std::span<const Draw> draws, std::span<Choice> choices) {
+    team.run([&](Worker& worker) {
+        worker.share(draws.size(), [&](size_t i) {
+            thread_local Row row;
+            const float* mine = logits + i * vocabulary;
+            row.load(mine, vocabulary);
+            for (size_t k = 0; k < draws[i].changed.size(); ++k) row.values[static_cast<size_t>(draws[i].changed[k])] = draws[i].values[k];
+            choices[i].token = choose(row, draws[i]);
+            if (!draws[i].described || choices[i].token < 0) return;
+            row.load(mine, vocabulary);
+            describe(row, mine, vocabulary, draws[i], choices[i]);
+        });
+        worker.meet();
+    });
+}
+
+}  // namespace engine

@@ -1,0 +1,126 @@
+"""Weights from files into the layout of the kernels, packed there without a detour over fp32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+
+from openhearth.data.executors import default_threads
+from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.inference.native import NoKernel, _engine
+from openhearth.models.gguf import GgufFile
+from openhearth.models.weights import Weights
+
+_TYPE = gguf.GGMLQuantizationType
+TORCH = {
+    torch.float32: _TYPE.F32,
+    torch.float16: _TYPE.F16,
+    torch.bfloat16: _TYPE.BF16,
+}
+
+# What becomes of a file's weights if nothing else is asked for: as few bits as keep what they say.
+KEPT = {
+    int(_TYPE[name]): kept
+    for kept, names in {
+        "int4": ("Q4_0",),
+        "int4-min": ("Q4_1", "Q4_K"),
+        "int8": ("Q5_0", "Q5_1", "Q8_0", "Q5_K", "Q6_K"),
+        "bfloat16": ("F16", "BF16"),
+        "float32": ("F32",),
+    }.items()
+    for name in names
+}
+FORMATS = {  # by rising bits
+    "int4": _engine.Format.INT4,
+    "int4-min": _engine.Format.INT4_MIN,
+    "int8": _engine.Format.INT8,
+    "bfloat16": _engine.Format.BF16,
+    "float32": _engine.Format.FP32,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A matrix as bytes, uint8 [rows, bytes], in a type of ggml. `order` says where each row of the
+    file stands in ours, int32 [rows].
+    """
+
+    source: int
+    data: np.ndarray
+    order: np.ndarray
+
+    @classmethod
+    def of(cls, weights: Weights, name: str) -> Rows:
+        """The matrix that we call `name`.
+
+        Raises:
+            CorruptArtifact: it is missing or damaged.
+        """
+        if isinstance(weights, GgufFile):
+            source, data, order = weights.packed(name)
+            if source in KEPT:
+                return cls(source, data, order)
+        tensor = weights.read(name)
+        if tensor.dtype not in TORCH:
+            tensor = tensor.float()
+        data = tensor.contiguous().view(torch.uint8).numpy()
+        return cls(int(TORCH[tensor.dtype]), data, np.arange(len(data)))
+
+    @property
+    def inputs(self) -> int:
+        """Weights in a row."""
+        return self.data.shape[1] * 256 // _engine.row_bytes(self.source, 256)
+
+
+def format_of(rows: Sequence[Rows], dtype: str) -> Any:
+    """The format of a matrix made of these parts: the one asked for, or by `auto` what holds all.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if dtype == "auto":
+        dtype = max((KEPT[part.source] for part in rows), key=list(FORMATS).index)
+    if dtype not in FORMATS:
+        raise UsageError(f"dtype is {dtype!r}, but must be auto, {' or '.join(FORMATS)}.")
+    return FORMATS[dtype]
+
+
+def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], dtype: str) -> Any:
+    """A matrix for the kernels, of several parts, whose rows go to the outputs that `places` say.
+
+    Raises:
+        CorruptArtifact: a weight is not a finite number.
+        UsageError: the rows are too short to be cut into blocks.
+    """
+    inputs = rows[0].inputs
+    if inputs % _engine.BLOCK or any(part.inputs != inputs for part in rows):
+        raise NoKernel(
+            f"The rows of {name} have {inputs} weights, no multiple of {_engine.BLOCK}: use the "
+            "torch executor for this model."
+        )
+    matrix = _engine.Matrix(format_of(rows, dtype), sum(len(part.data) for part in rows), inputs)
+    for part, place in zip(rows, places, strict=True):
+        try:
+            matrix.fill(
+                part.source, part.data, place[part.order].astype(np.int32), default_threads()
+            )
+        except ValueError as error:
+            raise CorruptArtifact(f"{name} is damaged: {error}. Import the model again.") from error
+    return matrix
+
+
+def vector(weights: Weights, name: str) -> np.ndarray:
+    """A norm's weights or a bias, fp32.
+
+    Raises:
+        CorruptArtifact: it is missing, damaged, or not finite.
+    """
+    values = weights.read(name).float().contiguous().numpy()
+    if not np.isfinite(values).all():
+        raise CorruptArtifact(f"{name} has a weight that is no finite number: import it again.")
+    return values

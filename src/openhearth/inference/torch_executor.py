@@ -1,0 +1,59 @@
+"""The reference executor: torch, a ragged batch at a time, keys and values in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from openhearth.inference.executor import PAGE, Work, pages_within
+from openhearth.models import Model, Piece, Ragged, load_adapter, load_model
+from openhearth.store import Artifact
+
+
+class TorchExecutor:
+    """A model, with the adapters it carries, and `pages` pages for its sequences."""
+
+    def __init__(self, model: Model, pages: int, page: int = PAGE) -> None:
+        self.page = page
+        self.pages = pages
+        self.vocab_size = model.config.vocab_size
+        self._model = model
+        self._states = model.new_states(pages, page)
+
+    @classmethod
+    def load(
+        cls,
+        base: Artifact,
+        adapters: Mapping[str, Artifact],
+        *,
+        memory: int,
+        dtype: str = "auto",
+        threads: int | None = None,
+    ) -> TorchExecutor:
+        """As `open_executor` says. `threads` holds for all of torch in this process."""
+        if threads is not None:
+            torch.set_num_threads(threads)
+        model = load_model(base, dtype)
+        for name, adapter in adapters.items():
+            load_adapter(model, adapter, name)
+        return cls(model, pages_within(memory, model.bytes_per_token()))
+
+    @torch.inference_mode()
+    def step(self, works: Sequence[Work]) -> np.ndarray:
+        """Compute all works; fp32 logits [sum of wanted, vocab_size]."""
+        tokens = torch.tensor([token for work in works for token in work.tokens])
+        batch = Ragged([self._piece(work) for work in works])
+        hidden = self._model(tokens, batch, self._states)
+        wanted = [
+            row
+            for (rows, _), work in zip(batch.spans, works, strict=True)
+            for row in range(rows.stop - work.wanted, rows.stop)
+        ]
+        return self._model.logits(hidden[wanted]).numpy()
+
+    def _piece(self, work: Work) -> Piece:
+        end = work.place + len(work.tokens)
+        pages = work.pages[: -(-end // self.page)]  # those behind may hold anything
+        return Piece(len(work.tokens), work.place, pages, work.adapter)

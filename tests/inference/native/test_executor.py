@@ -1,0 +1,213 @@
+"""The native executor gives what the torch model gives, and the same in any company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openhearth.inference.executor import PAGE, Work
+from openhearth.inference.native import NoKernel, _engine
+from openhearth.models import (
+    Attention,
+    Block,
+    LoraConfig,
+    Model,
+    ModelConfig,
+    Piece,
+    Ragged,
+    SwiGLU,
+    add_adapter,
+)
+from openhearth.models.weights import Weights, build
+
+if _engine is None:
+    pytest.skip("the extension was not built", allow_module_level=True)
+from openhearth.inference.native.executor import NativeExecutor
+
+VOCABULARY, PAGES = 150, 24
+MIXER = Attention(heads=4, kv_heads=2, head_dim=32, bias=True)
+CONFIG = ModelConfig(
+    vocab_size=VOCABULARY,
+    width=64,
+    context_length=256,
+    blocks=(Block(mixer=MIXER, channel=SwiGLU(hidden=96)),) * 2,
+)
+
+
+GEMMA = ModelConfig(
+    vocab_size=VOCABULARY,
+    width=64,
+    context_length=256,
+    norms="sandwich",
+    embed_factor=8.0,
+    tied_head=True,
+    blocks=tuple(
+        Block(
+            mixer=Attention(
+                heads=4,
+                kv_heads=1,
+                head_dim=64,
+                rope_theta=theta,
+                qk_norm=True,
+                scale=0.1,
+                window=window,
+                output_bias=True,
+            ),
+            channel=SwiGLU(hidden=160, activation="gelu_tanh", bias=True),
+        )
+        for theta, window in ((1e4, 20), (1e6, None))
+    ),
+)
+
+
+class Random(Weights):
+    """The same weights for the same name and shape."""
+
+    def __init__(self, config: ModelConfig = CONFIG) -> None:
+        with torch.device("meta"):
+            self.shapes = {n: p.shape for n, p in Model(config).named_parameters()}
+
+    def read(self, name: str) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(crc32(name.encode()))
+        values = torch.randn(self.shapes[name], generator=generator)
+        return 1 + values / 10 if "norm" in name else values / 5
+
+
+def executor(dtype: str = "float32", threads: int = 2) -> NativeExecutor:
+    return NativeExecutor(CONFIG, Random(), pages=PAGES, dtype=dtype, threads=threads)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return build(CONFIG, Random(), torch.float32)
+
+
+def reference(model: Model, tokens: Sequence[int], adapter: str | None = None) -> np.ndarray:
+    """Logits after each token, of the torch model."""
+    with torch.inference_mode():
+        batch = Ragged([Piece(len(tokens), adapter=adapter)])
+        return model.logits(model(torch.tensor(list(tokens)), batch)).numpy()
+
+
+def tokens(count: int, seed: int = 0) -> list[int]:
+    return np.random.default_rng(seed).integers(0, VOCABULARY, count).tolist()
+
+
+def test_logits_are_those_of_the_torch_model(model: Model) -> None:
+    prompt = tokens(70)
+    found = executor().step([Work(prompt, 0, [5, 0, 9], wanted=70)])
+    np.testing.assert_allclose(found, reference(model, prompt), rtol=0, atol=2e-4)
+
+
+def test_windows_norms_of_heads_and_sandwiches() -> None:
+    prompt = tokens(70)
+    engine = NativeExecutor(GEMMA, Random(GEMMA), pages=PAGES, dtype="float32")
+    found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
+    expected = reference(build(GEMMA, Random(GEMMA), torch.float32), prompt)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_what_has_no_kernel_is_said() -> None:
+    mixer = MIXER.model_copy(update={"causal": False})
+    encoder = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
+    with pytest.raises(NoKernel, match="torch executor"):
+        NativeExecutor(encoder, Random(), pages=PAGES)
+
+
+@pytest.mark.parametrize(("dtype", "nats"), [("bfloat16", 1e-3), ("int8", 1e-2), ("int4", 0.5)])
+def test_fewer_bits_stay_near(model: Model, dtype: str, nats: float) -> None:
+    """The mean divergence (KL) of the next token's distribution from that of fp32 weights."""
+    prompt = tokens(70)
+    found = torch.tensor(executor(dtype).step([Work(prompt, 0, [5, 0, 9], wanted=70)]))
+    meant = torch.tensor(reference(model, prompt)).log_softmax(-1)
+    divergence = (meant.exp() * (meant - found.log_softmax(-1))).sum(-1).mean()
+    assert 0 <= divergence < nats
+
+
+@pytest.mark.parametrize("kind", _engine.kinds())
+@pytest.mark.parametrize("dtype", ["float32", "int4-min"])
+def test_every_kind_of_kernels_gives_the_same(
+    kind: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = tokens(70)
+    best = executor(dtype).step([Work(prompt, 0, [0, 1, 2], wanted=70)])
+    monkeypatch.setenv("OPENHEARTH_ISA", kind)
+    forced = executor(dtype, threads=1)
+    assert forced.kernels == kind
+    assert np.array_equal(forced.step([Work(prompt, 0, [0, 1, 2], wanted=70)]), best)
+
+
+SHARED = {dtype: executor(dtype) for dtype in ("float32", "int8")}
+ALONE: dict[tuple[str, int], np.ndarray] = {}
+
+
+def alone(dtype: str, seed: int) -> np.ndarray:
+    """A prompt's logits when it is computed at once and by itself."""
+    if (dtype, seed) not in ALONE:
+        work = Work(tokens(75, seed), 0, [20, 21, 22], wanted=75)
+        ALONE[dtype, seed] = SHARED[dtype].step([work])
+    return ALONE[dtype, seed]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(["float32", "int8"]),
+    st.lists(st.sets(st.integers(1, 74)), min_size=1, max_size=5),
+    st.permutations(range(18)),
+)
+def test_company_and_chunks_change_nothing(
+    dtype: str, cuts: list[set[int]], pages: list[int]
+) -> None:
+    """Sequences in steps of any sizes, beside each other: each one's logits are those alone."""
+    plans = [list(zip([0, *sorted(c)], [*sorted(c), 75], strict=True)) for c in cuts]
+    mine = [pages[3 * i : 3 * i + 3] for i in range(len(cuts))]
+    found: list[list[np.ndarray]] = [[] for _ in cuts]
+    for step in range(max(map(len, plans))):
+        running = [i for i, plan in enumerate(plans) if step < len(plan)]
+        works = [
+            Work(tokens(75, i)[b:e], b, mine[i], wanted=e - b)
+            for i in running
+            for b, e in [plans[i][step]]
+        ]
+        rows = SHARED[dtype].step(works)
+        ends = np.cumsum([work.wanted for work in works])[:-1]
+        for i, part in zip(running, np.split(rows, ends), strict=True):
+            found[i].append(part)
+    for i, parts in enumerate(found):
+        assert np.array_equal(np.concatenate(parts), alone(dtype, i))
+
+
+def test_adapters_share_a_batch(model: Model) -> None:
+    generator = torch.Generator().manual_seed(1)
+    engine, names = executor(), ["one", "two"]
+    for rank, name in zip((4, 24), names, strict=True):
+        for pair in add_adapter(model, name, LoraConfig(rank, 2.0 * rank), seed=rank):
+            with torch.no_grad():
+                pair.copy_(torch.randn(pair.shape, generator=generator) / 8)
+        pairs = model.adapter(name)
+        engine.add_adapter(
+            name,
+            {p: (x.a.detach().numpy(), x.b.detach().numpy() * x.scale) for p, x in pairs.items()},
+        )
+    prompt = tokens(40)
+    used = [None, *names, "one"]
+    found = engine.step(
+        [Work(prompt, 0, [2 * i, 2 * i + 1], name, 40) for i, name in enumerate(used)]
+    ).reshape(4, 40, -1)
+    for name, logits in zip(used, found, strict=True):
+        np.testing.assert_allclose(logits, reference(model, prompt, name), rtol=0, atol=1e-2)
+    assert np.array_equal(found[1], found[3])
+    assert not np.allclose(found[0], found[1])
+    engine.remove_adapter("one")
+    with pytest.raises(KeyError):
+        engine.step([Work(prompt, 0, [0, 1], "one")])
+
+
+def test_the_page_is_the_one_that_the_scheduler_knows() -> None:
+    assert PAGE == _engine.PAGE == executor().page
