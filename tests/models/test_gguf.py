@@ -23,6 +23,7 @@ from openhearth.models.gguf_tokenizer import convert
 from openhearth.store import Store
 
 WIDTH, HEADS, KV_HEADS, HIDDEN, BLOCKS = 64, 4, 2, 96, 2
+HEAD = 128  # the width of a head where the file tells it; transformers has no other for Qwen3
 PIECES = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
 WORDS = ["▁", "a", "b", "c", "▁a", "ab", "▁ab", "bc", "abc", "▁abc"]
 
@@ -39,6 +40,10 @@ def write(path: Path, *, quantised: bool = False, architecture: str = "llama") -
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
+    if architecture in ("qwen3", "gemma3"):
+        writer.add_key_length(HEAD)
+    if architecture == "gemma3":
+        writer.add_sliding_window(24)
     writer.add_license("mit")
     pieces = PIECES + WORDS
     writer.add_tokenizer_model("llama")
@@ -58,20 +63,32 @@ def write(path: Path, *, quantised: bool = False, architecture: str = "llama") -
         else:
             writer.add_tensor(name, values)
 
-    keys = WIDTH // HEADS * KV_HEADS
+    size = HEAD if architecture in ("qwen3", "gemma3") else WIDTH // HEADS
+    queries, keys = size * HEADS, size * KV_HEADS
     add("token_embd.weight", len(pieces), WIDTH)
     for i in range(BLOCKS):
         add(f"blk.{i}.attn_norm.weight", WIDTH)
-        add(f"blk.{i}.attn_q.weight", WIDTH, WIDTH)
+        add(f"blk.{i}.attn_q.weight", queries, WIDTH)
         add(f"blk.{i}.attn_k.weight", keys, WIDTH)
         add(f"blk.{i}.attn_v.weight", keys, WIDTH)
-        add(f"blk.{i}.attn_output.weight", WIDTH, WIDTH)
+        add(f"blk.{i}.attn_output.weight", WIDTH, queries)
         add(f"blk.{i}.ffn_norm.weight", WIDTH)
         add(f"blk.{i}.ffn_gate.weight", HIDDEN, WIDTH)
         add(f"blk.{i}.ffn_up.weight", HIDDEN, WIDTH)
         add(f"blk.{i}.ffn_down.weight", WIDTH, HIDDEN)
+        if architecture == "qwen2":
+            add(f"blk.{i}.attn_q.bias", queries)
+            add(f"blk.{i}.attn_k.bias", keys)
+            add(f"blk.{i}.attn_v.bias", keys)
+        if architecture in ("qwen3", "gemma3"):
+            add(f"blk.{i}.attn_q_norm.weight", size)
+            add(f"blk.{i}.attn_k_norm.weight", size)
+        if architecture == "gemma3":
+            add(f"blk.{i}.post_attention_norm.weight", WIDTH)
+            add(f"blk.{i}.post_ffw_norm.weight", WIDTH)
     add("output_norm.weight", WIDTH)
-    add("output.weight", len(pieces), WIDTH)
+    if architecture != "gemma3":
+        add("output.weight", len(pieces), WIDTH)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -79,9 +96,14 @@ def write(path: Path, *, quantised: bool = False, architecture: str = "llama") -
     return path
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_logits_are_those_of_transformers(quantised: bool, tmp_path: Path) -> None:
-    path = write(tmp_path / "small.gguf", quantised=quantised)
+@pytest.mark.parametrize(
+    ("architecture", "quantised"),
+    [("llama", False), ("llama", True), ("qwen2", True), ("qwen3", True), ("gemma3", True)],
+)
+def test_logits_are_those_of_transformers(
+    architecture: str, quantised: bool, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "small.gguf", quantised=quantised, architecture=architecture)
     artifact = import_model(Store(tmp_path / "home"), path)
     ours = load_model(artifact, "float32")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(

