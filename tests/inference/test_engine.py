@@ -33,6 +33,7 @@ from openhearth.models import (
 )
 from openhearth.store import Draft, Store
 
+NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 PROMPTS = [list(range(10 + i, 30 + 3 * i)) for i in range(24)]
 
 
@@ -89,7 +90,7 @@ def test_many_requests_together_answer_as_each_alone(engine: Engine) -> None:
 
 
 def test_the_adapter_changes_the_answer(engine: Engine) -> None:
-    sampling = Sampling(max_tokens=8, temperature=0, logit_bias={4: -100})  # 4 ends a turn
+    sampling = Sampling(max_tokens=8, temperature=0, logit_bias=NO_END)
     base, tuned = (
         tokens(list(engine.submit(Request(name, PROMPTS[0], sampling))))
         for name in ("tiny", "tiny-adapter")
@@ -107,7 +108,7 @@ def test_a_prompt_longer_than_a_step_is_computed_in_chunks(
 
 
 def test_the_last_delta_says_why_it_ended_and_counts_tokens(engine: Engine) -> None:
-    sampling = Sampling(max_tokens=5, temperature=0, logit_bias={4: -100})
+    sampling = Sampling(max_tokens=5, temperature=0, logit_bias=NO_END)
     *_, last = engine.submit(Request("tiny", PROMPTS[0], sampling))
     assert last.finish_reason == "length"
     assert last.usage is not None
@@ -117,17 +118,17 @@ def test_the_last_delta_says_why_it_ended_and_counts_tokens(engine: Engine) -> N
 
 
 def test_a_stop_string_ends_the_answer_before_it(engine: Engine) -> None:
-    sampling = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias={4: -100})
+    sampling = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias=NO_END)
     text = "".join(d.text for d in engine.submit(Request("tiny", PROMPTS[0], sampling)))
     stop = text[10:13]
-    stopped = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias={4: -100}, stop=[stop])
+    stopped = Sampling(max_tokens=40, temperature=0.9, seed=3, logit_bias=NO_END, stop=[stop])
     deltas = list(engine.submit(Request("tiny", PROMPTS[0], stopped)))
     assert "".join(d.text for d in deltas) == text[: text.index(stop)]
     assert deltas[-1].finish_reason == "stop"
 
 
 def test_log_probabilities_are_those_of_the_model(engine: Engine, tiny_model_home: Path) -> None:
-    sampling = Sampling(max_tokens=1, temperature=2.0, seed=5, logprobs=3, logit_bias={4: -100})
+    sampling = Sampling(max_tokens=1, temperature=2.0, seed=5, logprobs=3, logit_bias=NO_END)
     (delta,) = engine.submit(Request("tiny", PROMPTS[1], sampling))
     model = load_model(Store(tiny_model_home).get("tiny"), "float32")
     with torch.inference_mode():
@@ -139,7 +140,7 @@ def test_log_probabilities_are_those_of_the_model(engine: Engine, tiny_model_hom
 
 
 def test_cancelling_ends_a_running_and_a_waiting_request(engine: Engine) -> None:
-    endless = Sampling(max_tokens=400, logit_bias={4: -100})
+    endless = Sampling(max_tokens=400, logit_bias=NO_END)
     streams = [engine.submit(Request("tiny", [20, 21], endless)) for _ in range(20)]
     for stream in streams:
         stream.cancel()
@@ -167,7 +168,7 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
 ) -> None:
     monkeypatch.setattr(lane, "MOST_WAITING", 2)
     engine = Engine.open(Store(tiny_model_home), ["tiny"], most_running=1)
-    endless = Request("tiny", [20, 21], Sampling(max_tokens=400, logit_bias={4: -100}))
+    endless = Request("tiny", [20, 21], Sampling(max_tokens=400, logit_bias=NO_END))
     streams = [engine.submit(endless)]
     next(streams[0])  # it runs now, in the only place
     streams += [engine.submit(endless), engine.submit(endless)]
@@ -208,7 +209,7 @@ def test_a_failing_request_ends_alone(
         return step(self, works)
 
     monkeypatch.setattr(TorchExecutor, "step", fail_at_7)
-    sampling = Sampling(max_tokens=5, temperature=0, logit_bias={4: -100, 7: -100})
+    sampling = Sampling(max_tokens=5, temperature=0, logit_bias=NO_END | {7: -100})
     with Engine("tiny", store=Store(tiny_model_home), executor="torch") as engine:
         good, bad = (engine.submit(Request("tiny", ids, sampling)) for ids in ([20, 21], [20, 7]))
         with pytest.raises(HearthError, match="bad luck"):
@@ -230,7 +231,7 @@ def test_weights_that_are_no_numbers_end_only_the_requests_that_use_them(
 
     recipe, inputs = {"weights": "broken"}, {"base": base.digest}
     broken = store.make("adapter", build, recipe=recipe, inputs=inputs).digest
-    sampling = Sampling(max_tokens=9, temperature=0, logit_bias={4: -100})
+    sampling = Sampling(max_tokens=9, temperature=0, logit_bias=NO_END)
     with Engine("tiny", broken, store=store, kv_memory=2**17, dtype="float32") as engine:
         expected = tokens(list(engine.submit(Request("tiny", PROMPTS[9], sampling))))
         for _ in range(3):  # pages that held no numbers come into other hands
@@ -248,14 +249,14 @@ def test_a_request_beyond_the_memory_is_refused_alone(tiny_model_home: Path) -> 
     with Engine("tiny", store=Store(tiny_model_home), kv_memory=3 * page, **settings) as engine:
         with pytest.raises(ContextTooLong, match="memory holds 96"):
             engine.submit(Request("tiny", [20] * 90, Sampling(max_tokens=8)))
-        answer = engine.generate([20] * 90, max_tokens=7, temperature=0, logit_bias={4: -100})
+        answer = engine.generate([20] * 90, max_tokens=7, temperature=0, logit_bias=NO_END)
         assert len(answer.tokens) == 7
     with pytest.raises(UsageError, match="takes 8,192"):
         Engine("tiny", store=Store(tiny_model_home), kv_memory=page - 1, **settings)
 
 
 def test_what_cannot_start_in_time_says_so(tiny_model_home: Path) -> None:
-    endless = Sampling(max_tokens=400, logit_bias={4: -100})
+    endless = Sampling(max_tokens=400, logit_bias=NO_END)
     with Engine("tiny", store=Store(tiny_model_home), most_running=1) as engine:
         first = engine.submit(Request("tiny", [20, 21], endless))
         next(first)

@@ -13,6 +13,7 @@ from openhearth.inference import Answer, Engine, EngineBusy, Request, Sampling, 
 from openhearth.inference.lane import Lane
 from openhearth.store import Store
 
+NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 NAMES = ("tiny", "tiny-adapter")
 PAGE = 8192  # bytes of 32 tokens in fp32: keys and values, 2 layers, 2 heads of 8 numbers
 
@@ -41,7 +42,7 @@ def requests() -> Iterator[Request]:
     for i in range(32):
         own = [chance.randrange(5, 300) for _ in range(chance.randrange(1, 90))]
         prompt = shared[: chance.randrange(0, 100)] + own
-        sampling = Sampling(max_tokens=60, temperature=0, logit_bias={4: -100})
+        sampling = Sampling(max_tokens=60, temperature=0, logit_bias=NO_END)
         yield Request(NAMES[i % 2], prompt, sampling, priority=chance.randrange(3))
 
 
@@ -116,7 +117,7 @@ def _submit(engine: Engine, chance: random.Random) -> Stream | None:
     asked = Request(
         chance.choice(NAMES),
         prompt if chance.random() > 0.02 else [*prompt, 10**6],
-        Sampling(max_tokens=chance.randrange(1, 40), logit_bias={4: -100}),
+        Sampling(max_tokens=chance.randrange(1, 40), logit_bias=NO_END),
         priority=chance.randrange(3),
         tenant=chance.choice("abc"),
         deadline=chance.choice([None, None, 0.0]),

@@ -72,6 +72,7 @@ def test_openai_chat(oai: openai.OpenAI) -> None:
     assert reply.usage.prompt_tokens == len(RENDERED)
     assert reply.usage.completion_tokens == 30
     assert reply.usage.total_tokens == len(RENDERED) + 30
+    assert reply.usage.prompt_tokens_details.cached_tokens == 0
     assert reply._request_id
 
 
@@ -363,3 +364,9 @@ def test_a_full_queue_is_tried_again_later(server: Any, oai: openai.OpenAI) -> N
     assert busy.value.code == "server_overloaded"
     # Those that had found room do not run on without their reader.
     assert [stream.cancelled for stream in server.engine.streams] == [True, True]
+
+
+def test_the_engine_knows_whose_request_it_is(oai: openai.OpenAI, server: Any) -> None:
+    oai.chat.completions.create(model="tiny", messages=ASK, max_tokens=3)
+    oai.completions.create(model="tiny", prompt="one", max_tokens=3)
+    assert [stream.request.tenant for stream in server.engine.streams[-2:]] == ["test", "test"]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openhearth.errors import HearthError
-from openhearth.inference.request import Delta, EngineBusy, Request, Sampling, Usage
+from openhearth.inference.request import Delta, EngineBusy, Request, Sampling, Timings, Usage
 from openhearth.platform.generation import Generation
 
 SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
@@ -34,6 +34,15 @@ def test_every_answer_is_whole_and_every_token_counted_once(
     assert [answer.text for answer in answers] == expected
     assert generation.finished
     assert generation.usage == Usage(3 * len(lengths), choices * sum(lengths))
+
+
+def test_a_shared_prompt_is_counted_once_and_the_longest_time_counts(engine: Any) -> None:
+    generation = Generation(engine, [request(3), request(3)], choices=2)
+    for index, total in enumerate((2.0, 1.0)):
+        last = Delta("", finish_reason="stop", usage=Usage(9, 3, 4), timings=Timings(0, 1, total))
+        generation._account(index, last)
+    assert generation.usage == Usage(9, 6, 4)
+    assert generation.timings == Timings(0, 1, 2.0)
 
 
 def test_streams_run_side_by_side(engine: Any) -> None:

@@ -68,7 +68,8 @@ def test_usage_is_the_same_streaming_or_not(oai: openai.OpenAI, answer: Any) -> 
     *_, last = oai.chat.completions.create(
         **ASK, stream=True, stream_options={"include_usage": True}
     )
-    assert last.usage == answer.usage
+    assert last.usage.completion_tokens == answer.usage.completion_tokens
+    assert last.usage.prompt_tokens == answer.usage.prompt_tokens
 
 
 def test_sixteen_async_callers_get_what_one_gets(server: Any, answer: Any) -> None:

@@ -107,7 +107,8 @@ class Engine:
 
         Raises:
             NotFound: the model is not served.
-            UsageError: the prompt is empty, or a token is not in the model's vocabulary.
+            UsageError: the prompt is empty, a token is not in the model's vocabulary, or the
+                constraint cannot be followed.
             ContextTooLong: prompt and answer do not fit the context, or the memory.
             EngineBusy: the queue is full or the engine is closing.
         """
@@ -117,6 +118,7 @@ class Engine:
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(served.tokenizer, request.prompt, sampling.stop)
         sequence = Running(request, served.adapter, seed, text)
+        served.lane.prepare(sequence)
         self._loop.submit(served.lane, sequence)
         return sequence.stream
 

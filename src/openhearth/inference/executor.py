@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Executor(Protocol):
     page: int
     pages: int
     vocab_size: int
+    program: Any  # an `openhearth._engine.Program`, whose threads sample too; or None
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in the order of the works."""

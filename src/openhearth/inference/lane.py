@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import HearthError
 from openhearth.inference.cache import Cache
+from openhearth.inference.chooser import Chooser, Chosen
 from openhearth.inference.executor import Executor, Work
 from openhearth.inference.request import (
     ContextTooLong,
@@ -18,14 +18,14 @@ from openhearth.inference.request import (
     EngineBusy,
     TokenLogprob,
 )
-from openhearth.inference.sampler import sample
+from openhearth.inference.sampler import Choice
 from openhearth.inference.scheduler import Plan, Scheduler
 from openhearth.inference.sequence import Sequence
 
 STEP_TOKENS = 512
 MOST_WAITING = 256
 
-Result = np.ndarray | Exception
+Result = Chosen | Exception | None  # None for a chunk of a prompt that goes on
 
 
 class Lane:
@@ -37,6 +37,7 @@ class Lane:
         self.vocab_size = executor.vocab_size
         self._tokenizer = tokenizer
         self._executor = executor
+        self._chooser = Chooser(tokenizer, executor.vocab_size, executor.program)
         self._cache = Cache(executor.pages, executor.page)
         self._scheduler = Scheduler(
             self._cache, budget=STEP_TOKENS, most_running=most_running, most_waiting=MOST_WAITING
@@ -55,6 +56,14 @@ class Lane:
                 f"holds {self._cache.count * self._cache.page}: ask for less, or start the engine "
                 "with more kv_memory."
             )
+
+    def prepare(self, sequence: Sequence) -> None:
+        """Make a sequence ready to be added; without the lock, since it may take a second.
+
+        Raises:
+            UsageError: its constraint or its logit bias makes no sense.
+        """
+        self._chooser.prepare(sequence)
 
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence.
@@ -76,19 +85,22 @@ class Lane:
         return self._scheduler.plan(now)
 
     def compute(self, plan: Plan) -> list[Result]:
-        """For each work its logits [wanted, vocab_size], or why there are none.
+        """For each work the token that comes next, or why there is none.
 
         If a step fails, its works are tried one by one, so that one cannot spoil the others.
         """
-        works = [work for _, work in plan]
         try:
-            return list(self._split(self._executor.step(works), works))
+            ends = [sequence for sequence, work in plan if work.wanted]
+            masks = self._chooser.begin(ends)
+            try:
+                logits = self._executor.step([work for _, work in plan])
+            finally:
+                if masks:
+                    masks.exception()  # the matchers are theirs until then
+            choices = iter(self._chooser.choose(ends, logits, masks))
+            return [next(choices) if work.wanted else None for _, work in plan]
         except Exception as error:
             return [error] if len(plan) == 1 else [self.compute([one])[0] for one in plan]
-
-    @staticmethod
-    def _split(logits: np.ndarray, works: list[Work]) -> list[np.ndarray]:
-        return np.split(logits, np.cumsum([work.wanted for work in works])[:-1])
 
     def deliver(self, plan: Plan, results: list[Result]) -> None:
         """Give every sequence of the step its next token, or the error that befell it."""
@@ -96,10 +108,9 @@ class Lane:
             try:
                 if isinstance(result, Exception):
                     raise result
-                _check_numbers(result)
                 self._scheduler.computed(sequence, work)
-                if work.wanted:
-                    self._advance(sequence, result[-1])
+                if result is not None:
+                    self._advance(sequence, result)
             except Exception as error:
                 self._fail(sequence, error)
 
@@ -112,6 +123,7 @@ class Lane:
         """End everything because the engine closes."""
         for sequence in self._scheduler.everything():
             self._end(sequence, "cancelled")
+        self._chooser.close()
 
     def logits(self, ids: list[int], adapter: str | None) -> np.ndarray:
         """What the model expects after each of `ids`: fp32 [len(ids), vocab_size].
@@ -131,31 +143,28 @@ class Lane:
             self._cache.release(hold)
         return np.concatenate(rows)
 
-    def _advance(self, sequence: Sequence, row: np.ndarray) -> None:
-        sampling, logits = sequence.request.sampling, torch.from_numpy(row)
-        token = sample(
-            logits,
-            sampling,
-            seed=sequence.seed,
-            position=sequence.length,
-            prompt=sequence.request.prompt,
-            answer=sequence.answer,
-        )
+    def _advance(self, sequence: Sequence, choice: Choice) -> None:
+        token = choice.token
         sequence.push(token)
         if token in self._tokenizer.eos_ids:
             self._end(sequence, "stop")
             return
-        text = sequence.text.push(token)
+        self._chooser.accept(sequence, token)
         described: tuple[TokenLogprob, ...] = ()
-        if sampling.logprobs is not None:
-            described = (describe(logits, token, sampling.logprobs, self._tokenizer),)
-        delta = Delta(text, (token,), described)
+        if sequence.request.sampling.logprobs is not None:
+            described = (self._describe(choice),)
+        delta = Delta(sequence.text.push(token), (token,), described)
         if sequence.text.stopped:
             self._end(sequence, "stop", delta)
-        elif len(sequence.answer) == sampling.max_tokens:
+        elif len(sequence.answer) == sequence.request.sampling.max_tokens:
             self._end(sequence, "length", delta)
         else:
             sequence.stream.put(delta)
+
+    def _describe(self, choice: Choice) -> TokenLogprob:
+        text = self._tokenizer.token_text
+        top = tuple((token, text(token), logprob) for token, logprob in choice.top)
+        return TokenLogprob(choice.token, text(choice.token), choice.logprob, top)
 
     def _end(self, sequence: Sequence, reason: str, last: Delta | None = None) -> None:
         last = last or Delta()
@@ -173,30 +182,8 @@ class Lane:
         sequence.stream.fail(error)
 
 
-def _check_numbers(logits: np.ndarray) -> None:
-    """The largest of a row is a number exactly if no logit is NaN or infinite upwards."""
-    if not all(np.isfinite(row.max()) for row in logits):
-        raise HearthError(
-            "The model's logits are not numbers: its weights, or its adapter's, are damaged; "
-            "import them again."
-        )
-
-
 def _too_late(sequence: Sequence) -> DeadlinePassed:
     return DeadlinePassed(
         f"The request could not start within its deadline of {sequence.request.deadline} s, "
         "because others were before it: allow more time, or send it again later."
     )
-
-
-def describe(
-    logits: torch.Tensor, token: int, alternatives: int, tokenizer: Tokenizer
-) -> TokenLogprob:
-    """A token's log-probability and those of the likeliest, from logits [vocab_size]."""
-    logprobs = logits.log_softmax(-1)
-    values, ids = logprobs.topk(alternatives)
-    top = tuple(
-        (i, tokenizer.token_text(i), value)
-        for i, value in zip(ids.tolist(), values.tolist(), strict=True)
-    )
-    return TokenLogprob(token, tokenizer.token_text(token), float(logprobs[token]), top)

@@ -7,6 +7,8 @@ from array import array
 from dataclasses import dataclass, field
 
 from openhearth.inference.cache import Hold
+from openhearth.inference.constraint import Matcher
+from openhearth.inference.penalties import Penalties
 from openhearth.inference.request import Request, Timings, Usage
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
@@ -31,6 +33,8 @@ class Sequence:
     cached: int | None = None  # tokens that needed no computing at its first start
     started: float | None = None
     answered: float | None = None  # when its first token came
+    penalties: Penalties | None = None
+    matcher: Matcher | None = None
     _blocks: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:

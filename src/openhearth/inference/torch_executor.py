@@ -19,6 +19,7 @@ class TorchExecutor:
         self.page = page
         self.pages = pages
         self.vocab_size = model.config.vocab_size
+        self.program = None
         self._model = model
         self._states = model.new_states(pages, page)
 

@@ -169,13 +169,13 @@ async def _chunks(
         async for index, delta in deltas:
             if delta.text or delta.logprobs or delta.finish_reason:
                 last = generation.finished and not body.include_usage
-                usage = UsageReply.of(generation.usage) if last else None
+                usage = UsageReply.of(generation.usage, generation.timings) if last else None
                 yield chunk(choices=[_step(body, index, delta)], usage=usage)
     if body.include_usage:
-        yield chunk(choices=[], usage=UsageReply.of(generation.usage))
+        yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
 
 
-def _prepare(engine: Engine, body: ChatRequest) -> tuple[str, list[Request]]:
+def _prepare(engine: Engine, body: ChatRequest, caller: str) -> tuple[str, list[Request]]:
     """The rendered conversation, and what to ask of the engine."""
     body.refuse_unserved()
     asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
@@ -185,7 +185,7 @@ def _prepare(engine: Engine, body: ChatRequest) -> tuple[str, list[Request]]:
         [message.for_template() for message in body.messages], add_generation_prompt=True
     )
     tokens = tokenizer.encode(text)
-    return text, [Request(body.model, tokens, sampling) for sampling in samplings]
+    return text, [Request(body.model, tokens, sampling, tenant=caller) for sampling in samplings]
 
 
 def router(engine: Engine) -> APIRouter:
@@ -197,7 +197,7 @@ def router(engine: Engine) -> APIRouter:
         body: ChatRequest, http: HttpRequest
     ) -> ChatReply | EventStream:
         # In a thread: rendering and tokenising a long conversation takes milliseconds.
-        text, requests = await asyncio.to_thread(_prepare, engine, body)
+        text, requests = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
         generation = Generation(engine, requests, body.choices)
         fields = head("chatcmpl", body.model)
         if body.stream:
@@ -207,7 +207,7 @@ def router(engine: Engine) -> APIRouter:
         return ChatReply(
             **fields,
             choices=[_choice(body, index, answer) for index, answer in enumerate(answers)],
-            usage=UsageReply.of(generation.usage),
+            usage=UsageReply.of(generation.usage, generation.timings),
             prompt=[EchoedPrompt(text=text)] if body.echo else [],
         )
 

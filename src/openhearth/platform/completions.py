@@ -114,7 +114,9 @@ def _prompts(tokenizer: Tokenizer, body: CompletionRequest) -> list[Prompt]:
     return prompts
 
 
-def _prepare(engine: Engine, body: CompletionRequest) -> tuple[list[Prompt], list[Request]]:
+def _prepare(
+    engine: Engine, body: CompletionRequest, caller: str
+) -> tuple[list[Prompt], list[Request]]:
     """The prompts, and what to ask of the engine: n requests for each."""
     body.refuse_unserved()
     if body.echo and body.logprobs is not None:
@@ -124,7 +126,9 @@ def _prepare(engine: Engine, body: CompletionRequest) -> tuple[list[Prompt], lis
     if len(prompts) * len(samplings) > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
     return prompts, [
-        Request(body.model, prompt.tokens, sampling) for prompt in prompts for sampling in samplings
+        Request(body.model, prompt.tokens, sampling, tenant=caller)
+        for prompt in prompts
+        for sampling in samplings
     ]
 
 
@@ -151,11 +155,11 @@ async def _chunks(
                 yield chunk(
                     choices=[_step(body, index, delta, written[index])],
                     token=_token(delta),
-                    usage=UsageReply.of(generation.usage) if last else None,
+                    usage=UsageReply.of(generation.usage, generation.timings) if last else None,
                 )
             written[index] += sum(len(token.text) for token in delta.logprobs)
     if body.include_usage:
-        yield chunk(choices=[], usage=UsageReply.of(generation.usage))
+        yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
 
 
 def _step(body: CompletionRequest, index: int, delta: Delta, offset: int) -> CompletionChoice:
@@ -198,7 +202,7 @@ def router(engine: Engine) -> APIRouter:
         body: CompletionRequest, http: HttpRequest
     ) -> CompletionReply | EventStream:
         # In a thread: tokenising a long prompt takes milliseconds.
-        prompts, requests = await asyncio.to_thread(_prepare, engine, body)
+        prompts, requests = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
         generation = Generation(engine, requests, body.choices)
         fields = head("cmpl", body.model)
         if body.stream:
@@ -209,7 +213,7 @@ def router(engine: Engine) -> APIRouter:
         return CompletionReply(
             **fields,
             choices=[_choice(body, i, prompts, answer) for i, answer in enumerate(answers)],
-            usage=UsageReply.of(generation.usage),
+            usage=UsageReply.of(generation.usage, generation.timings),
             prompt=[EchoedPrompt(text=prompt.text) for prompt in prompts] if body.echo else [],
         )
 

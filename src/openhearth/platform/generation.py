@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from openhearth.inference.answer import Answer
-from openhearth.inference.request import Delta, EngineBusy, Request, Usage
+from openhearth.inference.request import Delta, EngineBusy, Request, Timings, Usage
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine, Stream
@@ -32,6 +32,7 @@ class Generation:
     def __init__(self, engine: Engine, requests: Sequence[Request], choices: int = 1) -> None:
         self._choices = choices
         self._usages: dict[int, Usage] = {}
+        self._timings: list[Timings] = []
         self._streams: list[Stream] = []
         try:
             for request in requests:
@@ -59,10 +60,17 @@ class Generation:
     @property
     def usage(self) -> Usage:
         """The tokens of all finished choices; a prompt shared by several is counted once."""
+        firsts = [u for i, u in self._usages.items() if i % self._choices == 0]
         return Usage(
-            sum(u.prompt_tokens for i, u in self._usages.items() if i % self._choices == 0),
-            sum(u.completion_tokens for u in self._usages.values()),
+            sum(usage.prompt_tokens for usage in firsts),
+            sum(usage.completion_tokens for usage in self._usages.values()),
+            sum(usage.cached_tokens for usage in firsts),
         )
+
+    @property
+    def timings(self) -> Timings | None:
+        """Those of the finished choice that took longest."""
+        return max(self._timings, key=lambda timings: timings.total, default=None)
 
     async def deltas(self) -> AsyncGenerator[Item]:
         """Each choice's deltas as they come, with the choice's index.
@@ -92,6 +100,7 @@ class Generation:
             raise EngineBusy("The server is stopping, so this answer ends early: send it again.")
         if delta.finish_reason is not None:
             self._usages[index] = delta.usage or Usage(0, 0)
+            self._timings += [delta.timings] if delta.timings else []
 
     async def answers(self) -> list[Answer]:
         """Every choice, once all have finished."""

@@ -41,7 +41,9 @@ class Guard:
             if scope["path"] in OPEN_PATHS:
                 await self.app(scope, receive, send)
                 return
-            with self._share_of(self._authenticate(Headers(scope=scope))):
+            caller = self._authenticate(Headers(scope=scope))
+            scope["state"]["caller"] = caller
+            with self._share_of(caller):
                 body = await _bounded_body(Headers(scope=scope), receive)
                 await self.app(scope, _replay(body, receive), send)
         except ApiError as refusal:  # the routes' own errors never come this far

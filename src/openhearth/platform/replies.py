@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
-from openhearth.inference.request import Usage
+from openhearth.inference.request import Timings, Usage
+
+
+class PromptDetails(BaseModel):
+    """How many tokens of the prompts were found in the cache."""
+
+    cached_tokens: int
+
+
+class TimingsReply(BaseModel):
+    """Seconds from the arrival at the engine until the start, the first token, and the end."""
+
+    queued: float
+    first_token: float
+    total: float
 
 
 class UsageReply(BaseModel):
-    """Tokens read and written."""
+    """Tokens read and written, and how long that took; the times are no part of OpenAI's form."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptDetails
+    timings: TimingsReply | None = None
 
     @classmethod
-    def of(cls, usage: Usage) -> UsageReply:
+    def of(cls, usage: Usage, timings: Timings | None) -> UsageReply:
         """The API's form of the engine's count."""
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
         return cls(
-            prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            prompt_tokens_details=PromptDetails(cached_tokens=usage.cached_tokens),
+            timings=TimingsReply(**asdict(timings)) if timings else None,
         )
 
 

@@ -59,9 +59,9 @@ class NativeExecutor:
     ) -> None:
         self.pages, self.page, self.vocab_size = pages, _engine.PAGE, config.vocab_size
         self.kernels = choose_kernels()
-        self._program = _engine.Program(self.kernels, threads or default_threads())
+        self.program = _engine.Program(self.kernels, threads or default_threads())
         self._logits, self._slots = lower(
-            self._program, config, weights, dtype=dtype, pages=pages, context=config.context_length
+            self.program, config, weights, dtype=dtype, pages=pages, context=config.context_length
         )
         self._adapters: dict[str, int] = {}
         self._number = count()
@@ -105,7 +105,7 @@ class NativeExecutor:
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
         number = next(self._number)
-        self._program.make_room(adapt(self._slots, number, pairs))
+        self.program.make_room(adapt(self._slots, number, pairs))
         self._adapters[name] = number
 
     def remove_adapter(self, name: str) -> None:
@@ -118,7 +118,7 @@ class NativeExecutor:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
         ends = np.cumsum([len(work.tokens) for work in works])
         wanted = [range(e - w.wanted, e) for e, w in zip(ends.tolist(), works, strict=True)]
-        logits = self._program.run(
+        logits = self.program.run(
             self._logits,
             _int32(chain.from_iterable(work.tokens for work in works)),
             _int32(len(work.tokens) for work in works),
