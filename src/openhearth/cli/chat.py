@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from openhearth.cli.engine_options import engine_options
 from openhearth.cli.frame import emit, say
 from openhearth.errors import NotFound, UsageError
 
@@ -30,8 +32,14 @@ Messages = list[dict[str, str]]
 @TEMPERATURE
 @SEED
 @SYSTEM
+@engine_options
 def chat(
-    model: str | None, max_tokens: int, temperature: float, seed: int | None, system: str | None
+    model: str | None,
+    max_tokens: int,
+    temperature: float,
+    seed: int | None,
+    system: str | None,
+    **settings: Any,
 ) -> None:
     """Talk to MODEL (else to the adapter or model that came last).
 
@@ -44,7 +52,7 @@ def chat(
     name = model or _latest(store)
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed)
     say(f"Loading {name} …")
-    with Engine.open(store, [name]) as engine:
+    with Engine.open(store, [name], **settings) as engine:
         say(f"{name} is listening. /clear forgets, /exit or Ctrl-D ends.")
         _converse(engine, name, sampling, system)
 
@@ -78,10 +86,16 @@ def _converse(engine: Engine, name: str, sampling: Sampling, system: str | None)
 @TEMPERATURE
 @SEED
 @SYSTEM
+@engine_options
 def run(
-    model: str, prompt: str, max_tokens: int, temperature: float, seed: int | None,
+    model: str,
+    prompt: str,
+    max_tokens: int,
+    temperature: float,
+    seed: int | None,
     system: str | None,
-) -> None:  # fmt: skip
+    **settings: Any,
+) -> None:
     """Print MODEL's answer to PROMPT; `-` reads the prompt from standard input."""
     from openhearth.inference import Engine, Sampling
     from openhearth.store import Store
@@ -91,9 +105,16 @@ def run(
         raise UsageError("The prompt is empty: write something to answer.")
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed)
     messages = [*_opening(system), {"role": "user", "content": text}]
-    with Engine.open(Store(), [model]) as engine:
-        answer = "".join(_answer(engine, model, messages, sampling))
-    emit({"model": model, "text": answer}, answer)
+    with Engine.open(Store(), [model], **settings) as engine:
+        answer = engine.generate(messages, model=model, **asdict(sampling))
+    told = {
+        "model": model,
+        "text": answer.text,
+        "finish_reason": answer.finish_reason,
+        "usage": asdict(answer.usage) if answer.usage else None,
+        "timings": asdict(answer.timings) if answer.timings else None,
+    }
+    emit(told, answer.text)
 
 
 def _opening(system: str | None) -> Messages:

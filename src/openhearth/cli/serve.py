@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from openhearth.cli.engine_options import engine_options
 from openhearth.errors import NotFound
 
 if TYPE_CHECKING:
@@ -32,24 +34,46 @@ ASK = '[{"role": "user", "content": "Hello"}]'
 
 @click.command()
 @click.argument("model")
-@click.option("--adapter", "adapters", multiple=True, metavar="NAME", help="Serve this too.")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="NAME[=PATH]",
+    help="Serve this too: an adapter in the store, or a directory as peft writes it. Repeatable.",
+)
+@engine_options
 @HOST
 @PORT
-def serve(model: str, adapters: tuple[str, ...], host: str, port: int) -> None:
+def serve(model: str, adapters: tuple[str, ...], host: str, port: int, **settings: Any) -> None:
     """Serve MODEL, and adapters, behind the OpenAI and Together APIs until Ctrl-C.
 
+    MODEL is a name in the store or the catalogue, a GGUF file, or a Hugging Face directory.
     OPENHEARTH_API_KEY, if it is set, is a key to the server; otherwise one is made and shown at
     the first start.
     """
     from openhearth.store import Store
 
-    _serve(Store(), [model, *adapters], host, port, snippets=False)
+    store = Store()
+    named = [_adapter(store, model, text) for text in adapters]
+    _serve(store, [model, *named], host, port, settings, snippets=False)
+
+
+def _adapter(store: Store, model: str, text: str) -> str:
+    """The name of an adapter in the store; one given as NAME=PATH comes there by that name."""
+    from openhearth.models import base_of, find, import_adapter
+
+    name, given, path = text.partition("=")
+    if given:
+        base = base_of(find(store, model))
+        store.tag(name, import_adapter(base, Path(path)).digest)
+    return name
 
 
 @click.command()
+@engine_options
 @HOST
 @PORT
-def up(host: str, port: int) -> None:
+def up(host: str, port: int, **settings: Any) -> None:
     """Serve every model and adapter that has a name, and show how to call them."""
     from openhearth.store import Store
 
@@ -59,10 +83,18 @@ def up(host: str, port: int) -> None:
         raise NotFound(
             "There is no model to serve yet: `hearth pull` fetches one, `hearth demo` tunes one."
         )
-    _serve(store, names, host, port, snippets=True)
+    _serve(store, names, host, port, settings, snippets=True)
 
 
-def _serve(store: Store, names: list[str], host: str, port: int, *, snippets: bool) -> None:
+def _serve(
+    store: Store,
+    names: list[str],
+    host: str,
+    port: int,
+    settings: dict[str, Any],
+    *,
+    snippets: bool,
+) -> None:
     from openhearth import platform
     from openhearth.inference import Engine
 
@@ -75,7 +107,7 @@ def _serve(store: Store, names: list[str], host: str, port: int, *, snippets: bo
     def ready() -> None:
         click.echo(_greeting(keys, names, _url(host, port), snippets))
 
-    engine = Engine.open(store, names)
+    engine = Engine.open(store, names, **settings)
     platform.serve(engine, keys, host=host, port=port, ready=ready)
 
 

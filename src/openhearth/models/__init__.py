@@ -14,6 +14,7 @@ try:
     from openhearth.models.lora import (
         LoraConfig,
         add_adapter,
+        import_adapter,
         load_adapter,
         read_adapter,
         save_adapter,
@@ -43,6 +44,7 @@ __all__ = [
     "base_of",
     "choose",
     "find",
+    "import_adapter",
     "import_model",
     "load_adapter",
     "load_model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.errors import CorruptArtifact, NotFound, UsageError
 from openhearth.models.huggingface import open_safetensors
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
 from openhearth.models.names import HF, translate
+from openhearth.store.artifact import file_digest
 
 if TYPE_CHECKING:
-    from openhearth.store import Artifact
+    from openhearth.store import Artifact, Draft
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."
@@ -65,6 +67,25 @@ def save_adapter(
         "target_modules": sorted({t.split(".")[-3] for t in tensors}),
     }
     place(SETTINGS).write_text(json.dumps(settings, sort_keys=True))
+
+
+def import_adapter(base: Artifact, path: Path) -> Artifact:
+    """Make an artifact of a directory as `peft` writes it, for a model in a store.
+
+    Raises:
+        NotFound: there is no such directory, or it lacks a file.
+        UsageError: it holds a kind of adapter that we do not have.
+    """
+    missing = [name for name in (WEIGHTS, SETTINGS) if not (path / name).is_file()]
+    if missing:
+        raise NotFound(f"{path} has no {' and no '.join(missing)}: give an adapter's directory.")
+
+    def build(draft: Draft) -> None:
+        for name in (WEIGHTS, SETTINGS):
+            shutil.copyfile(path / name, draft.path(name))
+
+    recipe = {"import": {name: file_digest(path / name) for name in (WEIGHTS, SETTINGS)}}
+    return base.store.make("adapter", build, inputs={"base": base.digest}, recipe=recipe)
 
 
 def load_adapter(model: Model, artifact: Artifact, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Greedy answers of 64 tokens by our engine and by `transformers`, at several batch sizes.
+"""Greedy answers of 64 tokens by our torch executor and by `transformers`, at several batch sizes.
 
 Both sides have the same weights, dtype, prompts and number of threads; the prompts' time counts.
 The peer gets all prompts of a batch at once and pads them; ours takes them as requests.
@@ -26,7 +26,7 @@ def ours(home: str) -> Callable[[int], Answers]:
     from openhearth.store import Store
 
     prepare(home)
-    engine = Engine.open(Store(), [NAME])
+    engine = Engine.open(Store(), [NAME], executor="torch")
     stop = engine.tokenizer(NAME).end_of_turn
     sampling = Sampling(max_tokens=NEW, temperature=0, logit_bias={stop: -100})
     asked = prompts(max(LEVELS))
@@ -78,7 +78,7 @@ def main() -> None:
             print(f"batch {count}: {same:.0%} of the answers begin alike")
             work = f"{NEW} tokens each, batch {count}"
             rows.append(Row(work, "tokens/s", *speeds, "transformers generate", goal=1.0))
-        write("engine", rows)
+        write("inference_torch", rows)
 
 
 if __name__ == "__main__":
