@@ -1,19 +1,19 @@
-"""rensa's and rbloom's side of `data_dedup.py`, in an environment of their own.
+"""rensa's side of `data_dedup.py`, in an environment of its own.
 
-A line of JSON, `[work, file of texts]`, is answered by `[seconds, how many were found]`.
+A line of JSON, `[file of documents]`, is answered by `[seconds, how many share a band with
+another]`.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import string
 import sys
 import time
 import unicodedata
-from pathlib import Path
 
-from rbloom import Bloom
 from rensa import RMinHash, RMinHashLSH
 
 WORDS, BANDS, ROWS = 5, 14, 9
@@ -21,7 +21,7 @@ PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def near_copies(texts: list[str]) -> int:
-    """How many texts share a band with another; words and bands are those of our preset."""
+    """Words and bands are those of our preset."""
     sets = []
     for text in texts:
         plain = re.sub(r"\s+", " ", text.translate(PUNCTUATION).lower())
@@ -33,21 +33,10 @@ def near_copies(texts: list[str]) -> int:
     return sum(index.query_duplicate_flags_matrix_one_shot(matrix))
 
 
-def repeated_paragraphs(texts: list[str]) -> int:
-    """How many paragraphs stood before."""
-    bloom = Bloom(sum(text.count("\n") + 1 for text in texts), 1e-3)
-    found = 0
-    for text in texts:
-        for paragraph in text.split("\n"):
-            if paragraph.strip():
-                found += paragraph in bloom
-                bloom.add(paragraph)
-    return found
-
-
 for line in sys.stdin:
-    work, file = json.loads(line)
-    documents = json.loads(Path(file).read_text())
+    (file,) = json.loads(line)
+    with gzip.open(file) as lines:
+        texts = [json.loads(document)["text"] for document in lines]
     start = time.perf_counter()
-    count = (near_copies if work == "near" else repeated_paragraphs)(documents)
+    count = near_copies(texts)
     print(json.dumps([time.perf_counter() - start, count]), flush=True)

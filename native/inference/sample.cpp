@@ -20,9 +20,8 @@ Floats halvings(Floats distances) { return (distances > -83.0f ? distances : Flo
 // A token's share of the likeliest's probability, in whole multiples of 2^-30: sums of whole numbers do
 // not depend on their order.
 Integers weights(Floats distances) { return __builtin_convertvector(power(halvings(distances)) * 0x1p30f, Integers); }
-double weight(float distance) { return weights(Floats{} + distance)[0]; }
 
-Floats four(const float* at) {
+Floats four_at(const float* at) {
     Floats values;
     std::memcpy(&values, at, sizeof values);
     return values;
@@ -36,7 +35,7 @@ bool any(Integers lanes) {
 // Whether any of `count` values is as large.
 bool reaches(const float* values, float least, size_t count = GROUP) {
     Integers found{};
-    for (size_t k = 0; k < count; k += 4) found |= four(values + k) >= least;
+    for (size_t k = 0; k < count; k += 4) found |= four_at(values + k) >= least;
     return any(found);
 }
 
@@ -56,7 +55,7 @@ struct Row {
     // Calls `take` with four values at a time.
     template <class Take>
     void each(Take take) {
-        for (float* v = begin(); v < end(); v += 4) take(four(v));
+        for (float* v = begin(); v < end(); v += 4) take(four_at(v));
     }
     bool broken() {
         Integers found{};
@@ -109,34 +108,38 @@ std::vector<Place> largest(Row& row, size_t count, float least) {
 }
 
 // The distance of the least likely token, of those not below `least`, for which those likelier have less
-// than `share`.
+// than `share`: found like a median, by totals of the leading bits of distances, then of the next ones.
+// As whole numbers they are ordered like the distances.
 float nucleus(Row& row, double share, float least) {
     thread_local std::vector<Integers> shares;
     shares.clear();
-    row.each([&](Floats distances) { shares.push_back(weights(distances)); });
-    // Of tokens nearer than `limit`.
-    const auto total = [&](float limit) {
-        Doubles lanes{};  // of whole numbers below 2^53
-        const Integers* share = shares.data();
-        row.each([&](Floats d) { lanes += __builtin_convertvector(*share++ & (d > -limit), Doubles); });
-        return lanes[0] + lanes[1] + lanes[2] + lanes[3];
-    };
-    const double most = share * total(INFINITE);
+    Doubles lanes{};  // of whole numbers below 2^53
+    row.each([&](Floats distances) {
+        shares.push_back(weights(distances));
+        lanes += __builtin_convertvector(shares.back(), Doubles);
+    });
+    const double most = share * (lanes[0] + lanes[1] + lanes[2] + lanes[3]);
 
-    constexpr size_t FEW = 256;  // are enough nearly always
-    const auto found = largest(row, FEW, least);
-    double sum = weight(0);
-    size_t kept = 1;
-    for (; kept < found.size() && sum < most; ++kept) sum += weight(found[kept].first);
-    if (kept < FEW) return found[kept - 1].first;
-
-    // Halve the interval of distances, as the whole numbers that are ordered like them.
-    auto near = std::bit_cast<int32_t>(0.0f - found[kept - 1].first), far = std::bit_cast<int32_t>(83.0f);
-    while (far - near > 1) {
-        const int32_t middle = near + (far - near) / 2;
-        (total(std::bit_cast<float>(middle)) < most ? near : far) = middle;
+    const float light = std::max(least, -22.0f);  // what is lighter weighs nothing
+    int64_t sum = 0;
+    uint32_t found = 0;  // leading bits
+    for (const int shift : {20, 10, 0}) {
+        const uint32_t buckets = shift == 20 ? 2048 : 1024;
+        int64_t totals[2048] = {};
+        for (size_t group = 0; group < row.size; group += GROUP) {
+            if (!reaches(&row.values[group], light)) continue;
+            for (size_t i = group; i < group + GROUP; ++i) {
+                const auto bits = std::bit_cast<uint32_t>(0.0f - row.values[i]);
+                if (shift < 20 && bits >> shift >> 10 != found) continue;
+                totals[bits >> shift & (buckets - 1)] += shares[i / 4][i % 4];
+            }
+        }
+        uint32_t bucket = 0;
+        while (bucket < buckets && static_cast<double>(sum + totals[bucket]) < most) sum += totals[bucket++];
+        if (bucket == buckets) return least;
+        found = found * buckets + bucket;
     }
-    return std::max(least, -std::bit_cast<float>(near));
+    return -std::bit_cast<float>(found);
 }
 
 // No Gumbel number from 24 bits is larger than 24 ln 2 = 16.6: -ln(1 - w / 2^24) >= w / 2^24 for w >= 1,
@@ -191,7 +194,7 @@ int32_t choose(Row& row, const Draw& draw) {
         const auto kept = largest(row, draw.top_k, least);
         if (kept.size() == draw.top_k) least = kept.back().first;
     }
-    if (draw.top_p < 1) least = nucleus(row, draw.top_p, least);
+    if (draw.top_p < 1) least = std::max(least, nucleus(row, draw.top_p, least));
     return static_cast<int32_t>(race(row, draw, likeliest, least));
 }
 

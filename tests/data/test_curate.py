@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -137,6 +134,70 @@ def test_changed_text_is_read_again(store: Store, project: Path) -> None:
     assert curate(store, recipe) != before
 
 
+def test_examples_of_another_format_are_others(store: Store, tmp_path: Path) -> None:
+    text = " ".join(f"Sentence {i} is one that says what it says." for i in range(60))
+    for n in range(4):
+        (tmp_path / f"{n}.jsonl").write_text(json.dumps({"text": f"File {n}. {text}"}))
+    recipe = {"source": str(tmp_path / "*.jsonl"), "rules": ["text"], "similarity": None}
+    found = [curate(store, CurateRecipe.parse(recipe | {"format": f})) for f in ("text", None)]
+    starts = [{row["text"][0] for row in rows(dataset, "train")} for dataset in found]
+    assert "{" in starts[0] - starts[1]
+
+
+def mixture(folder: Path) -> CurateRecipe:
+    """Two projects, and lines of which one is broken."""
+    write_project(folder / "one")
+    write_project(folder / "two", files=6)
+    texts = [" ".join(f"Sentence {i} of {n} says what it says." for i in range(60)) for n in "abcd"]
+    lines = [json.dumps({"text": text, "source": text[:20]}) for text in texts]
+    (folder / "texts.jsonl").write_text("\n".join([*lines, "{"]))
+    slices = [{"name": n, "path": str(folder / n)} for n in ("one", "two", "texts.jsonl")]
+    return CurateRecipe.parse({"mixture": {"slices": slices}, "similarity": None})
+
+
+def test_a_mixture_is_found_and_not_mixed_again(store: Store, tmp_path: Path) -> None:
+    recipe, stages = mixture(tmp_path), []
+    before = curate(store, recipe, progress=lambda stage, *_: stages.append(stage))
+    assert "read one" in stages
+    corpus = store.load(before.manifest.inputs["corpus"])
+    assert corpus.read_json("quarantine.json")["counts"] == {"not JSON": 1, "not Python": 2}
+    stages.clear()
+    assert curate(store, recipe, progress=lambda stage, *_: stages.append(stage)) == before
+    assert stages == []
+    (tmp_path / "two" / "module_1.py").write_text("")
+    assert curate(store, recipe) != before
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["measure one", "read texts.jsonl", "read"])
+def test_a_mixture_that_was_stopped_goes_on(stage: str, store: Store, tmp_path: Path) -> None:
+    recipe = mixture(tmp_path)
+
+    def files() -> dict[str, int]:
+        paths = store.root.glob("work/*/source/**/*.parquet")
+        return {str(path): path.stat().st_mtime_ns for path in paths}
+
+    def stop(now: str, *_: object) -> None:
+        if now == stage:
+            raise Stopped
+
+    def look(now: str, *_: object) -> None:
+        if now == "read":
+            seen.update(files())
+
+    with pytest.raises(Stopped):
+        curate(store, recipe, progress=stop)
+    left, seen = files(), {}
+    assert left
+    resumed = curate(store, recipe, progress=look)
+    assert left.items() <= seen.items(), "what was there is used"
+    assert files() == {}
+    assert resumed == curate(Store(tmp_path / "other"), recipe)
+
+
 def test_too_little_text_says_how_much_is_needed(store: Store, tmp_path: Path) -> None:
     small = write_project(tmp_path / "small", files=1)
     with pytest.raises(UsageError, match="but 4 are needed"):
@@ -155,26 +216,44 @@ def test_wrong_recipes_say_where() -> None:
         CurateRecipe.parse({"source": "x", "filters": []})
 
 
-PACKAGES = "python:click,coverage,fsspec,hypothesis,jinja2,mypy,numpy,packaging,pydantic,pytest"
+PACKAGES = ("click,coverage,fsspec,hypothesis,jinja2", "mypy,numpy,packaging,pydantic,pytest")
+SOURCE = {"source": f"python:{','.join(PACKAGES)}"}
+MIXTURE = {"mixture": {"slices": [{"name": p[:4], "path": f"python:{p}"} for p in PACKAGES]}}
+
+KILLED = """
+import os, signal, sys
+from openhearth.cli import main
+
+left, replace = int(sys.argv.pop(1)), os.replace
+
+def count(source, target):
+    global left
+    replace(source, target)
+    left -= str(target).endswith(".done")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = count
+main()
+"""
+"""The command line, killed when so many parts have their markers."""
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("parts", [2, 14, 25])
-def test_a_killed_run_goes_on_to_the_same_digest(tmp_path: Path, parts: int) -> None:
-    """kill -9 while it reads ten packages, a part each, computes their signals, or filters them."""
-    home = tmp_path / "home"
-    arguments = ["--json", "--quiet", "data", "filter", PACKAGES]
-    command = [sys.executable, "-m", "openhearth.cli", "--home", str(home), *arguments]
-    most = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
-        while most < parts:
-            assert child.poll() is None, "it ended before it could be killed"
-            # The markers of a stage go when its artifact is whole; ten of each came before.
-            whole = len(glob.glob("manifests/*.json", root_dir=home))
-            most = 10 * whole + len(glob.glob("work/*/*/*.done", root_dir=home))
-            time.sleep(0.001)
-        os.kill(child.pid, signal.SIGKILL)
+@pytest.mark.parametrize(
+    ("recipe", "parts"), [(SOURCE, 2), (SOURCE, 14), (SOURCE, 25), (MIXTURE, 3), (MIXTURE, 16)]
+)
+def test_a_killed_run_goes_on_to_the_same_digest(tmp_path: Path, recipe: dict, parts: int) -> None:
+    """kill -9 while it reads ten packages, a part each, computes their signals, or filters them; or
+    while it prepares the slices of a mixture.
+    """
+    home, file = tmp_path / "home", tmp_path / "recipe.yaml"
+    file.write_text(json.dumps(recipe))  # which is YAML too
+    arguments = ["--home", str(home), "--json", "--quiet", "data", "run", str(file)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(parts), *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not any(a.kind == "dataset" for a in Store(home).artifacts())
+    command = [sys.executable, "-m", "openhearth.cli", *arguments]
     resumed = subprocess.run(command, capture_output=True, check=True, text=True)
-    unbroken = curate(Store(tmp_path / "other"), CurateRecipe(source=PACKAGES))
+    unbroken = curate(Store(tmp_path / "other"), CurateRecipe.parse(recipe))
     assert json.loads(resumed.stdout)["digest"] == unbroken.digest

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.data.rules import SHIPPED, Rule, load_rules, rule_named, shipped
+from openhearth.data.rules import SHIPPED, Rule, default_rules, load_rules, rule_named, shipped
 from openhearth.data.signals import SIGNALS
 from openhearth.errors import NotFound, UsageError
 
@@ -42,6 +42,11 @@ def names(*sets: str, off: tuple[str, ...] = ()) -> list[str]:
 
 def test_the_names_of_what_ships() -> None:
     assert shipped() == NAMES
+
+
+def test_packages_have_default_rules_of_their_own() -> None:
+    assert default_rules("python:click") == ("docstrings",)
+    assert default_rules("python/click.py") == default_rules("notes.jsonl") == ("text",)
 
 
 @pytest.mark.parametrize("name", NAMES)

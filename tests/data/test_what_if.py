@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.data import CurateRecipe, Rule, compute, curate
-from openhearth.data.what_if import change, compare, read_signals
+from openhearth.data import CurateRecipe, Rule, compute, curate, load_rules
+from openhearth.data.what_if import change, compare, read_signals, rules_of
 from openhearth.errors import NotFound, UsageError
 from openhearth.store import Store
 
@@ -74,12 +74,24 @@ def test_only_the_columns_that_are_needed_are_read(tmp_path: Path) -> None:
     assert table.column_names == ["rps_doc_word_count"]
 
 
-def test_signals_of_a_dataset_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dataset_in_the_store_has_signals_and_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path / "home"))
-    store = Store()
-    dataset = curate(store, CurateRecipe(source="python:click,pytest"))
-    seen = dataset.manifest.metrics["documents"]
-    assert pa.concat_tables(read_signals(dataset.digest, [WORDS])).num_rows == seen
+    dataset = curate(Store(), CurateRecipe(source="python:click,pytest", off=("javascript",)))
+    signals = pa.concat_tables(read_signals(dataset.digest, rules_of(dataset.digest, ())))
+    assert signals.num_rows == dataset.manifest.metrics["documents"]
+    made = load_rules(["docstrings"], ["javascript"])
+    assert rules_of(dataset.digest, ()) == made
+    assert rules_of(dataset.digest, (), ["words"]) == [r for r in made if r.name[-6:] != ".words"]
+    assert rules_of(dataset.digest, ["c4"], ["policy"]) == load_rules(["c4"], ["policy"])
+    with pytest.raises(UsageError, match="no rule javascript"):
+        rules_of(dataset.digest, (), ["javascript"])
+
+
+def test_of_files_the_default_rules_are_taken(tmp_path: Path) -> None:
+    assert rules_of(str(tmp_path), ()) == load_rules(["text"])
+    assert rules_of(str(tmp_path), ["c4"], ["policy"]) == load_rules(["c4"], ["policy"])
 
 
 def test_missing_signals_are_named(tmp_path: Path) -> None:

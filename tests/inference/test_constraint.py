@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhearth.data.tokenizer import Tokenizer
-from openhearth.errors import HearthError, UsageError
+from openhearth.errors import HearthError, MissingExtra, UsageError
 from openhearth.inference import Constraint
 from openhearth.inference.constraint import MOST_CHARACTERS, Compiler, Masker, Masks, Matcher
 from openhearth.inference.sampler import unpack
@@ -154,6 +155,8 @@ def test_masks_of_a_step_are_those_of_each_answer_alone(
     masker = Masker(threads=2)
     person, drafted, wrong, error = masker.begin(drafts).result()
     assert masker.begin([]).result() == []
+    assert np.array_equal(masker.begin(drafts[:1]).result()[0], person)
+    assert np.array_equal(masker.begin(drafts[1:2]).result()[0], drafted)
     masker.close()
     assert np.array_equal(person, compiler.matcher(PERSON).mask()[None])
     size = tokenizer.vocab_size
@@ -194,3 +197,11 @@ def test_what_cannot_be_followed_is_refused_with_its_kind(
 ) -> None:
     with pytest.raises(UsageError, match=f"^The {kind} constraint"):
         compiler.matcher(Constraint(kind, value))  # type: ignore[arg-type]
+
+
+def test_without_the_library_it_is_said_what_to_install(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    with pytest.raises(MissingExtra, match=r"openhearth\[constraints\]"):
+        Compiler(tokenizer)

@@ -28,7 +28,13 @@ PIECES = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
 WORDS = ["▁", "a", "b", "c", "▁a", "ab", "▁ab", "bc", "abc", "▁abc"]
 
 
-def write(path: Path, *, quantised: bool = False, architecture: str = "llama") -> Path:
+def write(
+    path: Path,
+    *,
+    quantised: bool = False,
+    architecture: str = "llama",
+    scaling: gguf.RopeScalingType | None = None,
+) -> Path:
     """A small random model, as GGUF's own writer writes it, with a SentencePiece vocabulary."""
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, architecture)
@@ -40,6 +46,9 @@ def write(path: Path, *, quantised: bool = False, architecture: str = "llama") -
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
+    if scaling is not None:
+        writer.add_rope_scaling_type(scaling)
+        writer.add_rope_scaling_factor(4.0)
     if architecture in ("qwen3", "gemma3"):
         writer.add_key_length(HEAD)
     if architecture == "gemma3":
@@ -230,6 +239,14 @@ def test_other_architectures_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "other.gguf", architecture="gpt2")
     with pytest.raises(UsageError, match="'gpt2' are not supported"):
         import_model(Store(tmp_path / "home"), path)
+
+
+def test_scaling_of_the_rotation_is_linear_or_refused_by_name(tmp_path: Path) -> None:
+    linear = write(tmp_path / "linear.gguf", scaling=gguf.RopeScalingType.LINEAR)
+    assert GgufFile(linear).config.blocks[0].mixer.rope_factors == (4.0,) * (WIDTH // HEADS // 2)
+    yarn = write(tmp_path / "yarn.gguf", scaling=gguf.RopeScalingType.YARN)
+    with pytest.raises(UsageError, match="'yarn' is not supported"):
+        import_model(Store(tmp_path / "home"), yarn)
 
 
 def test_the_digit_splits_of_the_families() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
 from openhearth.models import ModelConfig, base_of, choose, import_model, load_model, pull
 from openhearth.models.families import read_config
-from openhearth.models.names import GGUF, HF_LLAMA, translate
+from openhearth.models.names import GGUF, HF, HF_LLAMA, translate
 from openhearth.store import Store, push
 
 
@@ -58,6 +60,15 @@ def edit(**changes: object) -> Callable[[Path], None]:
     return damage
 
 
+def nan(name: str) -> Callable[[Path], None]:
+    def damage(directory: Path) -> None:
+        tensors = load_file(directory / "model.safetensors")
+        tensors[name][3, 4] = math.nan
+        save_file(tensors, directory / "model.safetensors")
+
+    return damage
+
+
 DAMAGES = {
     "cut weights": (cut("model.safetensors"), CorruptArtifact, "damaged or cut short"),
     "cut config": (cut("config.json"), CorruptArtifact, "not JSON"),
@@ -75,6 +86,29 @@ DAMAGES = {
     "odd heads": (edit(num_key_value_heads=3), UsageError, "cannot share"),
     "another activation": (edit(hidden_act="gelu"), UsageError, "activation 'gelu'"),
     "unknown scaling": (edit(rope_parameters={"rope_type": "yarn"}), UsageError, "yarn"),
+    "unknown attention": (
+        edit(
+            architectures=["Qwen3ForCausalLM"],
+            use_sliding_window=True,
+            sliding_window=8,
+            max_window_layers=1,
+            layer_types=["chunked_attention"] * 2,
+        ),
+        UsageError,
+        "'chunked_attention'",
+    ),
+    "caps": (
+        edit(architectures=["Gemma3ForCausalLM"], final_logit_softcapping=30.0),
+        UsageError,
+        "final_logit_softcapping",
+    ),
+    "relative positions": (
+        edit(architectures=["BertModel"], position_embedding_type="relative_key"),
+        UsageError,
+        "relative_key",
+    ),
+    "no number": (nan("model.layers.1.mlp.up_proj.weight"), CorruptArtifact, "blocks.1.channel.up"),
+    "scaling that is no object": (edit(rope_parameters="yarn"), UsageError, "incomplete or wrong"),
     "not a number": (edit(vocab_size="many"), UsageError, "incomplete or wrong"),
 }
 
@@ -122,7 +156,7 @@ def test_only_models_load_as_models(tmp_path: Path) -> None:
         base_of(report)
 
 
-def test_a_window_shorter_than_the_context_bounds_it() -> None:
+def test_windows_are_those_of_the_file() -> None:
     raw = {
         "architectures": ["MistralForCausalLM"],
         "vocab_size": 10,
@@ -145,6 +179,7 @@ def test_names_are_translated_by_table() -> None:
     assert translate("blocks.0.mixer.q.bias", GGUF) == "blk.0.attn_q.bias"
     assert translate("norm.weight", HF_LLAMA) == "model.norm.weight"
     assert translate("head.weight", HF_LLAMA) == "lm_head.weight"
+    assert translate("embed_norm.bias", HF["bert"]) == "embeddings.LayerNorm.bias"
 
 
 def test_a_wrong_description_says_where() -> None:

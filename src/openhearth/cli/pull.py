@@ -13,8 +13,8 @@ from openhearth.cli.frame import emit, progress, size
 def pull(source: str, name: str | None) -> None:
     """Bring a model into the store.
 
-    SOURCE is a name in the catalogue (smollm2-135m), a GGUF file, a Hugging Face directory with
-    safetensors, or URL#NAME for an artifact in another store.
+    SOURCE is a name in the catalogue (smollm2-135m, gemma3-270m, minilm-l6), a GGUF file, a
+    Hugging Face directory with safetensors, or URL#NAME for an artifact in another store.
     """
     from openhearth import models
     from openhearth.store import Store

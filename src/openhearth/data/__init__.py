@@ -10,7 +10,7 @@ from openhearth.data.curate import curate
 from openhearth.data.filter import filter_corpus
 from openhearth.data.publish import compute_signals
 from openhearth.data.recipe import CurateRecipe
-from openhearth.data.rules import Rule, load_rules
+from openhearth.data.rules import Rule, default_rules, load_rules
 from openhearth.data.schema import SCHEMA, Corpus, Quarantine
 from openhearth.data.shards import read_split
 from openhearth.data.signals import SIGNALS, compute, native_available
@@ -30,6 +30,7 @@ __all__ = [
     "compute",
     "compute_signals",
     "curate",
+    "default_rules",
     "filter_corpus",
     "find_documents",
     "load_rules",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from openhearth.data import pipeline
 from openhearth.data.forms import Parquet
-from openhearth.data.schema import SCHEMA, Corpus
+from openhearth.data.schema import SCHEMA, Corpus, Quarantine
 from openhearth.data.shards import corpus_of, keep
 from openhearth.data.signals import Resources, SignalRecipe, signal_table
 from openhearth.data.sources import read
@@ -33,9 +33,26 @@ def store_corpus(
     progress: Progress,
     executor: Any = None,
 ) -> Artifact:
-    """Everything a source holds in `documents/`, and what was set aside in `quarantine.json`.
+    """Everything a source holds, see `make_corpus`.
 
-    `shape` says what its documents are, since one location may be read in several ways.
+    `shape` says what its documents are, since they may be made into examples.
+    """
+    about = {"location": corpus.location, "fingerprint": corpus.fingerprint, "shape": shape}
+    return make_corpus(store, about, lambda work: corpus, limit, progress, executor)
+
+
+def make_corpus(
+    store: Store,
+    about: Mapping[str, Any],
+    open_: Callable[[Path], Corpus],
+    limit: int | None,
+    progress: Progress,
+    executor: Any = None,
+) -> Artifact:
+    """All documents in `documents/`, and what was set aside in `quarantine.json`.
+
+    `about` tells the corpus from others. Only if it is not in the store, `open_` is called with a
+    folder for whatever the documents take; what is there stays when the run is killed.
 
     Raises:
         UsageError: nothing there can be used.
@@ -43,6 +60,7 @@ def store_corpus(
     """
 
     def build(draft: Draft) -> None:
+        corpus = open_(draft.work / "source")
         report = pipeline.run(
             corpus,
             account,
@@ -52,7 +70,9 @@ def store_corpus(
             limit=limit,
             progress=progress,
         )
-        aside = report.quarantine
+        aside = Quarantine()
+        for found in (corpus.quarantine, report.quarantine):
+            aside.update(found.to_dict())
         if not report.tally.counts["documents"]:
             raise UsageError(
                 f"{corpus.location} holds no documents that can be used ({aside.total} set aside): "
@@ -63,8 +83,7 @@ def store_corpus(
         describe(draft, report.tally)
         draft.metrics["quarantined"] = aside.to_dict()["counts"]
 
-    recipe = {"location": corpus.location, "fingerprint": corpus.fingerprint, "shape": shape}
-    return store.make("corpus", build, recipe=recipe)
+    return store.make("corpus", build, recipe=about)
 
 
 def find_documents(
@@ -79,7 +98,7 @@ def find_documents(
     """
     if name in store.refs.all():
         return store.get(name)
-    return store_corpus(store, read(name, kind), kind or "documents", limit, progress)
+    return store_corpus(store, read(name, kind), "documents", limit, progress)
 
 
 def account(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:

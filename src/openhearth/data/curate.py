@@ -7,7 +7,6 @@ each step removed). All of it is done part by part, so a run that was killed goe
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,18 +16,18 @@ from typing import Any
 import orjson
 
 from openhearth.data import dedup, pipeline, split
-from openhearth.data.corpus import counted, store_corpus, store_signals
-from openhearth.data.examples import to_examples
-from openhearth.data.filter import Filter, Published, needed
+from openhearth.data.corpus import counted, make_corpus, store_corpus, store_signals
+from openhearth.data.filter import Filter, Published, looked_at, needed, of_answers
 from openhearth.data.forms import Parquet
 from openhearth.data.funnel import funnel
 from openhearth.data.pipeline import Report, Step
 from openhearth.data.recipe import CurateRecipe
 from openhearth.data.rules import Rule, load_rules
 from openhearth.data.schema import Corpus
-from openhearth.data.select import Decontaminate, Mask, choose, index_evaluations, mix
+from openhearth.data.select import Decontaminate, Mask, Mixing, choose, index_evaluations
 from openhearth.data.select.choice import SELECTION
 from openhearth.data.select.mask import NAME as MASKED
+from openhearth.data.select.mix import LOCATION as MIXTURE
 from openhearth.data.shards import corpus_of, corpus_of_files, keep, shard_paths
 from openhearth.data.signals import PUBLISHED
 from openhearth.data.sources import read
@@ -48,8 +47,7 @@ def curate(
         HearthError: the source has more broken records than the recipe allows.
     """
     rules = tuple(load_rules(recipe.rules, recipe.off))
-    with tempfile.TemporaryDirectory(dir=store.root / "tmp") as work:
-        corpus = _corpus(store, recipe, rules, Path(work), progress, executor)
+    corpus = _corpus(store, recipe, rules, progress, executor)
     names = (*PUBLISHED, *recipe.signals.scorers, *needed(rules))
     signals = store_signals(store, corpus, names, recipe.signals, progress, executor)
     return store.make(
@@ -61,25 +59,23 @@ def curate(
 
 
 def _corpus(
-    store: Store,
-    recipe: CurateRecipe,
-    rules: Sequence[Rule],
-    work: Path,
-    progress: Progress,
-    executor: Any,
+    store: Store, recipe: CurateRecipe, rules: Sequence[Rule], progress: Progress, executor: Any
 ) -> Artifact:
     """The documents of the recipe, or the examples that they make, in the store."""
-    shape = recipe.format or "documents"
+    shape = "examples" if of_answers(rules) else "documents"
+    settings = recipe.quarantine, progress, executor
     if recipe.source is not None:
-        documents = read(recipe.source, recipe.format)
-    else:
-        assert recipe.mixture is not None
-        documents = mix(
-            recipe.mixture, work, executor, limit=recipe.quarantine, progress=progress
-        ).corpus
-    if any(rule.of == "answer" for rule in rules):
-        documents, shape = to_examples(documents), "examples"
-    return store_corpus(store, documents, shape, recipe.quarantine, progress, executor)
+        corpus = looked_at(read(recipe.source, recipe.format), rules)
+        return store_corpus(store, corpus, shape, *settings)
+    assert recipe.mixture is not None
+    mixing = Mixing.of(recipe.mixture)
+
+    def mixed(work: Path) -> Corpus:
+        found = mixing.mix(work, executor, limit=recipe.quarantine, progress=progress)
+        return looked_at(found.corpus, rules)
+
+    about = {"location": MIXTURE, "fingerprint": mixing.fingerprint, "shape": shape}
+    return make_corpus(store, about, mixed, *settings)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 def to_examples(corpus: Corpus) -> Corpus:
     """The examples that documents make; their ids are the document's, `#`, and which one it is."""
     parts = [Part(part.name, partial(_read, part)) for part in corpus.parts]
-    return Corpus(corpus.location, corpus.fingerprint, parts)
+    return replace(corpus, parts=parts)
 
 
 def document_of(identity: str) -> str:

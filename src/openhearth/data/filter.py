@@ -60,6 +60,16 @@ def needed(rules: Sequence[Rule]) -> tuple[str, ...]:
     return tuple(sorted({rule.column for rule in rules}))
 
 
+def of_answers(rules: Sequence[Rule]) -> bool:
+    """Whether a rule looks at answers, so that they are applied to examples."""
+    return any(rule.of == "answer" for rule in rules)
+
+
+def looked_at(corpus: Corpus, rules: Sequence[Rule]) -> Corpus:
+    """What rules are applied to: documents, or the examples that they make."""
+    return to_examples(corpus) if of_answers(rules) else corpus
+
+
 @dataclass(frozen=True)
 class Filter:
     """A step that keeps the documents, and of them the lines, that pass all rules."""
@@ -115,8 +125,7 @@ def filter_corpus(
         HearthError: more than `limit` records were set aside.
     """
     rules = tuple(load_rules(tuple(names), tuple(off)))
-    if any(rule.of == "answer" for rule in rules):
-        corpus = to_examples(corpus)
+    corpus = looked_at(corpus, rules)
     names = needed(rules)
     computed = Computed(names, Resources.load(recipe))
     columns = ("id", "line_ends", *names)

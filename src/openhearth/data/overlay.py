@@ -104,8 +104,13 @@ def _refuse(missing: list[str], location: str) -> None:
         )
 
 
+def is_path(location: str) -> bool:
+    """Whether a location means files, and not something in the store."""
+    return Path(location).exists() or "://" in location
+
+
 def _files(location: str) -> list[File]:
-    if Path(location).exists() or "://" in location:
+    if is_path(location):
         files = [f for f in list_files(location) if f.suffix in (".parquet", ".jsonl", ".json")]
         if not files:
             raise NotFound(f"{location} holds no files of signals: give another folder.")

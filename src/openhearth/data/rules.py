@@ -78,6 +78,11 @@ class Rule(BaseModel):
         return f"{low}{self.signal}{high}"
 
 
+def default_rules(location: str) -> tuple[str, ...]:
+    """The sets that are applied to what lies at a location where none is named."""
+    return ("docstrings",) if location.startswith("python:") else ("text",)
+
+
 def load_rules(names: Sequence[str], off: Sequence[str] = ()) -> list[Rule]:
     """The rules of some sets, in their order, without those that are switched off.
 
@@ -98,6 +103,15 @@ def load_rules(names: Sequence[str], off: Sequence[str] = ()) -> list[Rule]:
     rules = [
         _rule(path, name, fields) for path, found in sets.items() for name, fields in found.items()
     ]
+    return without(rules, off)
+
+
+def without(rules: Sequence[Rule], off: Sequence[str]) -> list[Rule]:
+    """The rules that are on, but for those of these names.
+
+    Raises:
+        UsageError: a name is of no rule, or of several.
+    """
     gone = [rule_named(name, rules) for name in off]
     return [rule for rule in rules if rule.enabled and rule not in gone]
 

@@ -17,10 +17,26 @@ from pydantic import ValidationError
 from openhearth.data.executors import Threads
 from openhearth.data.filter import needed
 from openhearth.data.funnel import Row
-from openhearth.data.overlay import overlay_tables
-from openhearth.data.rules import Rule, rule_named
+from openhearth.data.overlay import is_path, overlay_tables
+from openhearth.data.rules import Rule, default_rules, load_rules, rule_named, without
 from openhearth.data.verdicts import KEPT, judge
 from openhearth.errors import UsageError
+from openhearth.store import Store
+
+
+def rules_of(location: str, names: Sequence[str], off: Sequence[str] = ()) -> list[Rule]:
+    """The rules of named sets; else those that a dataset in the store was made with, or the default
+    ones. `off` are switched off.
+
+    Raises:
+        NotFound: there is no such rule set, or nothing of that name in the store.
+        UsageError: a rule is wrong, or what is to be switched off is none.
+    """
+    if not names and not is_path(location):
+        made = Store().get(location).manifest.recipe.get("rules", ())
+        if rules := [Rule.model_validate(rule) for rule in made]:
+            return without(rules, off)
+    return load_rules(names or default_rules(location), off)
 
 
 def change(rules: Sequence[Rule], changes: Sequence[str]) -> list[Rule]:

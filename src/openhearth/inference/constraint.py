@@ -153,11 +153,11 @@ class Masker:
             for (matcher, draft), start in zip(answers, starts.tolist(), strict=False)
         ]
         where = masks.ctypes.data, words * 4, len(masks)
-        # The library takes answers with and without a draft apart.
-        alone = [(matcher, start) for matcher, start, draft in work if not draft]
-        self._executor.unsafe_compute_mask_ptr(alone, *where)
-        drafted = [one for one in work if one[2]]
-        self._executor.unsafe_compute_mask_ptr_with_draft_token(drafted, *where)
+        # The library takes answers with and without a draft apart, and no empty lists.
+        if alone := [(matcher, start) for matcher, start, draft in work if not draft]:
+            self._executor.unsafe_compute_mask_ptr(alone, *where)
+        if drafted := [one for one in work if one[2]]:
+            self._executor.unsafe_compute_mask_ptr_with_draft_token(drafted, *where)
         parts = np.split(masks, starts[1:-1])
         return [_result(matcher, part) for (matcher, _), part in zip(answers, parts, strict=True)]
 

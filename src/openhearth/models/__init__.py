@@ -9,7 +9,7 @@ from openhearth.errors import MissingExtra
 
 try:
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.config import Attention, Block, ModelConfig, SwiGLU
+    from openhearth.models.config import MLP, Attention, Block, ModelConfig, SwiGLU
     from openhearth.models.load import base_of, import_model, load_model, open_model
     from openhearth.models.lora import (
         LoraConfig,
@@ -29,6 +29,7 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "CATALOGUE",
+    "MLP",
     "Attention",
     "Block",
     "LoraConfig",

@@ -40,7 +40,7 @@ def read_config(raw: dict[str, Any]) -> ModelConfig:
     """
     try:
         return describe(raw)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UsageError(f"The model's config.json is incomplete or wrong: {error}.") from error
 
 

@@ -80,6 +80,31 @@ def test_explain_marks_what_decided(hearth: Any, tmp_path: Path) -> None:
     assert "no document c" in unknown.err
 
 
+def test_the_same_rules_where_none_are_named(hearth: Any, tmp_path: Path) -> None:
+    docs = write_lines(tmp_path / "docs.jsonl", [story(i, sentences=30) for i in range(6)])
+    with docs.open("a") as file:
+        file.write(f'{{"id": "loud", "text": "{story(9, sentences=30).upper()}"}}\n')
+    made = hearth("--json", "data", "filter", str(docs), "--name", "stories", "--similarity", "1")
+    removed = {s["name"]: s["removed"] for s in made.json["funnel"] if s["name"][:5] == "text."}
+    assert removed["text.capitals"] > 0
+    explained = hearth("--json", "data", "explain", str(docs), "--id", "loud").json
+    assert (explained["id"], explained["removed_by"]) == ("loud#0", "text.capitals")
+    signals = str(tmp_path / "signals.parquet")
+    text = ("data", "signals", str(docs), "--rules", "text", "--out", signals)
+    assert hearth(*text).code == 0
+    for location in ("stories", signals):
+        found = hearth("--json", "data", "what-if", location, "--set", "capitals=off").json
+        assert {name: count["before"] for name, count in found["removed"].items()} == removed
+    out = tmp_path / "kept.jsonl"
+    kept = hearth("--json", "data", "filter", str(docs), "--signals", signals, "--out", str(out))
+    assert kept.json["documents"] == found["kept"]["before"]
+
+
+def test_the_same_rules_for_packages(hearth: Any) -> None:
+    explained = hearth("--json", "data", "explain", "python:click").json
+    assert all(d["rule"].startswith("docstrings.") for d in explained["decisions"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -195,28 +192,36 @@ def test_targets_must_fit(tmp_path: Path) -> None:
         select(corpus, {"empty": empty}, SelectRecipe(n=1), tmp_path)
 
 
-CHILD = """
-import sys
+KILLED = """
+import os, signal, sys
 from pathlib import Path
 from openhearth.data.select import SelectRecipe, select
 from tests.data.select.corpora import corpus_of, documents
+
+left, replace = int(sys.argv[2]), os.replace
+
+def count(source, target):
+    global left
+    replace(source, target)
+    left -= str(target).endswith(".done")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = count
 cats = corpus_of(documents(20, seed=9, topics=["cats"]), name="cats")
 recipe = SelectRecipe(n=100, per_word=True)
 select(corpus_of(documents(900), parts=30), {"cats": cats}, recipe, Path(sys.argv[1]))
 """
+"""A selection, killed when so many parts have their markers."""
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("parts", [5, 40, 70])
 def test_a_killed_selection_goes_on_to_the_same_choice(tmp_path: Path, parts: int) -> None:
     """kill -9 while it counts, scores and keeps: each of these is of 30 parts; then again."""
-    command = [sys.executable, "-c", CHILD, str(tmp_path / "work")]
-    root = Path(__file__).parents[3]
-    with subprocess.Popen(command, cwd=root) as child:
-        while len(glob.glob("work/*/*.done", root_dir=tmp_path)) < parts:
-            assert child.poll() is None, "it ended before it could be killed"
-            time.sleep(0.001)
-        os.kill(child.pid, signal.SIGKILL)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "work"), str(parts)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[3], check=False)
+    assert killed.returncode == -signal.SIGKILL
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("work/*/*.done")}
     corpus, recipe = corpus_of(documents(900), parts=30), SelectRecipe(n=100, per_word=True)
     resumed = select(corpus, {"cats": CATS}, recipe, tmp_path / "work")

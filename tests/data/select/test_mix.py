@@ -16,7 +16,7 @@ from openhearth.data import pipeline
 from openhearth.data.corpus import account
 from openhearth.data.executors import Threads
 from openhearth.data.forms import Parquet
-from openhearth.data.select import Mixed, Mixture, mix
+from openhearth.data.select import Mixed, Mixing, Mixture, mix
 from openhearth.errors import NotFound, UsageError
 from tests.data.select.corpora import documents
 
@@ -129,23 +129,39 @@ def test_another_seed_repeats_other_documents(slices: Path, tmp_path: Path) -> N
     assert found[0] != found[1]
 
 
-def test_rules_and_selections_come_first(slices: Path, tmp_path: Path) -> None:
-    (tmp_path / "short.toml").write_text('short = { signal = "rps_doc_word_count", max = 40 }\n')
+def short_and_chosen(slices: Path) -> Mixture:
+    """A slice by a rule, and one that is selected from all that pass it."""
+    rules = slices / "short.toml"
+    rules.write_text('short = { signal = "rps_doc_word_count", max = 40 }\n')
     parts = [
-        {"name": "cats", "path": str(slices / "cats"), "rules": [str(tmp_path / "short.toml")]},
+        {"name": "cats", "path": str(slices / "cats"), "rules": [str(rules)]},
         {
             "name": "chosen",
             "path": str(slices / "*" / "*.jsonl"),
-            "select": {"n": 15},
+            "rules": [str(rules)],
+            "select": {"n": 5},
             "targets": {"money": str(slices / "money")},
         },
     ]
-    wanted = Mixture.parse({"slices": parts, "budget": 10**9})
-    found = rows(mix(wanted, tmp_path / "work"))
+    return Mixture.parse({"slices": parts, "budget": 10**9})
+
+
+def test_rules_and_selections_come_first(slices: Path, tmp_path: Path) -> None:
+    found = rows(mix(short_and_chosen(slices), tmp_path / "work"))
     topics = Counter(row["id"].split("-")[0] for row in found)
-    assert topics["money"] == 15
+    assert topics["money"] == 5
     cats = documents(SIZES["cats"], topics=["cats"])
     assert topics["cats"] == sum(len(row["text"].split()) <= 40 for row in cats)
+
+
+def test_the_fingerprint_is_known_before_anything_is_read(slices: Path, tmp_path: Path) -> None:
+    wanted = short_and_chosen(slices)
+    known = Mixing.of(wanted).fingerprint
+    for name in ("here", "there"):
+        assert mix(wanted, tmp_path / name).corpus.fingerprint == known
+    assert Mixing.of(wanted.model_copy(update={"seed": 1})).fingerprint != known
+    (slices / "short.toml").write_text('short = { signal = "rps_doc_word_count", max = 41 }\n')
+    assert Mixing.of(wanted).fingerprint != known
 
 
 def test_a_budget_of_nothing_is_refused(slices: Path, tmp_path: Path) -> None:

@@ -71,12 +71,13 @@ def test_compressions_with_several_members(suffix: str, pack: object, tmp_path: 
 
 def test_the_fingerprint_changes_with_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("One.")
-    before = fingerprint(list_files(str(tmp_path)))
-    assert fingerprint(list_files(str(tmp_path))) == before
+    before = fingerprint(list_files(str(tmp_path)), None)
+    assert fingerprint(list_files(str(tmp_path)), None) == before
     (tmp_path / "a.txt").write_text("Two, longer.")
-    changed = fingerprint(list_files(str(tmp_path)))
+    changed = fingerprint(list_files(str(tmp_path)), None)
     (tmp_path / "a.txt").rename(tmp_path / "b.txt")
-    assert len({before, changed, fingerprint(list_files(str(tmp_path)))}) == 3
+    moved = [fingerprint(list_files(str(tmp_path)), kind) for kind in (None, "text", "html")]
+    assert len({before, changed, *moved}) == 5
 
 
 def test_names_that_are_not_unicode_are_written_as_some_that_are(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_names_that_are_not_unicode_are_written_as_some_that_are(tmp_path: Path)
     (file,) = list_files(str(tmp_path))
     assert file.name == "caf?.txt"
     assert file.open().read() == b"One."
-    fingerprint([file])
+    fingerprint([file], None)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

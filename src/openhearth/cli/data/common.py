@@ -45,8 +45,10 @@ off_option = click.option(
 )
 
 
-def rules_option(otherwise: str) -> Callable[[Command], Command]:
-    """`--rules`; `otherwise` says which are taken if none are given."""
+def rules_option(
+    otherwise: str = "docstrings for python:…, text for all else",
+) -> Callable[[Command], Command]:
+    """`--rules`; `otherwise` says which are taken if none are given, here `default_rules`."""
     return click.option(
         "--rules",
         multiple=True,

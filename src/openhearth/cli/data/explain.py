@@ -20,8 +20,8 @@ from openhearth.cli.frame import emit, table
 
 @click.command()
 @click.argument("docs")
-@click.option("--id", "identity", help="Of the document; else the first one.")
-@rules_option("gopher")
+@click.option("--id", "identity", help="Of the document, or example; else the first one.")
+@rules_option()
 @off_option
 @format_option
 @resource_options
@@ -33,14 +33,19 @@ def explain(
     kind: str | None,
     **resources: Any,
 ) -> None:
-    """Show a document of DOCS with the lines and signals that decided whether it stays."""
-    from openhearth.data import load_rules
+    """Show a document of DOCS with the lines and signals that decided whether it stays.
+
+    Rules on answers, such as those of text and docstrings, look at the examples that it makes: at
+    the one that is named, else the first.
+    """
+    from openhearth.data import default_rules, load_rules, read
     from openhearth.data.explain import explain as decide
+    from openhearth.data.explain import find
     from openhearth.data.filter import needed
     from openhearth.data.signals import Resources, signal_table
 
-    toggles = load_rules(rules or ("gopher",), off)
-    batch = _find(docs, kind, identity)
+    toggles = load_rules(rules or default_rules(docs), off)
+    batch = find(read(docs, kind), identity, toggles)
     signals = signal_table(batch, needed(toggles), Resources.load(resource_recipe(**resources)))
     row = batch.to_pylist()[0]
     decisions = decide(row["text"], signals, toggles)
@@ -51,25 +56,6 @@ def explain(
         "decisions": [decision.__dict__ for decision in decisions],
     }
     emit(found, lambda: _text(row, decisions, first))
-
-
-def _find(docs: str, kind: str | None, identity: str | None) -> Any:
-    """The document's row, as a batch."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from openhearth.data import read
-    from openhearth.errors import NotFound
-
-    for batch in read(docs, kind).batches():
-        if identity is None:
-            return batch.slice(0, 1)
-        found = batch.filter(pc.equal(batch.column("id"), pa.scalar(identity)))
-        if found.num_rows:
-            return found.slice(0, 1)
-    if identity is None:
-        raise NotFound(f"{docs} holds no documents: check what is there.")
-    raise NotFound(f"{docs} has no document {identity}: `hearth data read` shows some ids.")
 
 
 def _text(row: dict[str, Any], decisions: list[Any], first: str | None) -> str:

@@ -34,7 +34,7 @@ FOR_DATASETS = ("similarity", "heldout", "seed", "name")
 
 @click.command(name="filter")
 @click.argument("location")
-@rules_option("docstrings for python:…, text for all else")
+@rules_option()
 @off_option
 @out_option(required=False)
 @form_option
@@ -71,8 +71,10 @@ def filter_(
     store: duplicates are removed and sources held out too, for `hearth tune`. Rules on answers,
     such as those of text and docstrings, make examples of documents: questions with answers.
     """
+    from openhearth.data import default_rules
+
     _refuse(FOR_FILES if out is None else FOR_DATASETS, out)
-    rules = rules or (default_rules(location),)
+    rules = rules or default_rules(location)
     recipe = resource_recipe(**resources)
     if out is not None:
         _to_file(location, rules, off, out, form, kind, limit, threads, on, recipe, signals)
@@ -98,11 +100,6 @@ def _refuse(options: tuple[str, ...], out: Path | None) -> None:
     if out is None:
         raise click.UsageError(f"--{named[0]} is for a file or folder: give --out too.")
     raise click.UsageError(f"--{named[0]} is for a dataset in the store: leave out --out.")
-
-
-def default_rules(location: str) -> str:
-    """The rule set for a location when none is named."""
-    return "docstrings" if location.startswith("python:") else "text"
 
 
 def _to_store(settings: dict[str, Any], name: str | None, on: str, threads: int | None) -> None:

@@ -130,7 +130,7 @@ def mix(
             stage="mix",
         )
     shares = [share.to_dict() | {"given": mixed.given[share.name]} for share in mixed.shares]
-    aside, count = mixed.quarantine.to_dict(), report.tally.counts["documents"]
+    aside, count = mixed.corpus.quarantine.to_dict(), report.tally.counts["documents"]
     unit = "tokens" if tokenizer else "bytes"
 
     def text() -> str:

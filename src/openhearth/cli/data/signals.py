@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,17 @@ def signals(
 ) -> None:
     """Compute the signals of DOCS, one record a document, in their order.
 
-    Without --out, those of the first document are printed.
+    Without --out, those of the first document are printed. For rules on answers, such as those of
+    text and docstrings, there is a record for each example that a document makes.
     """
-    from openhearth.data import compute_signals, read
+    from openhearth.data import compute_signals, load_rules, read
+    from openhearth.data.filter import looked_at
     from openhearth.data.ray import open_executor
 
     recipe = resource_recipe(**resources)
-    wanted = _wanted(names, rules, recipe.scorers)
-    corpus = read(docs, kind)
+    toggles = load_rules(rules) if rules else []
+    wanted = _wanted(names, toggles, recipe.scorers)
+    corpus = looked_at(read(docs, kind), toggles)
     if out is None:
         _show_first(corpus, wanted, recipe)
         return
@@ -81,15 +84,14 @@ def signals(
     emit_made(report, out, what="record")
 
 
-def _wanted(names: str | None, rules: tuple[str, ...], scorers: Iterable[str]) -> list[str]:
+def _wanted(names: str | None, rules: Sequence[Any], scorers: Iterable[str]) -> list[str]:
     """The signals that are named, or that rules look at; else what is published, and all scores."""
-    from openhearth.data import load_rules
     from openhearth.data.filter import needed
     from openhearth.data.publish import expanded
     from openhearth.data.signals import PUBLISHED
 
     wanted = [name.strip() for name in names.split(",")] if names else []
-    wanted += needed(load_rules(rules)) if rules else ()
+    wanted += needed(rules)
     return expanded(wanted or list(dict.fromkeys((*PUBLISHED, *scorers))))
 
 

@@ -10,7 +10,7 @@ from openhearth.cli.frame import emit, table
 
 @click.command(name="what-if")
 @click.argument("signals")
-@rules_option("text")
+@rules_option("those that made the dataset; of a file, text")
 @off_option
 @click.option(
     "--set", "changes", multiple=True, metavar="RULE.max=X", required=True, help="Repeatable."
@@ -23,10 +23,9 @@ def what_if(
     SIGNALS is what `hearth data signals DOCS --rules SETS --out S.parquet` wrote, or a dataset in
     the store. A change is RULE.min=0.1, RULE.max=none, or RULE=off; --set may be repeated.
     """
-    from openhearth.data import load_rules
-    from openhearth.data.what_if import change, compare, read_signals
+    from openhearth.data.what_if import change, compare, read_signals, rules_of
 
-    before = load_rules(rules or ("text",), off)
+    before = rules_of(signals, rules, off)
     after = change(before, changes)
     found = compare(read_signals(signals, [*before, *after]), before, after)
 

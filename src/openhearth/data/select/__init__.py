@@ -11,7 +11,7 @@ from openhearth.data.select.decontaminate import Decontaminate, index_evaluation
 from openhearth.data.select.dsir import Counts, count, count_features, fit, kl_reduction
 from openhearth.data.select.features import FEATURES, LowerWords, RawWords
 from openhearth.data.select.mask import Mask
-from openhearth.data.select.mix import Mixed, mix
+from openhearth.data.select.mix import Mixed, Mixing, mix
 from openhearth.data.select.mixture import Mixture, Share, Slice, plan
 from openhearth.data.select.recipe import SelectRecipe
 from openhearth.data.select.sizes import Bytes, Tokens
@@ -26,6 +26,7 @@ __all__ = [
     "LowerWords",
     "Mask",
     "Mixed",
+    "Mixing",
     "Mixture",
     "RawWords",
     "SelectRecipe",

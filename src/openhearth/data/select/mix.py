@@ -17,35 +17,93 @@ import numpy as np
 import pyarrow as pa
 
 from openhearth.data import pipeline
-from openhearth.data.corpus import account
-from openhearth.data.filter import Computed, Filter, needed
-from openhearth.data.forms import Parquet
-from openhearth.data.rules import load_rules
+from openhearth.data.pipeline import Report
 from openhearth.data.schema import Block, Corpus, Part, Quarantine
-from openhearth.data.select.choose import select
-from openhearth.data.select.mixture import Mixture, Share, Slice, plan
+from openhearth.data.select.mixture import Mixture, Share, plan
 from openhearth.data.select.sizes import Bytes, Measure, Size
+from openhearth.data.select.slices import Opened
 from openhearth.data.select.stream import Piece, Stream
-from openhearth.data.shards import corpus_of_files
-from openhearth.data.signals import Resources
-from openhearth.data.sources import read
 from openhearth.data.write import stamp
 from openhearth.errors import UsageError
 from openhearth.progress import Progress, silent
 
+LOCATION = "mixture"
 PART, BATCH = 1 << 26, 1 << 21  # tokens, or bytes, of a part and of a batch of the result
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """The mixed documents, what was planned, what each slice gives of it to a document, and what
-    was set aside when slices were read.
+    """The mixed documents, with what was set aside when slices were read; what was planned; and
+    what each slice gives of it to a document.
     """
 
     corpus: Corpus
     shares: list[Share]
     given: dict[str, int]
-    quarantine: Quarantine
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """A mixture whose slices are open. What it gives has a fingerprint before anything is read."""
+
+    mixture: Mixture
+    slices: tuple[Opened, ...]
+    measure: Measure
+
+    @classmethod
+    def of(cls, mixture: Mixture, measure: Measure | None = None) -> Mixing:
+        """Open its slices. `measure` says what the budget counts: bytes, if there is none.
+
+        Raises:
+            NotFound: there is nothing at the path of a slice, or no such rule set.
+            UsageError: a rule is wrong, or nothing at a path can be read.
+        """
+        return cls(mixture, tuple(map(Opened.of, mixture.slices)), measure or Bytes())
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the mixed documents do."""
+        prints = [opened.fingerprint for opened in self.slices]
+        wanted = [self.mixture.model_dump(mode="json"), repr(self.measure), prints]
+        return stamp(Corpus(LOCATION, "", ()), wanted)
+
+    def mix(
+        self,
+        work: Path,
+        executor: Any = None,
+        *,
+        limit: int | None = None,
+        progress: Progress = silent,
+    ) -> Mixed:
+        """Carry it out, see `mix`."""
+        settings: dict[str, Any] = {"limit": limit, "progress": progress}
+        aside = Quarantine()
+        prepared: list[tuple[Corpus, Report]] = []
+        for opened in self.slices:
+            corpus = opened.prepare(work, executor, settings, aside)
+            sizes = self._measured(opened.part.name, corpus, work, executor, settings)
+            prepared.append((corpus, sizes))
+        sums = [report.tally.counts["size"] for _, report in prepared]
+        names = [opened.part.name for opened in self.slices]
+        shares = plan(self.mixture, dict(zip(names, sums, strict=True)))
+        streams = [
+            Stream.of(corpus, report.files, share.name, self.mixture.seed, share.amount)
+            for (corpus, report), share in zip(prepared, shares, strict=True)
+        ]
+        if not any(stream.amount for stream in streams):
+            raise UsageError("The budget is less than one document of any slice: raise it.")
+        given = {stream.name: stream.amount for stream in streams}
+        return Mixed(_merged(streams, self.fingerprint, aside), shares, given)
+
+    def _measured(
+        self, name: str, corpus: Corpus, work: Path, executor: Any, settings: dict[str, Any]
+    ) -> Report:
+        """The sizes of a slice's documents."""
+        step = Size(self.measure)
+        folder = work / f"sizes-{stamp(corpus, repr(self.measure))[:16]}"
+        return pipeline.run(
+            corpus, step, step.form(), folder, executor, stage=f"measure {name}", **settings
+        )
 
 
 def mix(
@@ -67,69 +125,10 @@ def mix(
         UsageError: a slice is empty, its rules or selection are wrong, or the budget is too small.
         HearthError: a slice has more than `limit` broken records.
     """
-    measure = measure or Bytes()
-    settings: dict[str, Any] = {"limit": limit, "progress": progress}
-    step = Size(measure)
-    corpora, files, sizes = {}, {}, {}
-    aside = Quarantine()
-    for part in mixture.slices:
-        corpus = _prepare(part, work, executor, settings, aside)
-        report = pipeline.run(
-            corpus,
-            step,
-            step.form(),
-            work / f"sizes-{stamp(corpus, repr(measure))[:16]}",
-            executor,
-            stage=f"measure {part.name}",
-            **settings,
-        )
-        corpora[part.name], files[part.name] = corpus, report.files
-        sizes[part.name] = report.tally.counts["size"]
-    shares = plan(mixture, sizes)
-    streams = [
-        Stream.of(corpora[s.name], files[s.name], s.name, mixture.seed, s.amount) for s in shares
-    ]
-    if not any(stream.amount for stream in streams):
-        raise UsageError("The budget is less than one document of any slice: raise it.")
-    prints = [corpus.fingerprint for corpus in corpora.values()]
-    wanted = [mixture.model_dump(mode="json"), repr(measure), prints]
-    fingerprint = stamp(Corpus("mixture", "", ()), wanted)
-    given = {stream.name: stream.amount for stream in streams}
-    return Mixed(_merged(streams, fingerprint), shares, given, aside)
+    return Mixing.of(mixture, measure).mix(work, executor, limit=limit, progress=progress)
 
 
-def _prepare(
-    part: Slice, work: Path, executor: Any, settings: dict[str, Any], aside: Quarantine
-) -> Corpus:
-    """The documents of a slice, by its rules, by its selection.
-
-    They are put into Parquet files even if all stay: parts of the result begin in the middle of
-    them, where other formats cannot be entered.
-    """
-    corpus = read(part.path, part.format)
-    rules = tuple(load_rules(part.rules, part.off))
-    if rules or part.select is None:
-        name = stamp(corpus, [rule.model_dump(mode="json") for rule in rules])
-        report = pipeline.run(
-            corpus,
-            Filter(rules, Computed(needed(rules), Resources())) if rules else account,
-            Parquet(),
-            work / f"documents-{name[:16]}",
-            executor,
-            stage=f"read {part.name}",
-            **settings,
-        )
-        aside.update(report.quarantine.to_dict())
-        corpus = corpus_of_files(report.files, name)
-    if part.select is None:
-        return corpus
-    targets = {name: read(path) for name, path in part.targets.items()}
-    selection = select(corpus, targets, part.select, work, executor, **settings)
-    aside.update(selection.report.quarantine.to_dict())
-    return selection.corpus
-
-
-def _merged(streams: Sequence[Stream], fingerprint: str) -> Corpus:
+def _merged(streams: Sequence[Stream], fingerprint: str, aside: Quarantine) -> Corpus:
     """Streams as a corpus, merged by progress."""
     streams = [stream for stream in streams if stream.amount]
     total = sum(stream.amount for stream in streams)
@@ -138,9 +137,10 @@ def _merged(streams: Sequence[Stream], fingerprint: str) -> Corpus:
     edges = np.arange(parts * batches + 1) / (parts * batches)
     pieces = [edges[i * batches : (i + 1) * batches + 1] for i in range(parts)]
     return Corpus(
-        "mixture",
+        LOCATION,
         fingerprint,
         [Part(f"{i:06}", partial(_read, streams, piece)) for i, piece in enumerate(pieces)],
+        aside,
     )
 
 

@@ -128,10 +128,11 @@ def _walk(root: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield path, {"type": "file", "size": info.st_size, "mtime": info.st_mtime_ns}
 
 
-def fingerprint(files: list[File]) -> str:
-    """What tells these versions of these files from others."""
+def fingerprint(files: list[File], kind: str | None) -> str:
+    """What tells these versions of these files, read as one format if it is named, from others."""
     lines = [f"{file.name}\0{file.size}\0{file.stamp}\n" for file in files]
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    whole = "".join([*lines, kind or ""])
+    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _folder(root: str, paths: list[str]) -> str:

@@ -64,7 +64,7 @@ def read_files(location: str, kind: str | None = None) -> Corpus:
             ".warc or another suffix that is known; name the format if files are of one."
         )
     parts = [Part(group[0][0].name, partial(read_group, group)) for group in _groups(known)]
-    return Corpus(location, fingerprint(files), parts)
+    return Corpus(location, fingerprint(files, kind), parts)
 
 
 def _groups(files: list[tuple[File, str]]) -> Iterator[list[tuple[File, str]]]:
