@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference import (
+    Constraint,
     ContextTooLong,
     DeadlinePassed,
     Delta,
@@ -325,3 +327,18 @@ def test_only_models_can_be_served(tiny_model_home: Path) -> None:
         Engine.open(store, [report.digest])
     with pytest.raises(NotFound):
         Engine.open(store, ["nobody"])
+
+
+def test_constrained_answers_keep_their_form_beside_free_ones(engine: Engine) -> None:
+    pytest.importorskip("llguidance")
+    digits = Constraint("regex", "[0-9]{3}-[0-9]{2}")
+    free = {"max_tokens": 30, "temperature": 0.8, "seed": 3}
+    alone = engine.generate([20, 21], **free)
+    beside = engine.stream([20, 21], **free)
+    answers = [engine.stream([30 + i], constraint=digits, seed=i) for i in range(3)]
+    for stream in answers:
+        text = "".join(delta.text for delta in stream)
+        assert re.fullmatch("[0-9]{3}-[0-9]{2}", text)
+    assert [t for delta in beside for t in delta.tokens] == alone.tokens
+    with pytest.raises(UsageError, match="regex constraint"):
+        engine.generate([20], constraint=Constraint("regex", "[0-9"))
