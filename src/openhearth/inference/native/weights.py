@@ -16,16 +16,16 @@ from openhearth.inference.native import NoKernel, _engine
 from openhearth.models.gguf import GgufFile
 from openhearth.models.weights import Weights
 
-_TYPE = gguf.GGMLQuantizationType
+TYPES = gguf.GGMLQuantizationType
 TORCH = {
-    torch.float32: _TYPE.F32,
-    torch.float16: _TYPE.F16,
-    torch.bfloat16: _TYPE.BF16,
+    torch.float32: TYPES.F32,
+    torch.float16: TYPES.F16,
+    torch.bfloat16: TYPES.BF16,
 }
 
 # What becomes of a file's weights if nothing else is asked for: as few bits as keep what they say.
 KEPT = {
-    int(_TYPE[name]): kept
+    int(getattr(TYPES, name)): kept
     for kept, names in {
         "int4": ("Q4_0",),
         "int4-min": ("Q4_1", "Q4_K"),
