@@ -180,6 +180,8 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
     assert {list(stream)[-1].finish_reason for stream in streams} == {"cancelled"}
     with pytest.raises(EngineBusy, match="closing"):
         engine.submit(endless)
+    with pytest.raises(EngineBusy, match="closing"):
+        engine.logits([20])
 
 
 def test_a_failing_step_ends_its_requests_and_not_the_engine(

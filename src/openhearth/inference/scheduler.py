@@ -176,7 +176,8 @@ class Scheduler:
                 return False
             self._preempt(victim)
         sequence.hold, sequence.computed = hold, len(hold.pages) * self._cache.page
-        self._cache.grow(hold, sequence.length)
+        grown = self._cache.grow(hold, sequence.length)
+        assert grown, "a sequence was queued that does not fit the cache even alone"
         return True
 
     def _has_room(self, held: int, tokens: int) -> bool:
