@@ -342,5 +342,8 @@ def test_constrained_answers_keep_their_form_beside_free_ones(engine: Engine) ->
         text = "".join(delta.text for delta in stream)
         assert re.fullmatch("[0-9]{3}-[0-9]{2}", text)
     assert [t for delta in beside for t in delta.tokens] == alone.tokens
+    forced = Constraint("regex", "The quick brown fox jumps over [ab]")
+    answer = engine.generate([20, 21], constraint=forced, seed=1, frequency_penalty=0.5)
+    assert re.fullmatch(forced.value, answer.text)
     with pytest.raises(UsageError, match="regex constraint"):
         engine.generate([20], constraint=Constraint("regex", "[0-9"))

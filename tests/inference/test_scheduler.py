@@ -32,7 +32,7 @@ def step(scheduler: Scheduler, now: float = 0.0) -> list[Sequence]:
     for one, work in plan:
         assert work.tokens == one.ids[work.place : work.place + len(work.tokens)]
         assert len(work.pages) == -(-(work.place + len(work.tokens)) // PAGE)
-        scheduler.computed(one, work)
+        scheduler.computed(one, work, work.wanted)
         if work.wanted:
             one.push(7)
             if len(one.answer) == one.request.sampling.max_tokens:
@@ -69,7 +69,7 @@ def test_a_long_prompt_is_cut_and_does_not_stall_running_answers() -> None:
         assert sum(len(work.tokens) for _, work in plan) <= 16
         chunks += [len(work.tokens) for one, work in plan if one is long]
         for one, work in plan:
-            queue.computed(one, work)
+            queue.computed(one, work, work.wanted)
             if work.wanted:
                 one.push(7)
         assert len(short.answer) == before + 1

@@ -25,7 +25,7 @@ from openhearth.inference.sequence import Sequence
 STEP_TOKENS = 512
 MOST_WAITING = 256
 
-Result = Chosen | Exception | None  # None for a chunk of a prompt that goes on
+Result = Chosen | Exception
 
 
 class Lane:
@@ -85,32 +85,30 @@ class Lane:
         return self._scheduler.plan(now)
 
     def compute(self, plan: Plan) -> list[Result]:
-        """For each work the token that comes next, or why there is none.
+        """For each work the tokens that come next, or why there are none.
 
         If a step fails, its works are tried one by one, so that one cannot spoil the others.
         """
         try:
-            ends = [sequence for sequence, work in plan if work.wanted]
-            masks = self._chooser.begin(ends)
+            masks = self._chooser.begin(plan)
             try:
                 logits = self._executor.step([work for _, work in plan])
             finally:
                 if masks:
                     masks.exception()  # the matchers are theirs until then
-            choices = iter(self._chooser.choose(ends, logits, masks))
-            return [next(choices) if work.wanted else None for _, work in plan]
+            return list(self._chooser.choose(plan, logits, masks))
         except Exception as error:
             return [error] if len(plan) == 1 else [self.compute([one])[0] for one in plan]
 
     def deliver(self, plan: Plan, results: list[Result]) -> None:
-        """Give every sequence of the step its next token, or the error that befell it."""
+        """Give every sequence of the step its next tokens, or the error that befell it."""
         for (sequence, work), result in zip(plan, results, strict=True):
             try:
                 if isinstance(result, Exception):
                     raise result
-                self._scheduler.computed(sequence, work)
-                if result is not None:
-                    self._advance(sequence, result)
+                self._scheduler.computed(sequence, work, len(result))
+                if all(self._advance(sequence, choice) for choice in result):
+                    self._chooser.guess(sequence)
             except Exception as error:
                 self._fail(sequence, error)
 
@@ -143,12 +141,13 @@ class Lane:
             self._cache.release(hold)
         return np.concatenate(rows)
 
-    def _advance(self, sequence: Sequence, choice: Choice) -> None:
+    def _advance(self, sequence: Sequence, choice: Choice) -> bool:
+        """Add a token to the answer; False if it ends there."""
         token = choice.token
         sequence.push(token)
         if token in self._tokenizer.eos_ids:
             self._end(sequence, "stop")
-            return
+            return False
         self._chooser.accept(sequence, token)
         described: tuple[TokenLogprob, ...] = ()
         if sequence.request.sampling.logprobs is not None:
@@ -156,10 +155,12 @@ class Lane:
         delta = Delta(sequence.text.push(token), (token,), described)
         if sequence.text.stopped:
             self._end(sequence, "stop", delta)
-        elif len(sequence.answer) == sequence.request.sampling.max_tokens:
+            return False
+        if sequence.left == 0:
             self._end(sequence, "length", delta)
-        else:
-            sequence.stream.put(delta)
+            return False
+        sequence.stream.put(delta)
+        return True
 
     def _describe(self, choice: Choice) -> TokenLogprob:
         text = self._tokenizer.token_text

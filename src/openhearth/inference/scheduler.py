@@ -84,18 +84,21 @@ class Scheduler:
             tokens = min(sequence.pending, budget)
             if tokens == 0:
                 break
-            budget -= tokens
-            plan.append((sequence, self._work(sequence, tokens)))
+            work = self._work(sequence, tokens, budget - tokens)
+            budget -= len(work.tokens)
+            plan.append((sequence, work))
         return sorted(plan, key=lambda item: item[0].adapter or "")
 
-    def computed(self, sequence: Sequence, work: Work) -> None:
-        """A work of the plan is done: its keys and values can be shared."""
+    def computed(self, sequence: Sequence, work: Work, chosen: int) -> None:
+        """A work of the plan is done: its keys and values can be shared.
+
+        `chosen` tokens came of it, which are not in the sequence yet; all but the last were drafts.
+        """
         assert sequence.hold is not None
-        sequence.computed += len(work.tokens)
-        blocks = sequence.blocks(sequence.computed, self._cache.page)
-        self._cache.learn(sequence.hold, blocks)
-        if work.wanted:
-            self._shares.charge(sequence.request.tenant, OUTPUT)
+        sequence.computed += len(work.tokens) - work.wanted + chosen
+        known = min(sequence.computed, sequence.length)
+        self._cache.learn(sequence.hold, sequence.blocks(known, self._cache.page))
+        self._shares.charge(sequence.request.tenant, OUTPUT * chosen)
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, running or waiting."""
@@ -105,15 +108,20 @@ class Scheduler:
             self._waiting.remove(sequence)
         self._shares.leave(sequence.request.tenant)
 
-    def _work(self, sequence: Sequence, tokens: int) -> Work:
+    def _work(self, sequence: Sequence, tokens: int, spare: int) -> Work:
+        """Its next tokens and, if they are the last known, as much of its draft as has room."""
         assert sequence.hold is not None
         end = sequence.computed + tokens
+        last = end == sequence.length
+        draft = sequence.draft[: min(spare, sequence.left - 1)] if last else []
+        if not self._cache.grow(sequence.hold, end + len(draft)):
+            draft = []
         return Work(
-            sequence.ids[sequence.computed : end],
+            [*sequence.ids[sequence.computed : end], *draft],
             sequence.computed,
-            sequence.hold.pages[: self._cache.pages_for(end)],
+            sequence.hold.pages[: self._cache.pages_for(end + len(draft))],
             sequence.adapter,
-            wanted=int(end == sequence.length),
+            wanted=last + len(draft),
         )
 
     def _make_room(self) -> None:

@@ -33,6 +33,7 @@ class Sequence:
     cached: int | None = None  # tokens that needed no computing at its first start
     started: float | None = None
     answered: float | None = None  # when its first token came
+    draft: list[int] = field(default_factory=list)  # guessed to come next
     penalties: Penalties | None = None
     matcher: Matcher | None = None
     _blocks: list[bytes] = field(default_factory=list)
@@ -50,6 +51,11 @@ class Sequence:
     def pending(self) -> int:
         """Tokens that are known but not computed."""
         return len(self.ids) - self.computed
+
+    @property
+    def left(self) -> int:
+        """Tokens that the answer may still have."""
+        return self.request.sampling.max_tokens - len(self.answer)
 
     @property
     def rank(self) -> tuple[int, int]:
