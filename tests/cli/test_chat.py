@@ -28,7 +28,10 @@ def test_run_prints_one_answer(hearth: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert first.code == 0
     assert first.out.strip()
     value = hearth("--json", "run", "tiny", "Hello", *GREEDY).json
-    assert value == {"model": "tiny", "text": first.out.removesuffix("\n")}
+    assert (value["model"], value["text"]) == ("tiny", first.out.removesuffix("\n"))
+    assert value["finish_reason"] == "length"
+    assert value["usage"] == {"prompt_tokens": 23, "completion_tokens": 8, "cached_tokens": 0}
+    assert 0 < value["timings"]["first_token"] <= value["timings"]["total"]
     type_in(monkeypatch, "Hello")
     assert hearth("run", "tiny", "-", *GREEDY).out == first.out
     assert hearth("run", "tiny-adapter", "Hello", *GREEDY).out != first.out

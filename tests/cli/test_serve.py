@@ -24,10 +24,12 @@ class FakeEngine:
     """Remembers what was opened."""
 
     opened: list[list[str]]
+    settings: dict[str, object]
 
     @classmethod
-    def open(cls, store: Store, models: list[str]) -> FakeEngine:
+    def open(cls, store: Store, models: list[str], **settings: object) -> FakeEngine:
         cls.opened.append(models)
+        cls.settings = settings
         return cls()
 
 
@@ -63,6 +65,12 @@ def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
     arguments = ("tiny", "--adapter", "a", "--adapter", "b", "--port", free_port())
     first, second = said(serve, *arguments), said(serve, *arguments)
     assert FakeEngine.opened == [["tiny", "a", "b"]] * 2
+    assert FakeEngine.settings == {
+        "executor": "auto",
+        "dtype": "auto",
+        "kv_memory": 2**30,
+        "threads": None,
+    }
     key = re.search(r"oh-\S+", first)
     assert key
     assert Keys.open(home).check(key[0]) == "first"

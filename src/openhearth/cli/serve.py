@@ -54,11 +54,11 @@ def serve(model: str, adapters: tuple[str, ...], host: str, port: int, **setting
     from openhearth.store import Store
 
     store = Store()
-    named = [_adapter(store, model, text) for text in adapters]
+    named = [adapter_named(store, model, text) for text in adapters]
     _serve(store, [model, *named], host, port, settings, snippets=False)
 
 
-def _adapter(store: Store, model: str, text: str) -> str:
+def adapter_named(store: Store, model: str, text: str) -> str:
     """The name of an adapter in the store; one given as NAME=PATH comes there by that name."""
     from openhearth.models import base_of, find, import_adapter
 

@@ -1,0 +1,56 @@
+"""Options of commands with an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from openhearth.cli.engine_options import Size
+from openhearth.cli.serve import adapter_named
+from openhearth.errors import NotFound
+from openhearth.models import base_of
+from openhearth.store import Store
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("2GiB", 2**31), ("500MB", 500_000_000), ("1.5k", 1500), ("64 Mi", 2**26), ("7", 7)],
+)
+def test_sizes(text: str, count: int) -> None:
+    assert Size().convert(text, None, None) == count
+
+
+@pytest.mark.parametrize("text", ["", "lots", "0", "-1GiB", "2TB", "1e9"])
+def test_what_is_no_size_is_told(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="2GiB"):
+        Size().convert(text, None, None)
+
+
+def test_wrong_settings_are_told(hearth: Any, tiny_model_home: Path) -> None:
+    ask = ("--home", str(tiny_model_home), "run", "tiny", "Hello")
+    for wrong, reason in (
+        (["--executor", "gpu"], "not one of"),
+        (["--dtype", "int3"], "int3"),
+        (["--kv-memory", "1kB"], "give it more"),
+        (["--threads", "0"], "not in the range"),
+    ):
+        result = hearth(*ask, *wrong)
+        assert result.code == 2
+        assert reason in result.err
+
+
+def test_an_adapter_comes_in_by_its_path(tiny_model_home: Path, tmp_path: Path) -> None:
+    store = Store(tiny_model_home)
+    made = store.get("tiny-adapter")
+    for name in made.manifest.files:
+        (tmp_path / name).write_bytes(made.path(name).read_bytes())
+    assert adapter_named(store, "tiny", f"mine={tmp_path}") == "mine"
+    found = store.get("mine")
+    assert found.manifest.files == made.manifest.files
+    assert base_of(found) == store.get("tiny")
+    assert adapter_named(store, "tiny", "mine") == "mine"
+    with pytest.raises(NotFound, match="adapter_config"):
+        adapter_named(store, "tiny", f"other={tmp_path / 'nothing'}")
