@@ -13,6 +13,7 @@ import torch
 
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference import (
+    Answer,
     Constraint,
     ContextTooLong,
     DeadlinePassed,
@@ -23,6 +24,7 @@ from openhearth.inference import (
     Sampling,
     lane,
 )
+from openhearth.inference.chooser import Chooser
 from openhearth.inference.torch_executor import TorchExecutor
 from openhearth.models import (
     LoraConfig,
@@ -347,3 +349,39 @@ def test_constrained_answers_keep_their_form_beside_free_ones(engine: Engine) ->
     assert re.fullmatch(forced.value, answer.text)
     with pytest.raises(UsageError, match="regex constraint"):
         engine.generate([20], constraint=Constraint("regex", "[0-9"))
+
+
+def test_drafts_save_steps_and_change_nothing(
+    tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llguidance")
+    form = Constraint("regex", "[ab]{4} jumps over the lazy dog [0-9]{6} or not(, and so on){3}")
+    settings = {"constraint": form, "repetition_penalty": 1.1, "logprobs": 2, "logit_bias": NO_END}
+    step, steps = TorchExecutor.step, []
+
+    def counted(self: TorchExecutor, works: list) -> np.ndarray:
+        steps.append(len(works))
+        return step(self, works)
+
+    monkeypatch.setattr(TorchExecutor, "step", counted)
+
+    def answers() -> list[Answer]:
+        steps.clear()
+        store = Store(tiny_model_home)
+        with Engine("tiny", store=store, executor="torch", dtype="float32") as engine:
+            return [
+                engine.generate([20, 21], max_tokens=limit, seed=limit, **settings)
+                for limit in (3, 17, 40, 100)
+            ]
+
+    drafted, few = answers(), len(steps)
+    monkeypatch.setattr(Chooser, "guess", lambda self, sequence: None)
+    plain, many = answers(), len(steps)
+    assert [a.tokens for a in drafted] == [a.tokens for a in plain]
+    assert [a.text for a in drafted] == [a.text for a in plain]
+    assert [a.finish_reason for a in drafted] == [a.finish_reason for a in plain]
+    for one, other in zip(drafted, plain, strict=True):
+        assert [t.logprob for t in one.logprobs] == pytest.approx(
+            [t.logprob for t in other.logprobs], abs=1e-3
+        )
+    assert few < 0.8 * many
