@@ -2,6 +2,12 @@
 
 namespace engine {
 
+namespace {
+
+constexpr size_t FETCHED = 4;  // pages, as many as a core's nearer cache holds beside the rest
+
+}  // namespace
+
 Attend::Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, bool fp32, size_t pages, Buffer& out)
     : in_(in), heads_(std::move(heads)), angles_(std::move(angles)), fp32_(fp32),
       keys_(pages * stride() * (fp32 ? sizeof(float) : sizeof(Half))), values_(pages * stride() * (fp32 ? sizeof(float) : sizeof(Half))),
@@ -14,6 +20,7 @@ void Attend::run(Context& context) {
     if (single) {  // no query needs another row's keys
         context.worker.share(pieces.size() * heads, [&](size_t i) {
             const Piece& piece = pieces[i / heads];
+            if (i + 1 < pieces.size() * heads) fetch(pieces[(i + 1) / heads], (i + 1) % heads);
             write(context, piece, 0, i % heads);
             attend(context, piece, 0, 1, i % heads);
         });
@@ -66,6 +73,19 @@ void Attend::write(Context& context, const Piece& piece, size_t row, size_t key_
         auto* keys = reinterpret_cast<Half*>(keys_.data()) + at + slot;
         for (size_t d = 0; d < size; ++d) keys[d * PAGE] = narrow[d];
         context.kernels.narrow(value, size, reinterpret_cast<Half*>(values_.data()) + at + slot * size);
+    }
+}
+
+// A step of many short sequences reads as many bytes of keys and values as of weights.
+void Attend::fetch(const Piece& piece, size_t key_head) const {
+    const size_t number = fp32_ ? sizeof(float) : sizeof(Half), bytes = heads_.size * PAGE * number;
+    const size_t pages = std::min<size_t>(FETCHED, static_cast<size_t>(piece.place) / PAGE + 1);
+    for (size_t page = 0; page < pages; ++page) {
+        const size_t at = (static_cast<size_t>(piece.pages[page]) * stride() + key_head * heads_.size * PAGE) * number;
+        for (size_t byte = 0; byte < bytes; byte += 64) {
+            __builtin_prefetch(keys_.data() + at + byte);
+            __builtin_prefetch(values_.data() + at + byte);
+        }
     }
 }
 

@@ -38,13 +38,13 @@ constexpr size_t block_bytes(Format format) {
     return 0;
 }
 
-// Rows of activations: as they are, and quantised: scale * number, with the sum of a block's numbers
-// and of what they stand for.
+// Rows of activations: as they are, and quantised: scale * number, with the sum of a block's numbers,
+// times -8, which is what weights of four bits are shifted by, and of what they stand for.
 struct Rows {
     const float* values;     // [rows][inputs]
     const int8_t* numbers;   // [rows][inputs]
     const float* scales;     // [rows][blocks]
-    const int32_t* sums;     // [rows][blocks]
+    const int32_t* shifts;   // [rows][blocks], -8 * sum
     const float* totals;     // [rows][blocks], scale * sum
     size_t inputs;
     size_t blocks() const { return inputs / BLOCK; }
@@ -53,7 +53,7 @@ struct Rows {
 struct Quantised {
     int8_t* numbers;
     float* scales;
-    int32_t* sums;
+    int32_t* shifts;
     float* totals;
 };
 

@@ -31,8 +31,8 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
         const uint8_t* weights = at + PANEL * sizeof(Half) * (1 + LEAST);
         __m512i sum[R];
         for (size_t r = 0; r < R; ++r) {
-            const int32_t offset = LEAST ? 0 : (BYTES ? -128 : -8) * rows.sums[beside + r * blocks + b];
-            sum[r] = _mm512_set1_epi32(offset);
+            sum[r] = LEAST ? _mm512_setzero_si512() : _mm512_set1_epi32(rows.shifts[beside + r * blocks + b]);
+            if constexpr (BYTES) sum[r] = _mm512_slli_epi32(sum[r], 4);  // 128 times
         }
         for (size_t g = 0; g < (BYTES ? 8 : 4); ++g) {
             const __m512i some = _mm512_loadu_si512(weights + 64 * g);
@@ -106,7 +106,7 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
             }
             for (size_t r = 0; r < R; ++r) {
                 sum[r] = _mm256_madd_epi16(sum[r], ones);
-                if constexpr (!LEAST) sum[r] = _mm256_sub_epi32(sum[r], _mm256_set1_epi32(8 * rows.sums[beside + r * blocks + b]));
+                if constexpr (!LEAST) sum[r] = _mm256_add_epi32(sum[r], _mm256_set1_epi32(rows.shifts[beside + r * blocks + b]));
             }
         }
         for (size_t r = 0; r < R; ++r) {
@@ -142,7 +142,7 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
         const int8_t* numbers = rows.numbers + row * rows.inputs + b * BLOCK;
         const size_t beside = row * blocks + b;
         F sums = each([&](size_t o) {
-            int32_t sum = LEAST ? 0 : (BYTES ? -128 : -8) * rows.sums[beside];
+            int32_t sum = LEAST ? 0 : (BYTES ? 16 : 1) * rows.shifts[beside];
             for (size_t i = 0; i < BLOCK; ++i) {
                 const uint8_t byte = weights[64 * (i / 4 % (BYTES ? 8 : 4)) + 4 * o + i % 4];
                 sum += (BYTES ? byte : i < 16 ? byte & 15 : byte >> 4) * numbers[i];

@@ -122,6 +122,7 @@ public:
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);
     void write(Context&, const Piece&, size_t row, size_t key_head);
+    void fetch(const Piece&, size_t key_head) const;
     void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
     size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
     size_t stride() const { return heads_.keys * heads_.size * PAGE; }

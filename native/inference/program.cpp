@@ -10,7 +10,7 @@ void Ready::reserve(size_t rows, size_t inputs, size_t rank) {
     const size_t count = rows * inputs;
     if (values.size() >= count) return;
     values.resize(count), numbers.resize(count);
-    scales.resize(count / BLOCK), totals.resize(count / BLOCK), sums.resize(count / BLOCK);
+    scales.resize(count / BLOCK), totals.resize(count / BLOCK), shifts.resize(count / BLOCK);
 }
 
 Buffer& Program::buffer(size_t width, bool wanted) {

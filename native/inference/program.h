@@ -51,15 +51,15 @@ class LowRank;
 struct Ready {
     std::vector<float> values, scales, totals;
     std::vector<int8_t> numbers;
-    std::vector<int32_t> sums;
+    std::vector<int32_t> shifts;
     std::vector<const LowRank*> adapters;  // of each row, or null
     std::vector<float> thin;               // what they make of the rows, [rows][rank]
 
     void reserve(size_t rows, size_t inputs, size_t rank);
-    Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), sums.data(), totals.data(), inputs}; }
+    Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), shifts.data(), totals.data(), inputs}; }
     Quantised quantised(size_t row, size_t inputs) {
         const size_t block = row * inputs / BLOCK;
-        return {numbers.data() + row * inputs, scales.data() + block, sums.data() + block, totals.data() + block};
+        return {numbers.data() + row * inputs, scales.data() + block, shifts.data() + block, totals.data() + block};
     }
 };
 

@@ -54,7 +54,7 @@ private:
 
     void serve(size_t number);
     // Until `value` is no longer `old`.
-    static void wait(const std::atomic<uint32_t>& value, uint32_t old);
+    static void wait(const std::atomic<uint32_t>& value, uint32_t old, int spins);
 
     const size_t size_;
     std::unique_ptr<Counter[]> counters_;

@@ -19,7 +19,7 @@ inline void quantise(const float* x, size_t inputs, Quantised out) {
         int32_t sum = 0;
         for (size_t i = 0; i < BLOCK; ++i) sum += numbers[i];
         out.scales[b] = scale;
-        out.sums[b] = sum;
+        out.shifts[b] = -8 * sum;
         out.totals[b] = scale * static_cast<float>(sum);
     }
 }
