@@ -18,23 +18,21 @@ void Attend::run(Context& context) {
     const size_t heads = heads_.keys;
     const bool single = std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.count == 1; });
     if (single) {  // no query needs another row's keys
-        context.worker.share(pieces.size() * heads, [&](size_t i) {
+        context.worker.phase(pieces.size() * heads, [&](size_t i) {
             const Piece& piece = pieces[i / heads];
             if (i + 1 < pieces.size() * heads) fetch(pieces[(i + 1) / heads], (i + 1) % heads);
             write(context, piece, 0, i % heads);
             attend(context, piece, 0, 1, i % heads);
         });
-        context.worker.meet();
         return;
     }
-    context.worker.share(context.step.rows(), [&](size_t row) {
+    context.worker.phase(context.step.rows(), [&](size_t row) {
         const auto after = std::upper_bound(pieces.begin(), pieces.end(), row, [](size_t at, const Piece& piece) { return at < piece.row; });
         for (size_t head = 0; head < heads; ++head) write(context, *(after - 1), row - (after - 1)->row, head);
     });
-    context.worker.meet();
     size_t tiles = 0;
     for (const Piece& piece : pieces) tiles += (piece.count + tile() - 1) / tile();
-    context.worker.share(tiles * heads, [&](size_t i) {
+    context.worker.phase(tiles * heads, [&](size_t i) {
         size_t number = i / heads;
         const Piece* piece = pieces.data();
         for (size_t some; number >= (some = (piece->count + tile() - 1) / tile()); ++piece) number -= some;
@@ -42,7 +40,6 @@ void Attend::run(Context& context) {
         const size_t first = ((piece->count + tile() - 1) / tile() - 1 - number) * tile();
         attend(context, *piece, first, std::min(tile(), piece->count - first), i % heads);
     });
-    context.worker.meet();
 }
 
 void Attend::rotate(Context& context, size_t row, int32_t place, size_t key_head) {

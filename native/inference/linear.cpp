@@ -14,22 +14,20 @@ Linear::Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<
 
 void Linear::run(Context& context) {
     const size_t count = wanted_ ? context.step.wanted.size() : context.step.rows();
+    if (!count) return;
     Ready& ready = count <= FEW ? context.own : context.shared;
-    if (count <= FEW) {
-        for (size_t i = 0; i < count; ++i) prepare(context, i, ready);
-    } else {
-        context.worker.share(count, [&](size_t i) { prepare(context, i, ready); });
-        context.worker.meet();
-    }
+    bool prepared = count > FEW;
+    if (prepared) context.worker.phase(count, [&](size_t i) { prepare(context, i, ready); });
     const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
-    context.worker.share((panels + size - 1) / size, [&](size_t task) {
+    context.worker.phase((panels + size - 1) / size, [&](size_t task) {
+        for (size_t i = 0; !prepared && i < count; ++i) prepare(context, i, ready);
+        prepared = true;
         const size_t end = std::min(panels, (task + 1) * size);
         for (size_t first = 0; first < count; first += ROWS) {
             for (size_t panel = task * size; panel < end; ++panel) multiply(context, ready, first, std::min(ROWS, count - first), panel);
         }
     });
-    context.worker.meet();
 }
 
 const LowRank* Linear::adapter_of(const Step& step, size_t row) const {

@@ -25,7 +25,7 @@ void Program::run(const Step& step) {
         own.ready.reserve(FEW, widest_, rank_);
         own.row.resize(widest_);
     }
-    team_.run([&](Worker& worker) {
+    team_.run(PHASES * operations_.size(), [&](Worker& worker) {
         Own& own = own_[worker.number()];
         Context context{step, worker, kernels_, shared_, own.ready, own.row.data(), rank_};
         for (auto& one : operations_) one->run(context);

@@ -75,10 +75,12 @@ struct Context {
 
 constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting
 
+constexpr size_t PHASES = 2;  // of an operation, at most
+
 class Operation {
 public:
     virtual ~Operation() = default;
-    // Called by every thread of the team. At its end they have met.
+    // Called by every thread of the team, in no more than PHASES phases.
     virtual void run(Context&) = 0;
 };
 

@@ -211,8 +211,8 @@ void describe(Row& row, const float* logits, size_t vocabulary, const Draw& draw
 }  // namespace
 
 void sample(Team& team, const float* logits, size_t vocabulary, std::span<const Draw> draws, std::span<Choice> choices) {
-    team.run([&](Worker& worker) {
-        worker.share(draws.size(), [&](size_t i) {
+    team.run(1, [&](Worker& worker) {
+        worker.phase(draws.size(), [&](size_t i) {
             thread_local Row row;
             const float* mine = logits + i * vocabulary;
             row.load(mine, vocabulary);
@@ -222,7 +222,6 @@ void sample(Team& team, const float* logits, size_t vocabulary, std::span<const 
             row.load(mine, vocabulary);
             describe(row, mine, vocabulary, draws[i], choices[i]);
         });
-        worker.meet();
     });
 }
 

@@ -6,9 +6,9 @@
 
 namespace {
 
-// Some tens of microseconds until the others have come; longer for the next job, since who wakes up may
+// Some tens of microseconds for a task that others do; longer for the next job, since who wakes up may
 // find itself on the core of the one that woke it, which took a third of the speed.
-constexpr int MEETING = 2000, JOB = 20000;
+constexpr int TASK = 2000, JOB = 20000;
 
 void relax() {
 #if defined(__x86_64__)
@@ -16,57 +16,82 @@ void relax() {
 #endif
 }
 
+template <class Condition>
+bool spin(int times, Condition condition) {
+    for (int i = 0; i < times; ++i) {
+        if (condition()) return true;
+        relax();
+    }
+    return false;
+}
+
 }  // namespace
 
-Team::Team(size_t threads) : size_(threads ? threads : 1), counters_(new Counter[PHASES]) {
-    for (size_t i = 1; i < size_; ++i) threads_.emplace_back(&Team::serve, this, i);
+Team::Team(size_t threads) {
+    for (size_t i = 1; i < threads; ++i) threads_.emplace_back(&Team::serve, this, i);
 }
 
 Team::~Team() {
     closing_ = true;
-    job_number_.fetch_add(1, std::memory_order_release);
-    job_number_.notify_all();
+    gate_.fetch_add(OPEN << 1, std::memory_order_release);
+    gate_.notify_all();
     for (auto& thread : threads_) thread.join();
 }
 
-void Team::run(const std::function<void(Worker&)>& job) {
+void Team::run(size_t phases, const std::function<void(Worker&)>& job) {
+    if (phases_.size() < phases) phases_ = std::vector<Phase>(phases);
     job_ = &job;
-    job_number_.fetch_add(1, std::memory_order_release);
-    job_number_.notify_all();
-    Worker worker(*this, 0);
+    ++number_;
+    gate_.store(static_cast<uint32_t>(number_) << 16 | OPEN, std::memory_order_release);
+    gate_.notify_all();
+    Worker worker(*this, 0, number_);
     job(worker);
-    worker.meet();  // `job` must outlive what the others do
+    // What the job refers to must outlive all that came in.
+    gate_.fetch_and(~OPEN, std::memory_order_acq_rel);
+    for (uint32_t now; (now = gate_.load(std::memory_order_acquire)) & INSIDE;) {
+        if (!spin(TASK, [&] { return gate_.load(std::memory_order_acquire) != now; })) gate_.wait(now, std::memory_order_acquire);
+    }
 }
 
 void Team::serve(size_t number) {
-    for (uint32_t last = 0;; ) {
-        wait(job_number_, last, JOB);
-        ++last;
+    for (uint32_t last = 0;;) {
+        uint32_t now = gate_.load(std::memory_order_acquire);
         if (closing_) return;
-        Worker worker(*this, number);
+        if (!(now & OPEN) || now >> 16 == last) {
+            if (!spin(JOB, [&] { return gate_.load(std::memory_order_acquire) != now; })) gate_.wait(now, std::memory_order_acquire);
+            continue;
+        }
+        if (!gate_.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) continue;
+        last = now >> 16;
+        Worker worker(*this, number, number_);
         (*job_)(worker);
-        worker.meet();
+        if ((gate_.fetch_sub(1, std::memory_order_acq_rel) & (OPEN | INSIDE)) == 1) gate_.notify_all();
     }
 }
 
-void Team::wait(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
-    for (int i = 0; i < spins; ++i) {
-        if (value.load(std::memory_order_acquire) != old) return;
-        relax();
+uint64_t Team::next(std::atomic<uint64_t>& counter, uint64_t job, uint64_t most) {
+    const uint64_t begin = job << COUNT;
+    uint64_t now = counter.load(std::memory_order_acquire);
+    for (;;) {
+        const uint64_t count = now >> COUNT == job ? now - begin : 0;
+        if (count >= most) return most;
+        if (counter.compare_exchange_weak(now, begin + count + 1, std::memory_order_acq_rel)) return count;
     }
-    while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
-void Worker::meet() {
-    const uint32_t now = team_.meeting_.load(std::memory_order_acquire);
-    if (team_.arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < team_.size_) {
-        Team::wait(team_.meeting_, now, MEETING);
-    } else {
-        // The last to come lets the tasks of all phases be claimed anew.
-        for (uint32_t i = 0; i < phase_; ++i) team_.counters_[i].next.store(0, std::memory_order_relaxed);
-        team_.arrived_.store(0, std::memory_order_relaxed);
-        team_.meeting_.store(now + 1, std::memory_order_release);
-        team_.meeting_.notify_all();
+void Team::finish(Phase& phase, uint64_t job, size_t count) {
+    if (next(phase.done, job, count) + 1 < count) return;
+    finished_.fetch_add(1, std::memory_order_release);
+    finished_.notify_all();
+}
+
+void Team::wait(const Phase& phase, uint64_t job, size_t count) {
+    const uint64_t all = (job << COUNT) + count;
+    const auto over = [&] { return phase.done.load(std::memory_order_acquire) == all; };
+    if (spin(TASK, over)) return;
+    for (;;) {
+        const uint32_t before = finished_.load(std::memory_order_acquire);
+        if (over()) return;
+        finished_.wait(before, std::memory_order_acquire);
     }
-    phase_ = 0;
 }

@@ -1,14 +1,14 @@
 // A few threads that carry out one job together, phase by phase.
 //
-// Tasks of a phase are claimed, not assigned, so that a thread that the system has put aside holds up
-// no more than the task it has begun. Whoever waits spins for a moment and then sleeps: on a busy
+// Tasks of a phase are claimed, not assigned, and a phase is over when its tasks are done, whoever was
+// there: so a thread that the system has put aside holds up no more than the task it has begun, and
+// finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
 // machine a spinning thread would take the time of the one that it waits for.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -17,20 +17,18 @@ class Team;
 // One thread's view of a job.
 class Worker {
 public:
-    Worker(Team& team, size_t number) : team_(team), number_(number) {}
+    Worker(Team& team, size_t number, uint64_t job) : team_(team), number_(number), job_(job) {}
     size_t number() const { return number_; }
 
-    // Carries out some of the tasks 0 to `count` - 1 of this phase; the others do the rest.
+    // The next phase: carries out some of the tasks 0 to `count` - 1, and returns when all are done and
+    // what they wrote is there to be read. Between phases nothing must be read that a later one writes.
     template <class Task>
-    void share(size_t count, Task task);
-    // Until all threads have come here, and all that they wrote is there to be read.
-    void meet();
+    void phase(size_t count, Task task);
 
 private:
-    friend class Team;
     Team& team_;
-    size_t number_;
-    uint32_t phase_ = 0;
+    size_t number_, phase_ = 0;
+    uint64_t job_;
 };
 
 class Team {
@@ -40,34 +38,45 @@ public:
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
 
-    size_t size() const { return size_; }
-    // Every thread, the caller among them, calls `job`, which must take the same phases in each. Jobs
-    // must not throw.
-    void run(const std::function<void(Worker&)>& job);
+    size_t size() const { return threads_.size() + 1; }
+    // The caller, and every thread that comes in time, call `job`, which has the same phases, at most
+    // `phases`, for each. Jobs must not throw.
+    void run(size_t phases, const std::function<void(Worker&)>& job);
 
 private:
     friend class Worker;
-    static constexpr uint32_t PHASES = 4;  // between two meetings, at most
-    struct alignas(64) Counter {
-        std::atomic<uint32_t> next{0};
+
+    // How many tasks of a phase were claimed and how many are done, in the lower COUNT bits; in the
+    // upper ones the job's number, as counters of earlier jobs count for nothing.
+    struct alignas(64) Phase {
+        std::atomic<uint64_t> claimed{0}, done{0};
     };
+    static constexpr int COUNT = 24;
+    static constexpr uint32_t OPEN = 1u << 15, INSIDE = OPEN - 1;
 
     void serve(size_t number);
-    // Until `value` is no longer `old`.
-    static void wait(const std::atomic<uint32_t>& value, uint32_t old, int spins);
+    // One more on a counter of this job; what it was before, `most` if it was that already.
+    static uint64_t next(std::atomic<uint64_t>& counter, uint64_t job, uint64_t most);
+    void finish(Phase& phase, uint64_t job, size_t count);
+    void wait(const Phase& phase, uint64_t job, size_t count);
 
-    const size_t size_;
-    std::unique_ptr<Counter[]> counters_;
-    alignas(64) std::atomic<uint32_t> arrived_{0};
-    alignas(64) std::atomic<uint32_t> meeting_{0};
-    alignas(64) std::atomic<uint32_t> job_number_{0};
+    std::vector<Phase> phases_;
+    // The end of the job's number; whether others may still come; how many of them are inside.
+    alignas(64) std::atomic<uint32_t> gate_{0};
+    alignas(64) std::atomic<uint32_t> finished_{0};  // phases, ever: what waiting threads sleep on
     const std::function<void(Worker&)>* job_ = nullptr;
-    bool closing_ = false;
+    uint64_t number_ = 0;  // of the job
+    std::atomic<bool> closing_{false};
     std::vector<std::thread> threads_;
 };
 
 template <class Task>
-void Worker::share(size_t count, Task task) {
-    auto& next = team_.counters_[phase_++].next;
-    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(i);
+void Worker::phase(size_t count, Task task) {
+    if (!count) return;
+    auto& phase = team_.phases_[phase_++];
+    for (uint64_t i; (i = Team::next(phase.claimed, job_, count)) < count;) {
+        task(i);
+        team_.finish(phase, job_, count);
+    }
+    team_.wait(phase, job_, count);
 }
