@@ -1,7 +1,7 @@
 """Which documents belong together, from the links between some: union-find over whole arrays.
 
-8 bytes are held for each document. A cluster is known by its lowest document, so it does not matter
-in which order links come.
+4 bytes are held for each document, 8 beyond two thousand million. A cluster is known by its lowest
+document, so it does not matter in which order links come.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ class Clusters:
     """Documents 0 to `count` - 1, each alone at first."""
 
     def __init__(self, count: int) -> None:
-        self._first = np.arange(count, dtype=np.int64)  # a lower member of its cluster, or itself
+        number = np.int32 if count <= np.iinfo(np.int32).max else np.int64
+        self._first = np.arange(count, dtype=number)  # a lower member of its cluster, or itself
 
     def join(self, edges: np.ndarray) -> None:
         """Put the two documents of each edge, int64 [e, 2], into one cluster."""
@@ -32,7 +33,7 @@ class Clusters:
             nodes = np.unique(np.concatenate([nodes, high]))
 
     def lowest(self) -> np.ndarray:
-        """int64 [count]: the lowest document of each one's cluster."""
+        """int32 or int64 [count]: the lowest document of each one's cluster."""
         for begin in range(0, len(self._first), PIECE):
             self._shorten(slice(begin, begin + PIECE))
         return self._first

@@ -112,7 +112,7 @@ def keep_of(policy: str, shards: Sequence[Path] = ()) -> Keep:
 
 
 def first_of(clusters: np.ndarray) -> np.ndarray:
-    """bool [n]: whether each document is the first of its cluster, int64 [n]."""
+    """bool [n]: whether each document is the first of its cluster, a number each, [n]."""
     first = np.empty(len(clusters), bool)
     for begin in range(0, len(clusters), PIECE):
         here = clusters[begin : begin + PIECE]
@@ -121,7 +121,7 @@ def first_of(clusters: np.ndarray) -> np.ndarray:
 
 
 def best_of(clusters: np.ndarray, scores: Iterable[np.ndarray]) -> np.ndarray:
-    """bool [n]: whether each document is the one of its cluster, int64 [n], that stays.
+    """bool [n]: whether each document is the one of its cluster, a number each, that stays.
 
     The scores come in pieces, of which only those of documents with copies are held.
     """
