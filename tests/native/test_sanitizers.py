@@ -1,4 +1,4 @@
-"""The pass over signals touches no memory but its own, whatever bytes it is given."""
+"""Native code touches no memory but its own, whatever it is given, and its threads do not race."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ def fuzzer() -> Path:
         made = subprocess.run(["cmake", *command], capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
     return build / "fuzz_signals"
+
+
+def test_no_model_breaks_the_engine(fuzzer: Path, tmp_path: Path) -> None:
+    """Random shapes and steps; all kinds of kernels come to the same bits."""
+    program = fuzzer.with_name("run_program")
+    count, word = run(program, tmp_path, SECONDS, str(os.getpid())).split()
+    assert word == "models"
+    assert int(count) > 3
+
+
+def test_a_team_of_threads_does_not_race(fuzzer: Path, tmp_path: Path) -> None:
+    assert run(fuzzer.with_name("race_team"), tmp_path, "1500", str(os.getpid())) == "1500 jobs\n"
 
 
 def run(fuzzer: Path, directory: Path, *arguments: str | Path) -> str:
