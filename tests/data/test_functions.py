@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +101,25 @@ def test_sources_that_do_not_parse_are_set_aside() -> None:
             {"reason": "not Python", "where": "deep.py"},
         ],
     }
+
+
+def test_threads_may_parse_at_once() -> None:
+    """Another's turn may come in the middle of a tree: here whenever garbage is collected."""
+    source = Path(ast.__file__).read_text(encoding="utf-8")
+
+    def names(_: int) -> list[str]:
+        return [name for name, _, _ in functions(source, "ast.py", Quarantine())]
+
+    def let_others_go(phase: str, about: object) -> None:
+        time.sleep(0)
+
+    expected, before = names(0), gc.get_threshold()
+    gc.callbacks.append(let_others_go)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(found == expected for found in pool.map(names, range(12)))
+    finally:
+        gc.callbacks.remove(let_others_go)
+        gc.set_threshold(*before)
+    assert len(expected) > 20

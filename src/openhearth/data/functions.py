@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 import textwrap
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -24,6 +25,10 @@ PROSE_END = re.compile(
     r"\n\s*\n|\n\s*(?:[:@]\w+|>>>|\.\. |(?:Args|Arguments|Parameters|Returns?|Raises|Example)s?\b)"
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(])")
+# CPython counts the depth of the trees that it makes in one place for all threads: two that make
+# some at once may find it wrong (SystemError: AST constructor recursion depth mismatch). Filters of
+# warnings are shared by threads, too.
+PARSING = threading.Lock()
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -34,7 +39,7 @@ def functions(
     (answer and code), and the conversation that is trained on.
     """
     try:
-        with warnings.catch_warnings():
+        with PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in other people's strings
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
