@@ -168,17 +168,8 @@ inline F first(F x, int count, F other) {
 
 #endif
 
-// By halves: lanes 0 to 7 with 8 to 15, what comes of it 0 to 3 with 4 to 7, and so on.
-template <class Join>
-float folded(F x, Join join) {
-    float v[LANES];
-    store(v, x);
-    for (size_t n = LANES / 2; n; n /= 2) {
-        for (size_t i = 0; i < n; ++i) v[i] = join(v[i], v[i + n]);
-    }
-    return v[0];
-}
-
+// Sums and largest numbers, by halves: lanes 0 to 7 with 8 to 15, what comes of it 0 to 3 with 4 to 7, and
+// so on.
 #if defined(OPENHEARTH_AVX512) || defined(OPENHEARTH_AVX2)
 
 inline float sum(F x) {
@@ -197,6 +188,16 @@ inline float largest(F x) {
 }
 
 #else
+
+template <class Join>
+float folded(F x, Join join) {
+    float v[LANES];
+    store(v, x);
+    for (size_t n = LANES / 2; n; n /= 2) {
+        for (size_t i = 0; i < n; ++i) v[i] = join(v[i], v[i + n]);
+    }
+    return v[0];
+}
 
 inline float sum(F x) {
     return folded(x, [](float a, float b) { return a + b; });

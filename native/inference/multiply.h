@@ -6,15 +6,18 @@
 
 namespace OPENHEARTH_ISA {
 
+// Four numbers as one.
+inline int32_t four(const int8_t* numbers) {
+    int32_t value;
+    std::memcpy(&value, numbers, sizeof value);
+    return value;
+}
+
 #if defined(OPENHEARTH_AVX512)
 
 constexpr size_t TILE = 8;  // rows computed together: as many as their sums find registers
 
-inline __m512i broadcast(const int8_t* four) {
-    int32_t value;
-    std::memcpy(&value, four, sizeof value);
-    return _mm512_set1_epi32(value);
-}
+inline __m512i broadcast(const int8_t* numbers) { return _mm512_set1_epi32(four(numbers)); }
 
 // A register of weights has, for each of the sixteen outputs, four inputs that follow each other.
 template <size_t R, Format FORMAT>
@@ -60,11 +63,7 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
 
 constexpr size_t TILE = 4;
 
-inline __m256i broadcast(const int8_t* four) {
-    int32_t value;
-    std::memcpy(&value, four, sizeof value);
-    return _mm256_set1_epi32(value);
-}
+inline __m256i broadcast(const int8_t* numbers) { return _mm256_set1_epi32(four(numbers)); }
 
 // Eight of the outputs: of the register of AVX-512 the lower or the upper half.
 template <size_t R, Format FORMAT>

@@ -77,6 +77,7 @@ class Linear : public Operation {
 public:
     Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
     void run(Context&) override;
+    size_t width() const override { return matrix_.inputs(); }
     void adapt(int32_t number, LowRank adapter) { adapters_.insert_or_assign(number, std::move(adapter)); }
     void forget(int32_t number) { adapters_.erase(number); }
     const Matrix& matrix() const { return matrix_; }
@@ -118,6 +119,7 @@ class Attend : public Operation {
 public:
     Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, bool fp32, size_t pages, Buffer& out);
     void run(Context&) override;
+    size_t width() const override { return heads_.size; }
 
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);

@@ -14,7 +14,6 @@ void Ready::reserve(size_t rows, size_t inputs, size_t rank) {
 }
 
 Buffer& Program::buffer(size_t width, bool wanted) {
-    widest_ = std::max(widest_, width);
     return *buffers_.emplace_back(std::make_unique<Buffer>(Buffer{width, wanted, {}}));
 }
 

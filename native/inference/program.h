@@ -82,6 +82,8 @@ public:
     virtual ~Operation() = default;
     // Called by every thread of the team, in no more than PHASES phases.
     virtual void run(Context&) = 0;
+    // How wide the rows are that it makes ready.
+    virtual size_t width() const { return 0; }
 };
 
 class Program {
@@ -89,7 +91,10 @@ public:
     Program(const Kernels& kernels, size_t threads) : kernels_(kernels), team_(threads), own_(team_.size()) {}
 
     Buffer& buffer(size_t width, bool wanted);
-    void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
+    void add(std::unique_ptr<Operation> operation) {
+        widest_ = std::max(widest_, operation->width());
+        operations_.push_back(std::move(operation));
+    }
     void run(const Step& step);
     // Adapters of at most this rank will follow.
     void make_room(size_t rank) { rank_ = std::max(rank_, rank); }
