@@ -28,6 +28,11 @@ class Slot:
     parts: list[Part]
 
 
+def filled(outputs: int) -> int:
+    """So many outputs with those that fill up the last panel."""
+    return -(-outputs // _engine.PANEL) * _engine.PANEL
+
+
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # A [rank, in] and B [out, rank], scaled, by name
 
 
@@ -49,5 +54,5 @@ def adapt(slots: list[Slot], number: int, pairs: Pairs) -> int:
         matrix = _engine.Matrix(kind if whole else _engine.Format.INT8, *a.shape)
         matrix.fill(F32, a.view(np.uint8), np.arange(len(a), dtype=np.int32))
         slot.linear.adapt(number, matrix, b)
-        largest = max(largest, -(-len(a) // _engine.PANEL) * _engine.PANEL)
+        largest = max(largest, filled(len(a)))
     return largest

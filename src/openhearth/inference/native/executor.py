@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, count
 
 import numpy as np
+import torch
 
 from openhearth.data.executors import default_threads
 from openhearth.errors import UsageError
@@ -15,7 +16,8 @@ from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Pairs, adapt
 from openhearth.inference.native.lowering import lower
 from openhearth.models import read_adapter
-from openhearth.models.config import Attention, ModelConfig
+from openhearth.models.attention import KeyValues
+from openhearth.models.config import ModelConfig
 from openhearth.models.load import open_model
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
@@ -78,7 +80,8 @@ class NativeExecutor:
     ) -> NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
-        token = sum(bytes_per_token(block.mixer, dtype) for block in config.blocks)
+        number = torch.float32 if dtype == "float32" else torch.float16
+        token = sum(KeyValues.bytes_per_token(block.mixer, number) for block in config.blocks)
         pages = pages_within(memory, token)
         executor = cls(config, weights, pages=pages, dtype=dtype, threads=threads)
         for name, adapter in adapters.items():
@@ -129,11 +132,6 @@ class NativeExecutor:
             _int32(chain.from_iterable(wanted)),
         )
         return logits[:, : self.vocab_size]
-
-
-def bytes_per_token(mixer: Attention, dtype: str) -> int:
-    """What keys and values of one token take in one layer."""
-    return 2 * mixer.kv_heads * mixer.head_dim * (4 if dtype == "float32" else 2)
 
 
 def _int32(values: object) -> np.ndarray:

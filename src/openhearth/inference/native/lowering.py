@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.inference.native.adapters import Part, Slot
+from openhearth.inference.native.adapters import Part, Slot, filled
 from openhearth.inference.native.weights import Rows, pack, vector
 from openhearth.models.config import Attention, ModelConfig, SwiGLU
 from openhearth.models.rope import Rope
@@ -103,7 +103,7 @@ class Lowering:
     def _bias(self, parts: list[Part]) -> np.ndarray:
         """Of all outputs, those that fill up the last panel too."""
         size = sum(len(part.places) for part in parts)
-        values = np.zeros(-(-size // _engine.PANEL) * _engine.PANEL, np.float32)
+        values = np.zeros(filled(size), np.float32)
         for part in parts:
             values[part.places] = vector(self.weights, f"{part.name}.bias")
         return values
@@ -180,8 +180,7 @@ def lower(
         _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
         _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
     last = program.buffer(config.width, wanted=True)
-    panel = _engine.PANEL
-    logits = program.buffer(-(-config.vocab_size // panel) * panel, wanted=True)
+    logits = program.buffer(filled(config.vocab_size), wanted=True)
     program.gather(x, last)
     head = embedding if config.tied_head else low.matrix("head")
     program.linear(last, low.norm("norm"), head, None, _engine.Use.STORE, logits)
