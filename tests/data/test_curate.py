@@ -221,22 +221,13 @@ SOURCE = {"source": f"python:{','.join(PACKAGES)}"}
 MIXTURE = {"mixture": {"slices": [{"name": p[:4], "path": f"python:{p}"} for p in PACKAGES]}}
 
 KILLED = """
-import os, signal, sys
+import sys
 from openhearth.cli import main
+from tests.killed import at_marker
 
-left, replace = int(sys.argv.pop(1)), os.replace
-
-def count(source, target):
-    global left
-    replace(source, target)
-    left -= str(target).endswith(".done")
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-os.replace = count
+at_marker(int(sys.argv.pop(1)))
 main()
 """
-"""The command line, killed when so many parts have their markers."""
 
 
 @pytest.mark.system
@@ -250,7 +241,8 @@ def test_a_killed_run_goes_on_to_the_same_digest(tmp_path: Path, recipe: dict, p
     home, file = tmp_path / "home", tmp_path / "recipe.yaml"
     file.write_text(json.dumps(recipe))  # which is YAML too
     arguments = ["--home", str(home), "--json", "--quiet", "data", "run", str(file)]
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(parts), *arguments], check=False)
+    command = [sys.executable, "-c", KILLED, str(parts), *arguments]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not any(a.kind == "dataset" for a in Store(home).artifacts())
     command = [sys.executable, "-m", "openhearth.cli", *arguments]

@@ -193,26 +193,17 @@ def test_targets_must_fit(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
 from openhearth.data.select import SelectRecipe, select
 from tests.data.select.corpora import corpus_of, documents
+from tests.killed import at_marker
 
-left, replace = int(sys.argv[2]), os.replace
-
-def count(source, target):
-    global left
-    replace(source, target)
-    left -= str(target).endswith(".done")
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-os.replace = count
+at_marker(int(sys.argv[2]))
 cats = corpus_of(documents(20, seed=9, topics=["cats"]), name="cats")
 recipe = SelectRecipe(n=100, per_word=True)
 select(corpus_of(documents(900), parts=30), {"cats": cats}, recipe, Path(sys.argv[1]))
 """
-"""A selection, killed when so many parts have their markers."""
 
 
 @pytest.mark.system
