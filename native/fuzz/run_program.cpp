@@ -14,6 +14,7 @@ namespace {
 using namespace engine;
 using Random = std::mt19937;
 
+constexpr Kept KEPT[] = {Kept::FP32, Kept::FP16};
 constexpr Format FORMATS[] = {Format::INT4, Format::INT4_MIN, Format::INT8, Format::BF16, Format::FP32};
 
 size_t some(Random& random, size_t most) { return 1 + random() % most; }
@@ -36,30 +37,40 @@ Matrix matrix(Random& random, Format format, size_t outputs, size_t inputs) {
 struct Shape {
     Format format;
     size_t width, groups, keys, size, hidden, vocabulary, pages;
-    bool fp32, gelu;
+    Kept kept;
+    bool gelu, encoder;
     int32_t window;
 };
 
 Buffer& build(Program& p, const Shape& shape, unsigned seed) {
     Random random(seed);
-    const size_t heads = shape.groups * shape.keys, all = (heads + 2 * shape.keys) * shape.size, positions = shape.pages * PAGE;
-    Buffer &x = p.buffer(shape.width, false), &qkv = p.buffer((all + 15) / 16 * 16, false), &mixed = p.buffer(heads * shape.size, false);
+    const size_t heads = shape.groups * shape.keys, wide = room(shape.size), all = (heads + 2 * shape.keys) * wide;
+    const size_t positions = shape.pages * PAGE, inputs = room(heads * shape.size);
+    Buffer &x = p.buffer(shape.width, false), &qkv = p.buffer(all, false), &mixed = p.buffer(inputs, false);
     Buffer &hidden = p.buffer(shape.hidden, false), &last = p.buffer(shape.width, true);
     Buffer& logits = p.buffer((shape.vocabulary + 15) / 16 * 16, true);
-    const auto norm = [&](size_t width) { return Norm{floats(random, width), 1e-5f}; };
-    const auto table = matrix(random, shape.format, shape.vocabulary, shape.width);
-    auto angles = std::make_shared<Angles>(Angles{floats(random, positions * shape.size / 2), floats(random, positions * shape.size / 2)});
-    p.add(std::make_unique<Embed>(table, 1.0f, x));
-    p.add(std::make_unique<Linear>(x, norm(shape.width), matrix(random, shape.format, all, shape.width), floats(random, (all + 15) / 16 * 16),
-                                   Use::STORE, qkv, 0, false));
-    p.add(std::make_unique<Attend>(qkv, Heads{heads, shape.keys, shape.size, 0.1f, shape.window, norm(shape.size), std::nullopt}, angles,
-                                   shape.fp32, shape.pages, mixed));
-    p.add(std::make_unique<Linear>(mixed, std::nullopt, matrix(random, shape.format, shape.width, heads * shape.size), std::vector<float>(),
-                                   Use::ADD, x, 0, false));
-    p.add(std::make_unique<Linear>(x, norm(shape.width), matrix(random, shape.format, 2 * shape.hidden, shape.width), std::vector<float>(),
-                                   shape.gelu ? Use::GELU : Use::SILU, hidden, 0, false));
-    p.add(std::make_unique<Linear>(hidden, std::nullopt, matrix(random, shape.format, shape.width, shape.hidden), std::vector<float>(),
-                                   Use::ADD, x, 0, false));
+    const auto norm = [&](size_t width) {
+        return Norm{floats(random, width), shape.encoder ? floats(random, width) : std::vector<float>(), 1e-5f};
+    };
+    const auto made = [&](size_t outputs, size_t width) { return matrix(random, shape.format, outputs, width); };
+    const auto table = made(shape.vocabulary, shape.width);
+    std::shared_ptr<Angles> angles;
+    if (!shape.encoder) angles = std::make_shared<Angles>(Angles{floats(random, positions * wide / 2), floats(random, positions * wide / 2)});
+    const auto memory = std::make_shared<KeyValues>(shape.kept, shape.pages, shape.keys, shape.size);
+    p.add(std::make_unique<Embed>(table, 1.0f, shape.encoder ? floats(random, positions * shape.width) : std::vector<float>(), x));
+    p.add(std::make_unique<Linear>(x, norm(shape.width), made(all, shape.width), floats(random, all), Use::STORE, qkv, 0, false));
+    p.add(std::make_unique<Attend>(qkv, Heads{heads, shape.keys, shape.size, 0.1f, shape.window, !shape.encoder, norm(wide), std::nullopt},
+                                   angles, memory, mixed));
+    p.add(std::make_unique<Linear>(mixed, std::nullopt, made(shape.width, inputs), std::vector<float>(), Use::ADD, x, 0, false));
+    if (shape.encoder) {
+        p.add(std::make_unique<Normalise>(norm(shape.width), x));
+        p.add(std::make_unique<Linear>(x, std::nullopt, made(shape.hidden, shape.width), floats(random, shape.hidden),
+                                       shape.gelu ? Use::GELU : Use::GELU_TANH, hidden, 0, false));
+    } else {
+        p.add(std::make_unique<Linear>(x, norm(shape.width), made(2 * shape.hidden, shape.width), std::vector<float>(),
+                                       shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
+    }
+    p.add(std::make_unique<Linear>(hidden, std::nullopt, made(shape.width, shape.hidden), std::vector<float>(), Use::ADD, x, 0, false));
     p.add(std::make_unique<Gather>(x, last));
     p.add(std::make_unique<Linear>(last, norm(shape.width), table, std::vector<float>(), Use::STORE, logits, 0, true));
     return logits;
@@ -102,9 +113,9 @@ int main(int count, char** arguments) {
     int models = 0;
     for (; std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < limit; ++models, seed += 2) {
         Random random(seed);
-        const Shape shape{FORMATS[random() % 5], BLOCK * some(random, 4), some(random, 5), some(random, 3), BLOCK * some(random, 3),
-                          BLOCK * some(random, 4), some(random, 100), 2 * some(random, 3), random() % 2 == 0, random() % 2 == 0,
-                          random() % 2 ? INT32_MAX : static_cast<int32_t>(some(random, 50))};
+        const Shape shape{FORMATS[random() % 5], BLOCK * some(random, 4), some(random, 5), some(random, 3), 2 * some(random, 48),
+                          BLOCK * some(random, 4), some(random, 100), 2 * some(random, 3), KEPT[random() % 2], random() % 2 == 0,
+                          random() % 3 == 0, random() % 2 ? INT32_MAX : static_cast<int32_t>(some(random, 50))};
         std::vector<float> best;
         for (const char* const* kind = kernels_here(); *kind; ++kind) {
             const auto found = answer(*kind, shape, seed, some(random, 3));

@@ -5,6 +5,8 @@
 // sequence was computed at once or in chunks, and whatever other queries there are.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels.h"
 #include "lanes.h"
 
@@ -23,7 +25,7 @@ template <size_t Q, class Number>
 void scores(const Attention& work, size_t first_query, const Number* keys, float (*out)[PAGE]) {
     F low[Q], high[Q];
     for (size_t q = 0; q < Q; ++q) low[q] = high[q] = zero();
-    for (size_t d = 0; d < work.head_dim; ++d, keys += PAGE) {
+    for (size_t d = 0; d < room(work.size); ++d, keys += PAGE) {
         const F one = load(keys), other = load(keys + LANES);
         for (size_t q = 0; q < Q; ++q) {
             const F x = all(work.queries[first_query + q][d]);
@@ -41,37 +43,40 @@ void scores(const Attention& work, size_t first_query, const Number* keys, float
 template <size_t Q, class Number>
 void weigh(const Attention& work, const Number* values, const float (*weights)[PAGE], const float* factors, float (*sums)[LONGEST_HEAD],
            size_t tokens) {
-    for (size_t d = 0; d < work.head_dim; d += LANES) {
+    const size_t width = room(work.size);
+    for (size_t d = 0; d < width; d += LANES) {
         F total[Q];
         for (size_t q = 0; q < Q; ++q) total[q] = load(sums[q] + d) * all(factors[q]);
         for (size_t t = 0; t < tokens; ++t) {
-            const F value = load(values + t * work.head_dim + d);
+            const F value = load(values + t * width + d);
             for (size_t q = 0; q < Q; ++q) total[q] = fma(all(weights[q][t]), value, total[q]);
         }
         for (size_t q = 0; q < Q; ++q) store(sums[q] + d, total[q]);
     }
 }
 
-template <size_t Q, class Number>
+template <size_t Q, Kept KEPT>
 void attend_some(const Attention& work, size_t first_query) {
+    using Number = std::conditional_t<KEPT == Kept::FP32, float, Half>;
     alignas(64) float sums[Q][LONGEST_HEAD], weights[Q][PAGE];
     float most[Q], totals[Q], factors[Q];
     int32_t from = INT32_MAX, last = 0;
     for (size_t q = 0; q < Q; ++q) {
-        const int32_t place = work.places[first_query + q];
-        from = std::min(from, place - std::min(place, work.window - 1));
-        last = std::max(last, place);
+        const int32_t own = work.lasts[first_query + q];
+        from = std::min(from, own - std::min(own, work.window - 1));
+        last = std::max(last, own);
         most[q] = NOTHING, totals[q] = 0;
-        std::memset(sums[q], 0, work.head_dim * sizeof(float));
+        std::memset(sums[q], 0, room(work.size) * sizeof(float));
     }
     constexpr int32_t SIZE = PAGE;
     for (int32_t page = from / SIZE; page <= last / SIZE; ++page) {
-        const size_t at = static_cast<size_t>(work.pages[page]) * work.page_stride;
-        scores<Q>(work, first_query, static_cast<const Number*>(work.keys) + at, weights);
+        const uint8_t* keys = work.memory + static_cast<size_t>(work.pages[page]) * work.page_bytes;
+        const uint8_t* values = keys + keys_bytes(KEPT, work.size);
+        scores<Q>(work, first_query, reinterpret_cast<const Number*>(keys), weights);
         const int32_t begin = page * SIZE;
         for (size_t q = 0; q < Q; ++q) {
-            const int32_t place = work.places[first_query + q], visible = place - begin + 1;
-            const int32_t hidden = place - std::min(place, work.window - 1) - begin;  // tokens before the window
+            const int32_t own = work.lasts[first_query + q], visible = own - begin + 1;
+            const int32_t hidden = own - std::min(own, work.window - 1) - begin;  // tokens before the window
             F one = first(load(weights[q]), visible, all(MASKED)), other = first(load(weights[q] + LANES), visible - 16, all(MASKED));
             if (hidden > 0) one = first(all(MASKED), hidden, one), other = first(all(MASKED), hidden - 16, other);
             const float before = most[q];
@@ -89,27 +94,34 @@ void attend_some(const Attention& work, size_t first_query) {
             totals[q] = totals[q] * factors[q] + sum(one + other);
         }
         const size_t tokens = static_cast<size_t>(std::min(SIZE, last - begin + 1));
-        weigh<Q>(work, static_cast<const Number*>(work.values) + at, weights, factors, sums, tokens);
+        weigh<Q>(work, reinterpret_cast<const Number*>(values), weights, factors, sums, tokens);
     }
     for (size_t q = 0; q < Q; ++q) {
-        const F total = all(totals[q]);
-        for (size_t d = 0; d < work.head_dim; d += LANES) store(work.outputs[first_query + q] + d, load(sums[q] + d) / total);
+        for (size_t d = 0; d < work.size; d += LANES) store(sums[q] + d, load(sums[q] + d) / all(totals[q]));
+        std::memcpy(work.outputs[first_query + q], sums[q], work.size * sizeof(float));
     }
 }
 
-template <size_t Q, class Number>
+template <size_t Q, Kept KEPT>
 void attend_rest(const Attention& work, size_t first_query) {
     if constexpr (Q > 0) {
-        if (work.count - first_query == Q) return attend_some<Q, Number>(work, first_query);
-        attend_rest<Q - 1, Number>(work, first_query);
+        if (work.count - first_query == Q) return attend_some<Q, KEPT>(work, first_query);
+        attend_rest<Q - 1, KEPT>(work, first_query);
     }
 }
 
-template <class Number>
-void attend(const Attention& work) {
+template <Kept KEPT>
+void attend_all(const Attention& work) {
     size_t done = 0;
-    for (; work.count - done >= QUERIES; done += QUERIES) attend_some<QUERIES, Number>(work, done);
-    attend_rest<QUERIES - 1, Number>(work, done);
+    for (; work.count - done >= QUERIES; done += QUERIES) attend_some<QUERIES, KEPT>(work, done);
+    attend_rest<QUERIES - 1, KEPT>(work, done);
+}
+
+inline void attend(Kept kept, const Attention& work) {
+    switch (kept) {
+        case Kept::FP32: return attend_all<Kept::FP32>(work);
+        case Kept::FP16: return attend_all<Kept::FP16>(work);
+    }
 }
 
 }  // namespace OPENHEARTH_ISA

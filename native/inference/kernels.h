@@ -57,18 +57,27 @@ struct Quantised {
     float* totals;
 };
 
-// Queries that share keys: `queries[i]` points to a head's numbers of one row, which is at `places[i]`
-// in its sequence and sees the tokens from `places[i] - window + 1` to itself.
+// How keys and values are kept.
+enum class Kept : uint8_t { FP32, FP16 };
+
+// A head's numbers with the zeros that fill up each of its halves, which rotation turns apart, to whole
+// registers.
+constexpr size_t room(size_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
+
+// What a page takes of one head: its keys, [room][PAGE], and as much again for its values, [PAGE][room].
+constexpr size_t keys_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? sizeof(float) : sizeof(Half)); }
+
+// Queries that share keys: `queries[i]` points to a head's numbers of one row, room(size) of them, which
+// sees the tokens from `lasts[i] - window + 1` to `lasts[i]`.
 struct Attention {
     size_t count;                  // of queries, at most MOST_QUERIES
     const float* const* queries;
-    float* const* outputs;
-    const int32_t* places;
+    float* const* outputs;         // `size` numbers each
+    const int32_t* lasts;
     const int32_t* pages;          // the sequence's page numbers
-    const void* keys;              // of this layer and head: [pages][head_dim][PAGE]
-    const void* values;            // [pages][PAGE][head_dim]
-    size_t page_stride;            // numbers from one page to the next
-    size_t head_dim;
+    const uint8_t* memory;         // page 0 of this layer and head
+    size_t page_bytes;             // from one page to the next
+    size_t size;                   // of a head
     float scale;
     int32_t window;                // tokens; INT32_MAX for all
 };
@@ -85,17 +94,21 @@ struct Kernels {
     void (*quantise)(const float* x, size_t inputs, Quantised);
     // out = x / rms(x) * weight.
     void (*rms_norm)(const float* x, const float* weight, size_t width, float eps, float* out);
+    // out = (x - mean) / deviation * weight + bias.
+    void (*layer_norm)(const float* x, const float* weight, const float* bias, size_t width, float eps, float* out);
     // out = silu(gate) * up, or gelu's tanh form.
     void (*silu_product)(const float* gate, const float* up, size_t count, float* out);
     void (*gelu_product)(const float* gate, const float* up, size_t count, float* out);
+    // Gelu, and its tanh form.
+    void (*gelu)(const float* x, size_t count, float* out);
+    void (*gelu_tanh)(const float* x, size_t count, float* out);
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
     void (*add)(const float* numbers, const Half* weights, size_t count, float* sums);
     // To half precision.
     void (*narrow)(const float* x, size_t count, Half* out);
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
-    void (*attend_fp16)(const Attention&);
-    void (*attend_fp32)(const Attention&);
+    void (*attend)(Kept, const Attention&);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

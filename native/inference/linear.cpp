@@ -42,7 +42,7 @@ void Linear::prepare(Context& context, size_t row, Ready& ready) {
     const bool quantised = matrix_.format() != Format::BF16 && matrix_.format() != Format::FP32;
     float* values = quantised ? context.row : ready.values.data() + row * inputs;
     if (norm_) {
-        context.kernels.rms_norm(x, norm_->weight.data(), inputs, norm_->eps, values);
+        norm_->apply(context.kernels, x, values);
         x = values;
     } else if (!quantised) {
         std::copy(x, x + inputs, values);
@@ -60,10 +60,12 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
         if (is_gated()) {
             product(context, ready, row, some, 2 * panel, products);
             product(context, ready, row, some, 2 * panel + 1, others);
-            const auto gated = use_ == Use::SILU ? context.kernels.silu_product : context.kernels.gelu_product;
+            const auto gated = use_ == Use::SILU_PRODUCT ? context.kernels.silu_product : context.kernels.gelu_product;
             gated(products, others, some * PANEL, products);
         } else {
             product(context, ready, row, some, panel, products);
+            if (use_ == Use::GELU) context.kernels.gelu(products, some * PANEL, products);
+            if (use_ == Use::GELU_TANH) context.kernels.gelu_tanh(products, some * PANEL, products);
         }
         put(products, row, some, panel);
     }

@@ -3,7 +3,9 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "operations.h"
@@ -26,10 +28,16 @@ std::span<const T> span(const Flat<T>& array) {
 
 std::vector<float> floats(const Flat<float>& array) { return {array.data(), array.data() + array.size()}; }
 
-using NormArguments = std::optional<std::pair<Flat<float>, float>>;
-std::optional<engine::Norm> norm(const NormArguments& given) {
+// Weights, biases or None, and what is added to the mean square.
+using NormArguments = std::tuple<Flat<float>, std::optional<Flat<float>>, float>;
+engine::Norm norm(const NormArguments& given) {
+    const auto& [weight, bias, eps] = given;
+    if (bias && bias->size() != weight.size()) throw nb::value_error("a norm has as many biases as weights");
+    return {floats(weight), bias ? floats(*bias) : std::vector<float>(), eps};
+}
+std::optional<engine::Norm> norm(const std::optional<NormArguments>& given) {
     if (!given) return std::nullopt;
-    return engine::Norm{floats(given->first), given->second};
+    return norm(*given);
 }
 
 const Kernels& named(const std::string& name) {
@@ -67,7 +75,7 @@ nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
 }
 
 // A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
-nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logits, Flat<int32_t> tokens, Flat<int32_t> counts,
+nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& made, Flat<int32_t> tokens, Flat<int32_t> counts,
                                   Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> adapters, Flat<int32_t> wanted) {
     std::vector<engine::Piece> pieces(counts.size());
     std::vector<int32_t> adapter_of_row;
@@ -84,8 +92,8 @@ nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logi
         nb::gil_scoped_release release;
         program.run(step);
     }
-    std::vector<float> values(logits.values.begin(), logits.values.begin() + static_cast<std::ptrdiff_t>(wanted.size() * logits.width));
-    return array(std::move(values), {wanted.size(), logits.width});
+    std::vector<float> values(made.values.begin(), made.values.begin() + static_cast<std::ptrdiff_t>(wanted.size() * made.width));
+    return array(std::move(values), {wanted.size(), made.width});
 }
 
 }  // namespace
@@ -101,11 +109,16 @@ NB_MODULE(_engine, m) {
     nb::enum_<engine::Use>(m, "Use")
         .value("STORE", engine::Use::STORE)
         .value("ADD", engine::Use::ADD)
-        .value("SILU", engine::Use::SILU)
-        .value("GELU", engine::Use::GELU);
+        .value("GELU", engine::Use::GELU)
+        .value("GELU_TANH", engine::Use::GELU_TANH)
+        .value("SILU_PRODUCT", engine::Use::SILU_PRODUCT)
+        .value("GELU_PRODUCT", engine::Use::GELU_PRODUCT);
+    nb::enum_<Kept>(m, "Kept").value("FP32", Kept::FP32).value("FP16", Kept::FP16);
     m.attr("PAGE") = PAGE;
     m.attr("BLOCK") = BLOCK;
     m.attr("PANEL") = PANEL;
+    m.def("room", &room);
+    m.def("token_bytes", [](Kept kept, size_t heads, size_t size) { return 2 * heads * keys_bytes(kept, size) / PAGE; });
     m.def("row_bytes", [](uint32_t source, size_t inputs) { return row_bytes(static_cast<Source>(source), inputs); });
     m.def("kinds", [] {
         std::vector<std::string> names;
@@ -123,6 +136,8 @@ NB_MODULE(_engine, m) {
     nb::class_<engine::Angles>(m, "Angles").def("__init__", [](engine::Angles* self, Table<float> cosines, Table<float> sines) {
         new (self) engine::Angles{{cosines.data(), cosines.data() + cosines.size()}, {sines.data(), sines.data() + sines.size()}};
     });
+    nb::class_<engine::KeyValues>(m, "KeyValues")
+        .def(nb::init<Kept, size_t, size_t, size_t>(), "kept"_a, "pages"_a, "heads"_a, "size"_a);
     nb::class_<engine::Linear>(m, "Linear")
         .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
         .def("adapt", [](engine::Linear& linear, int32_t number, const Matrix& a, Table<float> b) {
@@ -132,10 +147,12 @@ NB_MODULE(_engine, m) {
     nb::class_<engine::Program>(m, "Program")
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
         .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
-        .def("embed", [](engine::Program& p, const Matrix& matrix, float factor, engine::Buffer& out) {
-            p.add(std::make_unique<engine::Embed>(matrix, factor, out));
-        })
-        .def("linear", [](engine::Program& p, engine::Buffer& in, const NormArguments& before, const Matrix& matrix,
+        .def("embed", [](engine::Program& p, const Matrix& matrix, float factor, const std::optional<Table<float>>& places, engine::Buffer& out) {
+            std::vector<float> added;
+            if (places) added.assign(places->data(), places->data() + places->size());
+            p.add(std::make_unique<engine::Embed>(matrix, factor, std::move(added), out));
+        }, "matrix"_a, "factor"_a, "places"_a.none(), "out"_a)
+        .def("linear", [](engine::Program& p, engine::Buffer& in, const std::optional<NormArguments>& before, const Matrix& matrix,
                           const std::optional<Flat<float>>& bias, engine::Use use, engine::Buffer& out, size_t column) {
             auto made = std::make_unique<engine::Linear>(in, norm(before), matrix, bias ? floats(*bias) : std::vector<float>(), use, out, column, in.wanted);
             engine::Linear* linear = made.get();
@@ -143,15 +160,18 @@ NB_MODULE(_engine, m) {
             return linear;
         }, nb::rv_policy::reference_internal, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
         .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
-            p.add(std::make_unique<engine::AddNorm>(in, *norm(after), out));
+            p.add(std::make_unique<engine::AddNorm>(in, norm(after), out));
+        })
+        .def("normalise", [](engine::Program& p, const NormArguments& with, engine::Buffer& x) {
+            p.add(std::make_unique<engine::Normalise>(norm(with), x));
         })
         .def("attend", [](engine::Program& p, engine::Buffer& in, size_t queries, size_t keys, size_t size, float scale, int32_t window,
-                          const NormArguments& query_norm, const NormArguments& key_norm, const engine::Angles& angles, bool fp32, size_t pages,
-                          engine::Buffer& out) {
-            engine::Heads heads{queries, keys, size, scale, window, norm(query_norm), norm(key_norm)};
-            p.add(std::make_unique<engine::Attend>(in, std::move(heads), std::make_shared<engine::Angles>(angles), fp32, pages, out));
-        }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "query_norm"_a.none(), "key_norm"_a.none(), "angles"_a, "fp32"_a,
-           "pages"_a, "out"_a)
+                          bool causal, const std::optional<NormArguments>& query_norm, const std::optional<NormArguments>& key_norm,
+                          std::shared_ptr<engine::Angles> angles, std::shared_ptr<engine::KeyValues> memory, engine::Buffer& out) {
+            engine::Heads heads{queries, keys, size, scale, window, causal, norm(query_norm), norm(key_norm)};
+            p.add(std::make_unique<engine::Attend>(in, std::move(heads), std::move(angles), std::move(memory), out));
+        }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "causal"_a, "query_norm"_a.none(), "key_norm"_a.none(),
+           "angles"_a.none(), "memory"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);

@@ -5,24 +5,33 @@
 #include <optional>
 #include <unordered_map>
 
+#include "key_values.h"
 #include "program.h"
 
 namespace engine {
 
+// By the root of the mean square or, if it has biases, by mean and deviation.
 struct Norm {
-    std::vector<float> weight;
+    std::vector<float> weight, bias;
     float eps;
+    void apply(const Kernels& kernels, const float* x, float* out) const {
+        if (bias.empty()) return kernels.rms_norm(x, weight.data(), weight.size(), eps, out);
+        kernels.layer_norm(x, weight.data(), bias.data(), weight.size(), eps, out);
+    }
 };
 
-// A token's row of a matrix, times a factor.
+// A token's row of a matrix, times a factor, and what its place in the sequence adds, [places][width],
+// if anything.
 class Embed : public Operation {
 public:
-    Embed(Matrix matrix, float factor, Buffer& out) : matrix_(std::move(matrix)), factor_(factor), out_(out) {}
+    Embed(Matrix matrix, float factor, std::vector<float> places, Buffer& out)
+        : matrix_(std::move(matrix)), factor_(factor), places_(std::move(places)), out_(out) {}
     void run(Context&) override;
 
 private:
     Matrix matrix_;
     float factor_;
+    std::vector<float> places_;
     Buffer& out_;
 };
 
@@ -48,8 +57,19 @@ private:
     Buffer& out_;
 };
 
+// x = norm(x).
+class Normalise : public Operation {
+public:
+    Normalise(Norm norm, Buffer& x) : norm_(std::move(norm)), x_(x) {}
+    void run(Context&) override;
+
+private:
+    Norm norm_;
+    Buffer& x_;
+};
+
 // What becomes of a product.
-enum class Use { STORE, ADD, SILU, GELU };
+enum class Use { STORE, ADD, GELU, GELU_TANH, SILU_PRODUCT, GELU_PRODUCT };
 
 // What an adapter adds to a product: x A^T B^T (Hu et al. 2021, arXiv:2106.09685). Its rank is filled up
 // to a multiple of PANEL. Of B a panel has only the columns that are not all zero, as the matrices that
@@ -71,8 +91,8 @@ private:
     std::vector<Half> b_;      // [columns][PANEL]
 };
 
-// y = norm(x) W^T + bias. By SILU and GELU the rows of W are taken in pairs of panels, gate and up, of
-// which one panel comes. Of `wanted` rows only, if it says so.
+// y = norm(x) W^T + bias. By SILU_PRODUCT and GELU_PRODUCT the rows of W are taken in pairs of panels, gate
+// and up, of which one panel comes. Of `wanted` rows only, if it says so.
 class Linear : public Operation {
 public:
     Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
@@ -88,7 +108,7 @@ private:
     void multiply(Context&, const Ready&, size_t first, size_t count, size_t panel);
     void product(Context&, const Ready&, size_t row, size_t count, size_t panel, float* out);
     void put(float* products, size_t first, size_t count, size_t panel);
-    bool is_gated() const { return use_ == Use::SILU || use_ == Use::GELU; }
+    bool is_gated() const { return use_ == Use::SILU_PRODUCT || use_ == Use::GELU_PRODUCT; }
 
     Buffer& in_;
     std::optional<Norm> norm_;
@@ -105,21 +125,22 @@ struct Heads {
     size_t queries, keys, size;
     float scale;
     int32_t window;
+    bool causal;                               // or a row sees its whole piece
     std::optional<Norm> query_norm, key_norm;  // over a head
 };
 
-// Angles of rotation, [positions][size / 2].
+// Angles of rotation, [positions][room(size) / 2].
 struct Angles {
     std::vector<float> cosines, sines;
 };
 
-// Rotates queries and keys, which lie with the values in one row, writes keys and values to their
-// pages, and lets the queries attend.
+// Rotates queries and keys, if there are angles, which lie with the values in one row, a head in room(size)
+// numbers; writes keys and values to their pages, and lets the queries attend.
 class Attend : public Operation {
 public:
-    Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, bool fp32, size_t pages, Buffer& out);
+    Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out);
     void run(Context&) override;
-    size_t width() const override { return heads_.size; }
+    size_t width() const override { return room(heads_.size); }
 
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);
@@ -127,14 +148,12 @@ private:
     void fetch(const Piece&, size_t key_head) const;
     void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
     size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
-    size_t stride() const { return heads_.keys * heads_.size * PAGE; }
     size_t group() const { return heads_.queries / heads_.keys; }
 
     Buffer& in_;
     Heads heads_;
     std::shared_ptr<const Angles> angles_;
-    bool fp32_;
-    Block keys_, values_;
+    std::shared_ptr<KeyValues> memory_;
     Buffer& out_;
 };
 

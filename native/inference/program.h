@@ -32,6 +32,10 @@ struct Step {
     std::span<const int32_t> wanted;    // rows whose logits are asked for
     std::span<const int32_t> adapters;  // of each row, or NONE
     size_t rows() const { return tokens.size(); }
+    const Piece& piece_of(size_t row) const {
+        const auto after = std::upper_bound(pieces.begin(), pieces.end(), row, [](size_t at, const Piece& piece) { return at < piece.row; });
+        return *(after - 1);
+    }
 };
 
 // Rows of one width. Operations read and write them; they lie in memory that is there from the start.

@@ -8,6 +8,10 @@ void Embed::run(Context& context) {
         float* out = out_.row(i);
         matrix_.row(static_cast<size_t>(context.step.tokens[i]), out);
         for (size_t k = 0; k < out_.width; ++k) out[k] *= factor_;
+        if (places_.empty()) return;
+        const Piece& piece = context.step.piece_of(i);
+        const float* place = places_.data() + (static_cast<size_t>(piece.place) + i - piece.row) * out_.width;
+        for (size_t k = 0; k < out_.width; ++k) out[k] += place[k];
     });
 }
 
@@ -22,8 +26,14 @@ void Gather::run(Context& context) {
 void AddNorm::run(Context& context) {
     context.worker.phase(context.step.rows(), [&](size_t i) {
         float *y = in_.row(i), *x = out_.row(i);
-        context.kernels.rms_norm(y, norm_.weight.data(), in_.width, norm_.eps, y);
+        norm_.apply(context.kernels, y, y);
         for (size_t k = 0; k < out_.width; ++k) x[k] += y[k];
+    });
+}
+
+void Normalise::run(Context& context) {
+    context.worker.phase(x_.wanted ? context.step.wanted.size() : context.step.rows(), [&](size_t i) {
+        norm_.apply(context.kernels, x_.row(i), x_.row(i));
     });
 }
 

@@ -31,6 +31,18 @@ inline void rms_norm(const float* x, const float* weight, size_t width, float ep
     for (size_t i = 0; i < width; i += LANES) store(out + i, load(x + i) * factor * load(weight + i));
 }
 
+inline void layer_norm(const float* x, const float* weight, const float* bias, size_t width, float eps, float* out) {
+    F numbers = zero(), squares = zero();
+    for (size_t i = 0; i < width; i += LANES) numbers = numbers + load(x + i);
+    const F mean = all(sum(numbers) / static_cast<float>(width));
+    for (size_t i = 0; i < width; i += LANES) {
+        const F apart = load(x + i) - mean;
+        squares = fma(apart, apart, squares);
+    }
+    const F factor = all(1.0f / std::sqrt(sum(squares) / static_cast<float>(width) + eps));
+    for (size_t i = 0; i < width; i += LANES) store(out + i, fma((load(x + i) - mean) * factor, load(weight + i), load(bias + i)));
+}
+
 inline F sigmoid(F x) { return all(1.0f) / (all(1.0f) + exponential(zero() - x)); }
 
 inline void silu_product(const float* gate, const float* up, size_t count, float* out) {
@@ -40,13 +52,31 @@ inline void silu_product(const float* gate, const float* up, size_t count, float
     }
 }
 
-// gelu(x) = x / 2 * (1 + tanh(c * (x + 0.044715 x^3))), and tanh(y) = 2 * sigmoid(2y) - 1.
+// x / 2 * (1 + tanh(c * (x + 0.044715 x^3))), and tanh(y) = 2 * sigmoid(2y) - 1.
+inline F gelu_by_tanh(F x) {
+    const F inner = x * fma(x * x, all(0.044715f), all(1.0f)) * all(2.0f * 0.7978845608f);
+    return x * sigmoid(inner);
+}
+
+// x * Phi(x), Phi the normal distribution's integral: max(x, 0) - |x| * (1 - Phi(|x|)), the latter within
+// 1e-7 (Abramowitz and Stegun 1964, 7.1.26).
+inline F gelu_by_erf(F x) {
+    const F size = absolute(x), y = size * all(0.7071067812f), t = all(1.0f) / fma(y, all(0.3275911f), all(1.0f));
+    F p = all(1.061405429f);
+    for (float c : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) p = fma(p, t, all(c));
+    return max(x, zero()) - size * (all(0.5f) * p * t * exponential(zero() - y * y));
+}
+
 inline void gelu_product(const float* gate, const float* up, size_t count, float* out) {
-    for (size_t i = 0; i < count; i += LANES) {
-        const F g = load(gate + i);
-        const F inner = g * fma(g * g, all(0.044715f), all(1.0f)) * all(2.0f * 0.7978845608f);
-        store(out + i, g * sigmoid(inner) * load(up + i));
-    }
+    for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_tanh(load(gate + i)) * load(up + i));
+}
+
+inline void gelu(const float* x, size_t count, float* out) {
+    for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_erf(load(x + i)));
+}
+
+inline void gelu_tanh(const float* x, size_t count, float* out) {
+    for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_tanh(load(x + i)));
 }
 
 inline void add(const float* numbers, const Half* weights, size_t count, float* sums) {

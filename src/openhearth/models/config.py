@@ -113,6 +113,20 @@ class ModelConfig(Part):
         """Whether it can write text; otherwise it is an encoder, and its logits mean nothing."""
         return all(block.mixer.causal for block in self.blocks)
 
+    def check_writes(self) -> None:
+        """Raises:
+        UsageError: the model is an encoder.
+        """
+        if not self.causal:
+            raise UsageError("This model is an encoder, which makes vectors: it writes no text.")
+
+    def check_encodes(self) -> None:
+        """Raises:
+        UsageError: the model is no encoder.
+        """
+        if self.causal:
+            raise UsageError("This model writes text: to make vectors, use an encoder.")
+
     @classmethod
     def from_json(cls, data: bytes) -> ModelConfig:
         """Read a description.

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from openhearth.errors import UsageError
 from openhearth.models.attention import GroupedQueryAttention, KeyValues
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.feed_forward import FeedForward, GatedFeedForward
@@ -84,8 +83,7 @@ class Model(nn.Module):
         Raises:
             UsageError: the model is an encoder.
         """
-        if not self.config.causal:
-            raise UsageError("This model is an encoder, which makes vectors: it writes no text.")
+        self.config.check_writes()
         blocks = cast(Iterable[ResidualBlock], self.blocks)
         return [block.mixer.new_state(pages, page, self.dtype) for block in blocks]
 

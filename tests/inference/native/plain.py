@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 BLOCK = 32
@@ -25,7 +27,19 @@ def silu(x: np.ndarray) -> np.ndarray:
     return x / (1 + np.exp(-x))
 
 
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
+    x = x.astype(np.float64)
+    x = x - x.mean(-1, keepdims=True)
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight + bias
+
+
 def gelu(x: np.ndarray) -> np.ndarray:
+    x = x.astype(np.float64)
+    return x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def gelu_tanh(x: np.ndarray) -> np.ndarray:
+    x = x.astype(np.float64)
     return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
@@ -36,7 +50,9 @@ def rotated(heads: np.ndarray, angles: np.ndarray) -> np.ndarray:
     return np.concatenate([one * cos - other * sin, other * cos + one * sin], -1)
 
 
-def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, window: int) -> np.ndarray:
+def attention(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, window: int, *, causal: bool = True
+) -> np.ndarray:
     """q [rows, heads, size], k and v [rows, kv heads, size] of one sequence -> as q."""
     rows, heads, _ = q.shape
     group = heads // k.shape[1]
@@ -44,7 +60,8 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, window:
     scores = np.einsum("ihd,jhd->hij", q, k) * scale
     place = np.arange(rows)
     apart = place[:, None] - place[None]
-    scores = np.where((apart < 0) | (apart >= window), -np.inf, scores)
+    if causal:
+        scores = np.where((apart < 0) | (apart >= window), -np.inf, scores)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     weights /= weights.sum(-1, keepdims=True)
     return np.einsum("hij,jhd->ihd", weights, v)

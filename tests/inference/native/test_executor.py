@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
@@ -113,11 +114,30 @@ def test_windows_norms_of_heads_and_sandwiches() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("size", [8, 72, 80])
+def test_heads_of_any_size(size: int) -> None:
+    mixer = Attention(heads=4, kv_heads=2, head_dim=size, bias=True, qk_norm=True)
+    blocks = (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)
+    config = CONFIG.model_copy(update={"blocks": blocks})
+    prompt = tokens(70)
+    engine = NativeExecutor(config, Random(config), pages=PAGES, dtype="float32")
+    found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
+    expected = reference(build(config, Random(config), torch.float32), prompt)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
+
+
 def test_what_has_no_kernel_is_said() -> None:
-    mixer = MIXER.model_copy(update={"causal": False})
-    encoder = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
+    mixer = MIXER.model_copy(update={"head_dim": 1024})
+    config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
     with pytest.raises(NoKernel, match="torch executor"):
-        NativeExecutor(encoder, Random(), pages=PAGES)
+        NativeExecutor(config, Random(config), pages=PAGES)
+
+
+def test_an_encoder_writes_no_text() -> None:
+    mixer = MIXER.model_copy(update={"causal": False})
+    config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
+    with pytest.raises(UsageError, match="encoder"):
+        NativeExecutor(config, Random(config), pages=PAGES)
 
 
 @pytest.mark.parametrize(("dtype", "nats"), [("bfloat16", 1e-3), ("int8", 1e-2), ("int4", 0.5)])
@@ -207,6 +227,12 @@ def test_adapters_share_a_batch(model: Model) -> None:
     engine.remove_adapter("one")
     with pytest.raises(KeyError):
         engine.step([Work(prompt, 0, [0, 1], "one")])
+
+
+def test_adapters_with_weights_that_are_no_numbers_are_refused() -> None:
+    pair = (np.zeros((4, 64), np.float32), np.full((64, 4), np.nan, np.float32))
+    with pytest.raises(CorruptArtifact, match="finite"):
+        executor().add_adapter("broken", {"blocks.0.mixer.o": pair})
 
 
 def test_the_page_is_the_one_that_the_scheduler_knows() -> None:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from openhearth.inference.native import _engine
 from tests.inference.native import plain
 
-pytestmark = pytest.mark.skipif(_engine is None, reason="the extension was not built")
+if _engine is None:
+    pytest.skip("the extension was not built", allow_module_level=True)
+from openhearth.inference.native.attention import halves
 
 FORMATS = ["INT4", "INT4_MIN", "INT8", "BF16", "FP32"]
 EVERYTHING = 2**31 - 1
@@ -40,8 +42,8 @@ def on_all_kinds(x: np.ndarray, width: int, build: Callable[[Any, Any, Any], Non
         for threads in (1, 3):
             program = _engine.Program(kind, threads)
             a, b = program.buffer(x.shape[1]), program.buffer(width)
-            program.embed(matrix(x), 1.0, a)
-            program.embed(matrix(np.zeros((len(x), width))), 1.0, b)
+            program.embed(matrix(x), 1.0, None, a)
+            program.embed(matrix(np.zeros((len(x), width))), 1.0, None, b)
             build(program, a, b)
             out = program.buffer(width, wanted=True)
             program.gather(b, out)
@@ -78,7 +80,7 @@ def test_products_after_a_norm_are_added() -> None:
     weight = random.normal(size=64).astype(np.float32)
 
     def build(p: Any, a: Any, b: Any) -> None:
-        p.linear(a, (weight, 1e-5), matrix(w), None, _engine.Use.STORE, b)
+        p.linear(a, (weight, None, 1e-5), matrix(w), None, _engine.Use.STORE, b)
         p.linear(a, None, matrix(w), None, _engine.Use.ADD, b)
 
     found = on_all_kinds(x, 64, build)
@@ -86,7 +88,9 @@ def test_products_after_a_norm_are_added() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(("use", "gate"), [("SILU", plain.silu), ("GELU", plain.gelu)])
+@pytest.mark.parametrize(
+    ("use", "gate"), [("SILU_PRODUCT", plain.silu), ("GELU_PRODUCT", plain.gelu_tanh)]
+)
 def test_gates(use: str, gate: Callable[[np.ndarray], np.ndarray]) -> None:
     random = np.random.default_rng(2)
     x = random.normal(size=(7, 32))
@@ -101,19 +105,67 @@ def test_gates(use: str, gate: Callable[[np.ndarray], np.ndarray]) -> None:
 def test_norms_before_adding() -> None:
     random = np.random.default_rng(3)
     x, weight = random.normal(size=(5, 64)), random.normal(size=64).astype(np.float32)
-    found = on_all_kinds(x, 64, lambda p, a, b: p.add_norm(a, (weight, 1e-6), b))
+    found = on_all_kinds(x, 64, lambda p, a, b: p.add_norm(a, (weight, None, 1e-6), b))
     np.testing.assert_allclose(found, plain.rms_norm(x, weight, 1e-6), rtol=0, atol=1e-5)
+
+
+def test_norms_in_place() -> None:
+    random = np.random.default_rng(4)
+    x, (weight, bias) = random.normal(2, 1, (5, 96)), random.normal(size=(2, 96)).astype(np.float32)
+
+    def build(p: Any, a: Any, b: Any) -> None:
+        p.normalise((weight, bias, 1e-6), a)
+        p.linear(a, None, matrix(np.eye(96)), None, _engine.Use.STORE, b)
+
+    expected = plain.layer_norm(x, weight, bias, 1e-6)
+    np.testing.assert_allclose(on_all_kinds(x, 96, build), expected, rtol=0, atol=1e-5)
+
+
+def test_places_are_added_to_the_embedding() -> None:
+    random = np.random.default_rng(5)
+    x, places = random.normal(size=(2, 40, 32)).astype(np.float32)
+    found = on_all_kinds(x, 32, lambda p, _, b: p.embed(matrix(x), 3.0, places, b))
+    np.testing.assert_allclose(found, 3 * x + places, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 32, 33, 100])
 @pytest.mark.parametrize("window", [EVERYTHING, 7, 40])
-@pytest.mark.parametrize("fp32", [True, False])
-def test_attention(rows: int, window: int, fp32: bool) -> None:
+@pytest.mark.parametrize("kept", ["FP32", "FP16"])
+def test_attention(rows: int, window: int, kept: str) -> None:
+    check_attention(rows, 32, window=window, kept=kept)
+
+
+@pytest.mark.parametrize("size", [2, 8, 72, 80, 96, 128, 256])
+def test_attention_with_heads_of_any_size(size: int) -> None:
+    check_attention(50, size)
+
+
+@pytest.mark.parametrize("rows", [1, 40, 70])
+def test_attention_in_both_directions_without_rotation(rows: int) -> None:
+    check_attention(rows, 32, causal=False, rotated=False)
+
+
+def check_attention(
+    rows: int,
+    size: int,
+    *,
+    window: int = EVERYTHING,
+    kept: str = "FP32",
+    causal: bool = True,
+    rotated: bool = True,
+) -> None:
     random = np.random.default_rng(rows)
-    heads, kv_heads, size = 6, 2, 32
-    x = random.normal(size=(rows, (heads + 2 * kv_heads) * size)).astype(np.float32)
-    turns = np.outer(np.arange(rows), random.uniform(size=size // 2))
-    angles = _engine.Angles(np.cos(turns).astype(np.float32), np.sin(turns).astype(np.float32))
+    heads, kv_heads = 6, 2
+    q, k, v = (
+        random.normal(size=(rows, n, size)).astype(np.float32) for n in (heads, kv_heads, kv_heads)
+    )
+    room, places = _engine.room(size), halves(size)
+    x = np.zeros((rows, heads + 2 * kv_heads, room), np.float32)
+    x[:, :heads, places], x[:, heads : heads + kv_heads, places] = q, k
+    x[:, heads + kv_heads :, :size] = v
+    turns = np.outer(np.arange(rows), random.uniform(size=size // 2)) * rotated
+    filled = np.pad(turns, ((0, 0), (0, (room - size) // 2)))
+    angles = _engine.Angles(np.cos(filled).astype(np.float32), np.sin(filled).astype(np.float32))
 
     def build(p: Any, a: Any, b: Any) -> None:
         p.attend(
@@ -123,20 +175,29 @@ def test_attention(rows: int, window: int, fp32: bool) -> None:
             size=size,
             scale=0.2,
             window=window,
+            causal=causal,
             query_norm=None,
             key_norm=None,
-            angles=angles,
-            fp32=fp32,
-            pages=8,
+            angles=angles if rotated else None,
+            memory=_engine.KeyValues(getattr(_engine.Kept, kept), 8, kv_heads, size),
             out=b,
         )
 
-    found = on_all_kinds(x, heads * size, build)
-    q, k, v = np.split(x.astype(np.float64), [heads * size, (heads + kv_heads) * size], axis=1)
-    q, k, v = (part.reshape(rows, -1, size) for part in (q, k, v))
-    expected = plain.attention(plain.rotated(q, turns), plain.rotated(k, turns), v, 0.2, window)
-    tolerance = 1e-5 if fp32 else 5e-3  # half precision has eleven bits
+    found = on_all_kinds(x.reshape(rows, -1), heads * size, build)
+    wide = [plain.rotated(q, turns), plain.rotated(k, turns), v.astype(np.float64)]
+    expected = plain.attention(*wide, 0.2, window, causal=causal)
+    tolerance = {"FP32": 1e-5, "FP16": 5e-3}[kept]  # half precision has eleven bits
     np.testing.assert_allclose(found, expected.reshape(rows, -1), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("use", "meant"), [("GELU", plain.gelu), ("GELU_TANH", plain.gelu_tanh)])
+def test_activations_of_any_numbers(use: str, meant: Callable[[np.ndarray], np.ndarray]) -> None:
+    x = np.concatenate([np.linspace(-30, 30, 2017), np.linspace(-1e-3, 1e-3, 31)]).reshape(64, 32)
+    eye = matrix(np.eye(32))
+    found = on_all_kinds(
+        x, 32, lambda p, a, b: p.linear(a, None, eye, None, getattr(_engine.Use, use), b)
+    )
+    np.testing.assert_allclose(found, meant(x.astype(np.float32)), rtol=1e-6, atol=3e-7)
 
 
 @settings(deadline=None, max_examples=60)
@@ -145,7 +206,7 @@ def test_gates_of_any_numbers(values: list[float]) -> None:
     x = np.array([values], np.float32)
     w = np.concatenate([np.eye(16, 32), np.eye(16, 32, 16)])
     found = on_all_kinds(
-        x, 16, lambda p, a, b: p.linear(a, None, matrix(w), None, _engine.Use.SILU, b)
+        x, 16, lambda p, a, b: p.linear(a, None, matrix(w), None, _engine.Use.SILU_PRODUCT, b)
     )
     wide = x.astype(np.float64)
     expected = plain.silu(wide[:, :16]) * wide[:, 16:]

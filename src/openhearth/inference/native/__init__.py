@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from openhearth.errors import UsageError
 
 if TYPE_CHECKING:
+    from openhearth.inference.native.encoder import NativeEncoder
     from openhearth.inference.native.executor import NativeExecutor
 
 try:
@@ -30,11 +31,23 @@ def load(*arguments: Any, **settings: Any) -> NativeExecutor:
         NoKernel: the extension was not built; a layer or a size has no kernel.
         CorruptArtifact: a weight is missing or damaged.
     """
+    _check_built()
+    from openhearth.inference.native.executor import NativeExecutor
+
+    return NativeExecutor.load(*arguments, **settings)
+
+
+def load_encoder(*arguments: Any, **settings: Any) -> NativeEncoder:
+    """A native encoder, as `open_encoder` says. Raises what `load` raises."""
+    _check_built()
+    from openhearth.inference.native.encoder import NativeEncoder
+
+    return NativeEncoder.load(*arguments, **settings)
+
+
+def _check_built() -> None:
     if _engine is None:
         raise NoKernel(
             "The native executor was not built, as there was no C++ compiler: install one and then "
             "OpenHearth again, or use the torch executor."
         )
-    from openhearth.inference.native.executor import NativeExecutor
-
-    return NativeExecutor.load(*arguments, **settings)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
+from typing import Any
 
 import numpy as np
-import torch
 
 from openhearth.data.executors import default_threads
-from openhearth.errors import UsageError
+from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import Work, pages_within
 from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Pairs, adapt
-from openhearth.inference.native.lowering import lower
+from openhearth.inference.native.lowering import kept, lower
 from openhearth.models import read_adapter
-from openhearth.models.attention import KeyValues
 from openhearth.models.config import ModelConfig
 from openhearth.models.load import open_model
 from openhearth.models.weights import Weights
@@ -46,7 +45,7 @@ class NativeExecutor:
     as keep what the file says. Keys and values have 16 bits, by `float32` 32.
 
     Raises:
-        UsageError: a layer or a size has no kernel.
+        UsageError: a layer or a size has no kernel, or the model is an encoder.
         CorruptArtifact: a weight is missing or damaged.
     """
 
@@ -59,12 +58,11 @@ class NativeExecutor:
         dtype: str = "auto",
         threads: int | None = None,
     ) -> None:
+        config.check_writes()
         self.pages, self.page, self.vocab_size = pages, _engine.PAGE, config.vocab_size
         self.kernels = choose_kernels()
         self.program = _engine.Program(self.kernels, threads or default_threads())
-        self._logits, self._slots = lower(
-            self.program, config, weights, dtype=dtype, pages=pages, context=config.context_length
-        )
+        self._logits, self._slots = lower(self.program, config, weights, dtype=dtype, pages=pages)
         self._adapters: dict[str, int] = {}
         self._number = count()
 
@@ -80,9 +78,7 @@ class NativeExecutor:
     ) -> NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
-        number = torch.float32 if dtype == "float32" else torch.float16
-        token = sum(KeyValues.bytes_per_token(block.mixer, number) for block in config.blocks)
-        pages = pages_within(memory, token)
+        pages = pages_within(memory, token_bytes(config, kept(dtype)))
         executor = cls(config, weights, pages=pages, dtype=dtype, threads=threads)
         for name, adapter in adapters.items():
             pairs, scale = read_adapter(adapter, name, config.family, executor.shapes())
@@ -104,7 +100,12 @@ class NativeExecutor:
 
         Raises:
             UsageError: it was made for a model of another size.
+            CorruptArtifact: a weight is not a finite number.
         """
+        if not all(np.isfinite(matrix).all() for pair in pairs.values() for matrix in pair):
+            raise CorruptArtifact(
+                f"Adapter {name} holds a weight that is no finite number: train or import it again."
+            )
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
         number = next(self._number)
@@ -119,19 +120,30 @@ class NativeExecutor:
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
-        ends = np.cumsum([len(work.tokens) for work in works])
-        wanted = [range(e - w.wanted, e) for e, w in zip(ends.tolist(), works, strict=True)]
-        logits = self.program.run(
-            self._logits,
-            _int32(chain.from_iterable(work.tokens for work in works)),
-            _int32(len(work.tokens) for work in works),
-            _int32(work.place for work in works),
-            _int32(chain.from_iterable(work.pages for work in works)),
-            _int32(len(work.pages) for work in works),
-            _int32(self._adapters[w.adapter] if w.adapter else NONE for w in works),
-            _int32(chain.from_iterable(wanted)),
-        )
-        return logits[:, : self.vocab_size]
+        return run(self.program, self._logits, works, self._adapters)[:, : self.vocab_size]
+
+
+def token_bytes(config: ModelConfig, kept: Any) -> int:
+    """What the keys and values of a token take in all blocks, when they are kept so."""
+    mixers = [block.mixer for block in config.blocks]
+    return sum(_engine.token_bytes(kept, mixer.kv_heads, mixer.head_dim) for mixer in mixers)
+
+
+def run(program: Any, made: Any, works: Sequence[Work], adapters: Mapping[str, int]) -> np.ndarray:
+    """What a program's buffer holds of the wanted rows after a step, [sum of wanted, width]."""
+    ends = np.cumsum([len(work.tokens) for work in works])
+    wanted = [range(e - w.wanted, e) for e, w in zip(ends.tolist(), works, strict=True)]
+    values: np.ndarray = program.run(
+        made,
+        _int32(chain.from_iterable(work.tokens for work in works)),
+        _int32(len(work.tokens) for work in works),
+        _int32(work.place for work in works),
+        _int32(chain.from_iterable(work.pages for work in works)),
+        _int32(len(work.pages) for work in works),
+        _int32(adapters[work.adapter] if work.adapter else NONE for work in works),
+        _int32(chain.from_iterable(wanted)),
+    )
+    return values
 
 
 def _int32(values: object) -> np.ndarray:

@@ -5,24 +5,26 @@ A new kind is a function in a file of its own, entered in `MIXERS` or `CHANNELS`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot, filled
+from openhearth.inference.native.attention import attention
+from openhearth.inference.native.feed_forward import mlp, swiglu
 from openhearth.inference.native.weights import Rows, pack, vector
-from openhearth.models.config import Attention, ModelConfig, SwiGLU
+from openhearth.models.config import Attention, ModelConfig
 from openhearth.models.rope import Rope
 from openhearth.models.weights import Weights
 
-EVERYTHING = 2**31 - 1  # a window without end
-LONGEST_HEAD = 512
 Out = tuple[Any, Any]  # what becomes of a product, and where
+Norm = tuple[np.ndarray, np.ndarray | None, float]  # weights, biases, what is added to the square
 
 
 @dataclass
@@ -34,12 +36,12 @@ class Lowering:
     weights: Weights
     dtype: str
     pages: int
-    context: int
     x: Any
 
     def __post_init__(self) -> None:
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[Rope, Any] = {}
+        self._memories: dict[tuple[int, int], Any] = {}
         self.slots: list[Slot] = []
 
     def buffer(self, name: str, width: int) -> Any:
@@ -49,71 +51,119 @@ class Lowering:
             self._buffers[key] = self.program.buffer(width)
         return self._buffers[key]
 
+    def memory(self, mixer: Attention) -> Any:
+        """Pages for keys and values: of this block alone, but encoders need them no longer than a
+        block takes.
+        """
+        size = (mixer.kv_heads, mixer.head_dim)
+        if mixer.causal:
+            return _engine.KeyValues(kept(self.dtype), self.pages, *size)
+        if size not in self._memories:
+            self._memories[size] = _engine.KeyValues(kept(self.dtype), self.pages, *size)
+        return self._memories[size]
+
     def matrix(self, name: str) -> Any:
         """A matrix by itself."""
         rows = Rows.of(self.weights, f"{name}.weight")
-        return pack(name, [rows], [np.arange(len(rows.data))], self.dtype)
+        count = len(rows.data)
+        return pack(name, [rows], [np.arange(count)], count, self.dtype)
 
-    def norm(self, name: str) -> tuple[np.ndarray, float]:
-        """A norm that a product begins with."""
-        return vector(self.weights, f"{name}.weight"), self.config.norm_eps
+    def norm(self, name: str) -> Norm:
+        """A norm of rows."""
+        bias = vector(self.weights, f"{name}.bias") if self.config.norm == "layer" else None
+        return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps
 
     def linear(
-        self, names: list[str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
+        self,
+        names: Sequence[str],
+        x: Any,
+        norm: Norm | None,
+        use: Any,
+        out: Any,
+        *,
+        bias: bool,
+        places: Mapping[str, tuple[np.ndarray, int]] | None = None,
     ) -> None:
-        """Products of one input with some matrices, as few as their formats allow, side by side."""
+        """Products of one input with some matrices, as few as their formats allow, side by side.
+
+        `places` are where a matrix's outputs stand in so many, if not one after another.
+        """
         rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
         column = 0
         for some in _alike(rows):
-            group = [(names[i], rows[i]) for i in some]
-            begins = np.cumsum([0, *(len(part.data) for _, part in group)])
-            parts = [
-                Part(name, np.arange(begin, end))
-                for (name, _), begin, end in zip(group, begins, begins[1:], strict=False)
-            ]
-            self._product(parts, [part for _, part in group], x, norm, use, out, column, bias)
-            column += int(begins[-1])
+            end, parts = 0, []
+            for i in some:
+                count = len(rows[i].data)
+                place, room = places[names[i]] if places else (np.arange(count), count)
+                parts.append(Part(names[i], end + place))
+                end += room
+            self._product(parts, [rows[i] for i in some], end, x, norm, use, out, column, bias)
+            column += end
 
     def gated(
-        self, names: tuple[str, str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
+        self, names: tuple[str, str], x: Any, norm: Norm | None, use: Any, out: Any, *, bias: bool
     ) -> None:
         """The products with a gate and with what it gates, which alternate, a panel each."""
         rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
         number = np.arange(len(rows[0].data))
         place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
         parts = [Part(names[0], place), Part(names[1], place + _engine.PANEL)]
-        self._product(parts, rows, x, norm, use, out, 0, bias)
+        self._product(parts, rows, 2 * filled(len(number)), x, norm, use, out, 0, bias)
 
     def _product(
         self,
         parts: list[Part],
         rows: list[Rows],
+        outputs: int,
         x: Any,
-        norm: Any,
+        norm: Norm | None,
         use: Any,
         out: Any,
         column: int,
         biased: bool,
     ) -> None:
         name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], self.dtype)
-        bias = self._bias(parts) if biased else None
+        matrix = pack(name, rows, [part.places for part in parts], outputs, self.dtype)
+        bias = self._bias(parts, outputs) if biased else None
         self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
 
-    def _bias(self, parts: list[Part]) -> np.ndarray:
+    def _bias(self, parts: list[Part], outputs: int) -> np.ndarray:
         """Of all outputs, those that fill up the last panel too."""
-        size = sum(len(part.places) for part in parts)
-        values = np.zeros(filled(size), np.float32)
+        values = np.zeros(filled(outputs), np.float32)
         for part in parts:
             values[part.places] = vector(self.weights, f"{part.name}.bias")
         return values
 
-    def angles(self, rope: Rope) -> Any:
+    def angles(self, rope: Rope | None) -> Any:
         """The angles of all positions, made once for all blocks."""
+        if rope is None:
+            return None
         if rope not in self._angles:
-            cos, sin = rope.angles(torch.arange(self.context))
-            self._angles[rope] = _engine.Angles(*(t[:, 0].contiguous().numpy() for t in (cos, sin)))
+            tables = [
+                table[:, 0] for table in rope.angles(torch.arange(self.config.context_length))
+            ]
+            more = (_engine.room(rope.head_dim) - rope.head_dim) // 2
+            self._angles[rope] = _engine.Angles(*(F.pad(t, (0, more)).numpy() for t in tables))
         return self._angles[rope]
+
+    def places(self) -> np.ndarray | None:
+        """What is added to the embedding at each position, [positions, width], if anything: its own
+        vector, and that of the first kind of text.
+        """
+        config = self.config
+        if not config.positions and not config.segments:
+            return None
+        added = np.zeros((config.context_length, config.width), np.float32)
+        if config.positions:
+            added += vector(self.weights, "positions.weight")
+        if config.segments:
+            added += vector(self.weights, "segments.weight")[0]
+        return added
+
+
+def kept(dtype: str) -> Any:
+    """How keys and values are kept beside weights of a dtype."""
+    return _engine.Kept.FP32 if dtype == "float32" else _engine.Kept.FP16
 
 
 def _alike(rows: list[Rows]) -> list[list[int]]:
@@ -122,79 +172,54 @@ def _alike(rows: list[Rows]) -> list[list[int]]:
     return [list(group) for _, group in numbers]
 
 
-def attention(low: Lowering, name: str, mixer: Attention, norm: Any, out: Out) -> None:
-    """Queries, keys and values in one product; rotation and attention; and the way back."""
-    rope = Rope.of(mixer)
-    if mixer.head_dim % 32 or mixer.head_dim > LONGEST_HEAD or rope is None or not mixer.causal:
-        raise NoKernel("This model's attention has no kernel yet: use the torch executor.")
-    width = (mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
-    qkv, mixed = low.buffer("qkv", width), low.buffer("mixed", mixer.heads * mixer.head_dim)
-    parts = [f"{name}.{part}" for part in "qkv"]
-    low.linear(parts, low.x, norm, _engine.Use.STORE, qkv, bias=mixer.bias)
-    low.program.attend(
-        qkv,
-        queries=mixer.heads,
-        keys=mixer.kv_heads,
-        size=mixer.head_dim,
-        scale=mixer.scale or mixer.head_dim**-0.5,
-        window=mixer.window or EVERYTHING,
-        query_norm=low.norm(f"{name}.q_norm") if mixer.qk_norm else None,
-        key_norm=low.norm(f"{name}.k_norm") if mixer.qk_norm else None,
-        angles=low.angles(rope),
-        fp32=low.dtype == "float32",
-        pages=low.pages,
-        out=mixed,
-    )
-    low.linear([f"{name}.o"], mixed, None, *out, bias=mixer.output_bias)
-
-
-def swiglu(low: Lowering, name: str, channel: SwiGLU, norm: Any, out: Out) -> None:
-    """Gate and up in one product, which are multiplied at once; and the way back."""
-    use = {"silu": _engine.Use.SILU, "gelu_tanh": _engine.Use.GELU}[channel.activation]
-    hidden = low.buffer("hidden", channel.hidden)
-    low.gated((f"{name}.gate", f"{name}.up"), low.x, norm, use, hidden, bias=channel.bias)
-    low.linear([f"{name}.down"], hidden, None, *out, bias=channel.bias)
-
-
-Lowered = Callable[[Lowering, str, Any, Any, Out], None]
+Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
 MIXERS: dict[str, Lowered] = {"attention": attention}
-CHANNELS: dict[str, Lowered] = {"swiglu": swiglu}
+CHANNELS: dict[str, Lowered] = {"swiglu": swiglu, "mlp": mlp}
 
 
 def lower(
     program: Any, config: ModelConfig, weights: Weights, **settings: Any
 ) -> tuple[Any, list[Slot]]:
-    """Fill a program with a model: the buffer in which its logits will be, and its products.
+    """Fill a program with a model: the buffer in which its logits will be, of an encoder its hidden
+    states, and its products.
 
     Raises:
         UsageError: a layer has no kernel, or a size that the kernels do not take.
         CorruptArtifact: a weight is missing or damaged.
     """
-    if config.norm != "rms" or config.norms == "post" or config.positions or config.segments:
-        raise NoKernel("Encoders have no kernels yet: use the torch executor.")
     x = program.buffer(config.width)
     low = Lowering(program, config, weights, x=x, **settings)
     embedding = low.matrix("embed")
-    program.embed(embedding, config.embed_factor, x)
+    program.embed(embedding, config.embed_factor, low.places(), x)
+    if config.norms == "post":
+        program.normalise(low.norm("embed_norm"), x)
     for i, block in enumerate(config.blocks):
         _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
         _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
+    norm = None if config.norms == "post" else low.norm("norm")
     last = program.buffer(config.width, wanted=True)
-    logits = program.buffer(filled(config.vocab_size), wanted=True)
     program.gather(x, last)
+    if not config.causal:
+        if norm is not None:
+            program.normalise(norm, last)
+        return last, low.slots
+    logits = program.buffer(filled(config.vocab_size), wanted=True)
     head = embedding if config.tied_head else low.matrix("head")
-    program.linear(last, low.norm("norm"), head, None, _engine.Use.STORE, logits)
+    program.linear(last, norm, head, None, _engine.Use.STORE, logits)
     return logits, low.slots
 
 
 def _sublayer(low: Lowering, name: str, part: Any, kinds: dict[str, Lowered]) -> None:
-    """x + f(norm(x)), or x + norm(f(norm(x)))."""
+    """x + f(norm(x)), x + norm(f(norm(x))), or norm(x + f(x))."""
     if part.name not in kinds:
         raise NoKernel(f"The layer {part.name} has no kernel yet: use the torch executor.")
-    before = low.norm(f"{name}_norm")
-    if low.config.norms == "pre":
-        kinds[part.name](low, name, part, before, (_engine.Use.ADD, low.x))
-        return
-    made = low.buffer("made", low.config.width)
-    kinds[part.name](low, name, part, before, (_engine.Use.STORE, made))
-    low.program.add_norm(made, low.norm(f"{name}_post_norm"), low.x)
+    add, norms = (_engine.Use.ADD, low.x), low.config.norms
+    if norms == "post":
+        kinds[part.name](low, name, part, None, add)
+        low.program.normalise(low.norm(f"{name}_norm"), low.x)
+    elif norms == "pre":
+        kinds[part.name](low, name, part, low.norm(f"{name}_norm"), add)
+    else:
+        made = low.buffer("made", low.config.width)
+        kinds[part.name](low, name, part, low.norm(f"{name}_norm"), (_engine.Use.STORE, made))
+        low.program.add_norm(made, low.norm(f"{name}_post_norm"), low.x)

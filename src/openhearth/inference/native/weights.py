@@ -90,8 +90,11 @@ def format_of(rows: Sequence[Rows], dtype: str) -> Any:
     return FORMATS[dtype]
 
 
-def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], dtype: str) -> Any:
-    """A matrix for the kernels, of several parts, whose rows go to the outputs that `places` say.
+def pack(
+    name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], outputs: int, dtype: str
+) -> Any:
+    """A matrix for the kernels, of several parts, whose rows go to those of its `outputs` that
+    `places` say. The others are zero.
 
     Raises:
         CorruptArtifact: a weight is not a finite number.
@@ -103,7 +106,7 @@ def pack(name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], dtype: s
             f"The rows of {name} have {inputs} weights, no multiple of {_engine.BLOCK}: use the "
             "torch executor for this model."
         )
-    matrix = _engine.Matrix(format_of(rows, dtype), sum(len(part.data) for part in rows), inputs)
+    matrix = _engine.Matrix(format_of(rows, dtype), outputs, inputs)
     for part, place in zip(rows, places, strict=True):
         try:
             matrix.fill(
