@@ -39,7 +39,8 @@ OPTIONS = [
         "--dtype",
         default="auto",
         show_default=True,
-        help="Of the weights: float32, bfloat16; of native ones also int8, int4-min, int4.",
+        help="Of the weights: float32, bfloat16; of native ones also int8, int4-min, int4-head8, "
+        "int4.",
     ),
     click.option(
         "--kv-memory",

@@ -59,7 +59,7 @@ def open_executor(
 
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
     for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
-    `int8`, `int4-min` or `int4`.
+    `int8`, `int4-min`, `int4-head8` or `int4`.
 
     Raises:
         UsageError: there is no such kind, or not even one page fits the memory.

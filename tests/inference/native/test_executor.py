@@ -140,7 +140,9 @@ def test_an_encoder_writes_no_text() -> None:
         NativeExecutor(config, Random(config), pages=PAGES)
 
 
-@pytest.mark.parametrize(("dtype", "nats"), [("bfloat16", 1e-3), ("int8", 1e-2), ("int4", 0.5)])
+@pytest.mark.parametrize(
+    ("dtype", "nats"), [("bfloat16", 1e-3), ("int8", 1e-2), ("int4", 0.5), ("int4-head8", 0.4)]
+)
 def test_fewer_bits_stay_near(model: Model, dtype: str, nats: float) -> None:
     """The mean divergence (KL) of the next token's distribution from that of fp32 weights."""
     prompt = tokens(70)
@@ -148,6 +150,16 @@ def test_fewer_bits_stay_near(model: Model, dtype: str, nats: float) -> None:
     meant = torch.tensor(reference(model, prompt)).log_softmax(-1)
     divergence = (meant.exp() * (meant - found.log_softmax(-1))).sum(-1).mean()
     assert 0 <= divergence < nats
+
+
+def test_a_head_of_eight_bits_is_nearer_than_one_of_four(model: Model) -> None:
+    prompt = tokens(70)
+    work, meant = Work(prompt, 0, [5, 0, 9], wanted=70), reference(model, prompt)
+    four, mixed, eight = (
+        np.square(executor(dtype).step([work]) - meant).mean()
+        for dtype in ("int4", "int4-head8", "int8")
+    )
+    assert eight < mixed < four
 
 
 @pytest.mark.parametrize("kind", _engine.kinds())

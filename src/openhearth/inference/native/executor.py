@@ -41,8 +41,9 @@ def choose_kernels() -> str:
 class NativeExecutor:
     """A model with `pages` pages of keys and values.
 
-    `dtype` is that of the weights: int4, int4-min, int8, bfloat16, float32, or `auto`, as few bits
-    as keep what the file says. Keys and values have 16 bits, by `float32` 32.
+    `dtype` is that of the weights: int4, int4-head8 (embedding and head in eight bits), int4-min,
+    int8, bfloat16, float32, or `auto`, as few bits as keep what the file says. Keys and values have
+    16 bits, by `float32` 32.
 
     Raises:
         UsageError: a layer or a size has no kernel, or the model is an encoder.

@@ -18,7 +18,7 @@ from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
-from openhearth.inference.native.weights import Rows, pack, vector
+from openhearth.inference.native.weights import MIXED, Rows, pack, vector
 from openhearth.models.config import Attention, ModelConfig
 from openhearth.models.rope import Rope
 from openhearth.models.weights import Weights
@@ -39,6 +39,7 @@ class Lowering:
     x: Any
 
     def __post_init__(self) -> None:
+        self._body, self._head = MIXED.get(self.dtype, (self.dtype, self.dtype))
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[Rope, Any] = {}
         self._memories: dict[tuple[int, int], Any] = {}
@@ -63,10 +64,10 @@ class Lowering:
         return self._memories[size]
 
     def matrix(self, name: str) -> Any:
-        """A matrix by itself."""
+        """The embedding or the head."""
         rows = Rows.of(self.weights, f"{name}.weight")
         count = len(rows.data)
-        return pack(name, [rows], [np.arange(count)], count, self.dtype)
+        return pack(name, [rows], [np.arange(count)], count, self._head)
 
     def norm(self, name: str) -> Norm:
         """A norm of rows."""
@@ -123,7 +124,7 @@ class Lowering:
         biased: bool,
     ) -> None:
         name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], outputs, self.dtype)
+        matrix = pack(name, rows, [part.places for part in parts], outputs, self._body)
         bias = self._bias(parts, outputs) if biased else None
         self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
 

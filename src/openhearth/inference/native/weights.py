@@ -43,6 +43,8 @@ FORMATS = {  # by rising bits
     "float32": _engine.Format.FP32,
 }
 
+MIXED = {"int4-head8": ("int4", "int8")}  # of the blocks, and of embedding and head
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -86,7 +88,8 @@ def format_of(rows: Sequence[Rows], dtype: str) -> Any:
     if dtype == "auto":
         dtype = max((KEPT[part.source] for part in rows), key=list(FORMATS).index)
     if dtype not in FORMATS:
-        raise UsageError(f"dtype is {dtype!r}, but must be auto, {' or '.join(FORMATS)}.")
+        known = ", ".join(["auto", *MIXED, *FORMATS])
+        raise UsageError(f"dtype is {dtype!r}, but must be one of {known}.")
     return FORMATS[dtype]
 
 
