@@ -14,7 +14,7 @@ namespace {
 using namespace engine;
 using Random = std::mt19937;
 
-constexpr Kept KEPT[] = {Kept::FP32, Kept::FP16};
+constexpr Kept KEPT[] = {Kept::FP32, Kept::FP16, Kept::INT8};
 constexpr Format FORMATS[] = {Format::INT4, Format::INT4_MIN, Format::INT8, Format::BF16, Format::FP32};
 
 size_t some(Random& random, size_t most) { return 1 + random() % most; }
@@ -114,7 +114,7 @@ int main(int count, char** arguments) {
     for (; std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < limit; ++models, seed += 2) {
         Random random(seed);
         const Shape shape{FORMATS[random() % 5], BLOCK * some(random, 4), some(random, 5), some(random, 3), 2 * some(random, 48),
-                          BLOCK * some(random, 4), some(random, 100), 2 * some(random, 3), KEPT[random() % 2], random() % 2 == 0,
+                          BLOCK * some(random, 4), some(random, 100), 2 * some(random, 3), KEPT[random() % 3], random() % 2 == 0,
                           random() % 3 == 0, random() % 2 ? INT32_MAX : static_cast<int32_t>(some(random, 50))};
         std::vector<float> best;
         for (const char* const* kind = kernels_here(); *kind; ++kind) {

@@ -20,9 +20,20 @@ constexpr size_t QUERIES = 3;
 constexpr size_t LONGEST_HEAD = 512;
 constexpr float NOTHING = -1e30f, MASKED = -2e30f;
 
+template <Kept KEPT>
+using NumberOf = std::conditional_t<KEPT == Kept::FP32, float, std::conditional_t<KEPT == Kept::FP16, Half, int8_t>>;
+
+// By how much the numbers of a page's tokens are to be multiplied, from `token` on.
+template <Kept KEPT>
+F scales(const uint8_t* numbers, size_t size, size_t token) {
+    if constexpr (KEPT != Kept::INT8) return all(1.0f);
+    return load(reinterpret_cast<const Half*>(numbers + numbers_bytes(KEPT, size)) + token);
+}
+
 // The scores of Q queries against one page.
-template <size_t Q, class Number>
-void scores(const Attention& work, size_t first_query, const Number* keys, float (*out)[PAGE]) {
+template <size_t Q, Kept KEPT>
+void scores(const Attention& work, size_t first_query, const uint8_t* page, float (*out)[PAGE]) {
+    const auto* keys = reinterpret_cast<const NumberOf<KEPT>*>(page);
     F low[Q], high[Q];
     for (size_t q = 0; q < Q; ++q) low[q] = high[q] = zero();
     for (size_t d = 0; d < room(work.size); ++d, keys += PAGE) {
@@ -34,8 +45,8 @@ void scores(const Attention& work, size_t first_query, const Number* keys, float
         }
     }
     for (size_t q = 0; q < Q; ++q) {
-        store(out[q], low[q] * all(work.scale));
-        store(out[q] + LANES, high[q] * all(work.scale));
+        store(out[q], low[q] * (scales<KEPT>(page, work.size, 0) * all(work.scale)));
+        store(out[q] + LANES, high[q] * (scales<KEPT>(page, work.size, LANES) * all(work.scale)));
     }
 }
 
@@ -57,7 +68,6 @@ void weigh(const Attention& work, const Number* values, const float (*weights)[P
 
 template <size_t Q, Kept KEPT>
 void attend_some(const Attention& work, size_t first_query) {
-    using Number = std::conditional_t<KEPT == Kept::FP32, float, Half>;
     alignas(64) float sums[Q][LONGEST_HEAD], weights[Q][PAGE];
     float most[Q], totals[Q], factors[Q];
     int32_t from = INT32_MAX, last = 0;
@@ -72,7 +82,7 @@ void attend_some(const Attention& work, size_t first_query) {
     for (int32_t page = from / SIZE; page <= last / SIZE; ++page) {
         const uint8_t* keys = work.memory + static_cast<size_t>(work.pages[page]) * work.page_bytes;
         const uint8_t* values = keys + keys_bytes(KEPT, work.size);
-        scores<Q>(work, first_query, reinterpret_cast<const Number*>(keys), weights);
+        scores<Q, KEPT>(work, first_query, keys, weights);
         const int32_t begin = page * SIZE;
         for (size_t q = 0; q < Q; ++q) {
             const int32_t own = work.lasts[first_query + q], visible = own - begin + 1;
@@ -86,15 +96,15 @@ void attend_some(const Attention& work, size_t first_query) {
             // exp of what is masked is tiny, but it must be nothing.
             one = first(one, visible, zero()), other = first(other, visible - 16, zero());
             if (hidden > 0) one = first(zero(), hidden, one), other = first(zero(), hidden - 16, other);
-            store(weights[q], one);
-            store(weights[q] + LANES, other);
+            store(weights[q], one * scales<KEPT>(values, work.size, 0));
+            store(weights[q] + LANES, other * scales<KEPT>(values, work.size, LANES));
             float factor[LANES];
             store(factor, exponential(all(before - most[q])));
             factors[q] = before == NOTHING ? 0.0f : before == most[q] ? 1.0f : factor[0];
             totals[q] = totals[q] * factors[q] + sum(one + other);
         }
         const size_t tokens = static_cast<size_t>(std::min(SIZE, last - begin + 1));
-        weigh<Q>(work, reinterpret_cast<const Number*>(values), weights, factors, sums, tokens);
+        weigh<Q>(work, reinterpret_cast<const NumberOf<KEPT>*>(values), weights, factors, sums, tokens);
     }
     for (size_t q = 0; q < Q; ++q) {
         for (size_t d = 0; d < work.size; d += LANES) store(sums[q] + d, load(sums[q] + d) / all(totals[q]));
@@ -121,6 +131,7 @@ inline void attend(Kept kept, const Attention& work) {
     switch (kept) {
         case Kept::FP32: return attend_all<Kept::FP32>(work);
         case Kept::FP16: return attend_all<Kept::FP16>(work);
+        case Kept::INT8: return attend_all<Kept::INT8>(work);
     }
 }
 

@@ -57,15 +57,17 @@ struct Quantised {
     float* totals;
 };
 
-// How keys and values are kept.
-enum class Kept : uint8_t { FP32, FP16 };
+// How keys and values are kept; in eight bits each token's of a head have a scale.
+enum class Kept : uint8_t { FP32, FP16, INT8 };
 
 // A head's numbers with the zeros that fill up each of its halves, which rotation turns apart, to whole
 // registers.
 constexpr size_t room(size_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
 
-// What a page takes of one head: its keys, [room][PAGE], and as much again for its values, [PAGE][room].
-constexpr size_t keys_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? sizeof(float) : sizeof(Half)); }
+// What a page takes of one head: its keys, [room][PAGE], and behind them scales, if there are any; and as
+// much again for its values, [PAGE][room].
+constexpr size_t numbers_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? 4 : kept == Kept::FP16 ? 2 : 1); }
+constexpr size_t keys_bytes(Kept kept, size_t size) { return numbers_bytes(kept, size) + (kept == Kept::INT8 ? PAGE * sizeof(Half) : 0); }
 
 // Queries that share keys: `queries[i]` points to a head's numbers of one row, room(size) of them, which
 // sees the tokens from `lasts[i] - window + 1` to `lasts[i]`.
@@ -106,6 +108,8 @@ struct Kernels {
     void (*add)(const float* numbers, const Half* weights, size_t count, float* sums);
     // To half precision.
     void (*narrow)(const float* x, size_t count, Half* out);
+    // To scale * number, numbers of eight bits; the scale.
+    Half (*narrow_int8)(const float* x, size_t count, int8_t* out);
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend)(Kept, const Attention&);

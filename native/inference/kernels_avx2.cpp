@@ -19,6 +19,7 @@ const Kernels avx2_kernels = {
     avx2::gelu_tanh,
     avx2::add,
     avx2::narrow,
+    avx2::narrow_int8,
     avx2::rotate,
     avx2::attend,
 };

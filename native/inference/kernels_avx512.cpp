@@ -19,6 +19,7 @@ const Kernels avx512_kernels = {
     avx512::gelu_tanh,
     avx512::add,
     avx512::narrow,
+    avx512::narrow_int8,
     avx512::rotate,
     avx512::attend,
 };

@@ -18,6 +18,7 @@ const Kernels portable_kernels = {
     portable::gelu_tanh,
     portable::add,
     portable::narrow,
+    portable::narrow_int8,
     portable::rotate,
     portable::attend,
 };

@@ -24,6 +24,13 @@ void KeyValues::write(const Kernels& kernels, int32_t page, size_t head, size_t 
     const size_t width = room(size_), values_at = keys_bytes(kept_, size_);
     uint8_t* to = const_cast<uint8_t*>(at(page, head));
     if (kept_ == Kept::FP32) return put(to, width, values_at, slot, key, value);
+    if (kept_ == Kept::INT8) {
+        auto *narrow = reinterpret_cast<int8_t*>(scratch), *other = narrow + width;
+        auto* scales = reinterpret_cast<Half*>(to + numbers_bytes(kept_, size_));
+        scales[slot] = kernels.narrow_int8(key, width, narrow);
+        scales[values_at / sizeof(Half) + slot] = kernels.narrow_int8(value, width, other);
+        return put(to, width, values_at, slot, narrow, other);
+    }
     auto* narrow = reinterpret_cast<Half*>(scratch);
     kernels.narrow(key, width, narrow);
     kernels.narrow(value, width, narrow + width);

@@ -32,6 +32,9 @@ inline F load(const Half* at) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reint
 inline F load(const Brain* at) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))), 16))};
 }
+inline F load(const int8_t* at) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))))};
+}
 inline void store(float* at, F x) { _mm512_storeu_ps(at, x.v); }
 inline void store(Half* at, F x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -83,6 +86,11 @@ inline F load(const Brain* at) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
     };
     return {half(at), half(at + 8)};
+}
+inline F load(const int8_t* at) {
+    const __m128i numbers = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto half = [](__m128i eight) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight)); };
+    return {half(numbers), half(_mm_srli_si128(numbers, 8))};
 }
 inline void store(float* at, F x) { _mm256_storeu_ps(at, x.low), _mm256_storeu_ps(at + 8, x.high); }
 inline void store(Half* at, F x) {
@@ -145,6 +153,7 @@ inline F zero() { return all(0.0f); }
 inline F load(const float* at) { return each([&](size_t i) { return at[i]; }); }
 inline F load(const Half* at) { return each([&](size_t i) { return wide(at[i]); }); }
 inline F load(const Brain* at) { return each([&](size_t i) { return wide(at[i]); }); }
+inline F load(const int8_t* at) { return each([&](size_t i) { return static_cast<float>(at[i]); }); }
 inline void store(float* at, F x) { std::memcpy(at, x.v, sizeof x.v); }
 inline void store(Half* at, F x) {
     for (size_t i = 0; i < LANES; ++i) at[i] = half(x.v[i]);

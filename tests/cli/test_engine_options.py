@@ -34,6 +34,8 @@ def test_wrong_settings_are_told(hearth: Any, tiny_model_home: Path) -> None:
     for wrong, reason in (
         (["--executor", "gpu"], "not one of"),
         (["--dtype", "int3"], "int3"),
+        (["--kv-dtype", "int3"], "int3"),
+        (["--kv-dtype", "int8", "--executor", "torch"], "leave it at auto"),
         (["--kv-memory", "1kB"], "give it more"),
         (["--threads", "0"], "not in the range"),
     ):

@@ -68,6 +68,7 @@ def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
     assert FakeEngine.settings == {
         "executor": "auto",
         "dtype": "auto",
+        "kv_dtype": "auto",
         "kv_memory": 2**30,
         "threads": None,
     }

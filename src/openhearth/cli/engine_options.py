@@ -49,6 +49,12 @@ OPTIONS = [
         show_default=True,
         help="For keys and values; more lets more and longer requests run together.",
     ),
+    click.option(
+        "--kv-dtype",
+        default="auto",
+        show_default=True,
+        help="Of keys and values, natively: float16, or int8, of which twice as many fit.",
+    ),
     click.option("--threads", type=click.IntRange(1), help="Threads that compute, else all cores."),
 ]
 

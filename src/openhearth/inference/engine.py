@@ -39,6 +39,7 @@ class Settings:
     kv_memory: int = KV_MEMORY
     threads: int | None = None
     dtype: str = "auto"
+    kv_dtype: str = "auto"
     most_running: int = MOST_RUNNING
 
 
@@ -57,8 +58,8 @@ class Engine:
 
     A model is a name in the store or in the catalogue (`smollm2-135m`), a GGUF file, or a Hugging
     Face directory. `settings` are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes
-    for keys and values, shared evenly by the base models), `threads`, `dtype`, and `most_running`
-    (sequences computed together).
+    for keys and values, shared evenly by the base models), `threads`, `dtype` of the weights,
+    `kv_dtype` of keys and values, and `most_running` (sequences computed together).
 
     A context manager. Its methods may be called from any thread.
 
@@ -195,6 +196,7 @@ def _load(
         {name: artifact for name, artifact in named.items() if artifact.kind == "adapter"},
         memory=memory,
         dtype=settings.dtype,
+        kv_dtype=settings.kv_dtype,
         threads=settings.threads,
     )
     length = ModelConfig.from_json(base.path("config.json").read_bytes()).context_length

@@ -53,31 +53,39 @@ def open_executor(
     *,
     memory: int,
     dtype: str = "auto",
+    kv_dtype: str = "auto",
     threads: int | None = None,
 ) -> Executor:
     """A model with its adapters in memory, and at most `memory` bytes of pages.
 
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
     for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
-    `int8`, `int4-min`, `int4-head8` or `int4`.
+    `int8`, `int4-min`, `int4-head8` or `int4`. `kv_dtype` is that of keys and values: `auto`, of
+    the native one also `float32`, `float16` or `int8`.
 
     Raises:
-        UsageError: there is no such kind, or not even one page fits the memory.
+        UsageError: there is no such kind or type, or not even one page fits the memory.
         CorruptArtifact: weights are damaged.
     """
     if kind not in KINDS:
         raise UsageError(f"There is no executor {kind!r}: use one of {', '.join(KINDS)}.")
+    settings: dict[str, Any] = {"memory": memory, "dtype": dtype, "threads": threads}
     if kind != "torch":
         from openhearth.inference.native import NoKernel, load
 
         try:
-            return load(base, adapters, memory=memory, dtype=dtype, threads=threads)
+            return load(base, adapters, kv_dtype=kv_dtype, **settings)
         except NoKernel:
             if kind == "native":
                 raise
+    if kv_dtype != "auto":
+        raise UsageError(
+            f"kv_dtype is {kv_dtype!r}, but the torch executor keeps keys and values as it "
+            "computes them: leave it at auto."
+        )
     from openhearth.inference.torch_executor import TorchExecutor
 
-    return TorchExecutor.load(base, adapters, memory=memory, dtype=dtype, threads=threads)
+    return TorchExecutor.load(base, adapters, **settings)
 
 
 def pages_within(memory: int, token_bytes: int) -> int:

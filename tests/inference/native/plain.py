@@ -23,6 +23,12 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight
 
 
+def in_eight_bits(x: np.ndarray) -> np.ndarray:
+    """Heads [..., size] as eight bits keep them: a scale of half precision for each."""
+    scale = (np.abs(x).max(-1, keepdims=True) / 127).astype(np.float16).astype(np.float64)
+    return np.clip(np.rint(x / scale), -127, 127) * scale
+
+
 def silu(x: np.ndarray) -> np.ndarray:
     return x / (1 + np.exp(-x))
 

@@ -30,6 +30,7 @@ from openhearth.models.weights import Weights, build
 if _engine is None:
     pytest.skip("the extension was not built", allow_module_level=True)
 from openhearth.inference.native.executor import NativeExecutor
+from openhearth.inference.native.memory import kept_as, token_bytes
 
 VOCABULARY, PAGES = 150, 24
 MIXER = Attention(heads=4, kv_heads=2, head_dim=32, bias=True)
@@ -80,8 +81,9 @@ class Random(Weights):
         return 1 + values / 10 if "norm" in name else values / 5
 
 
-def executor(dtype: str = "float32", threads: int = 2) -> NativeExecutor:
-    return NativeExecutor(CONFIG, Random(), pages=PAGES, dtype=dtype, threads=threads)
+def executor(dtype: str = "float32", threads: int = 2, kv_dtype: str = "auto") -> NativeExecutor:
+    settings = {"dtype": dtype, "kv_dtype": kv_dtype, "threads": threads}
+    return NativeExecutor(CONFIG, Random(), pages=PAGES, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -162,20 +164,48 @@ def test_a_head_of_eight_bits_is_nearer_than_one_of_four(model: Model) -> None:
     assert eight < mixed < four
 
 
+def test_keys_and_values_in_eight_bits_stay_near_and_take_half(model: Model) -> None:
+    prompt = tokens(70)
+    work = Work(prompt, 0, [5, 0, 9], wanted=70)
+    found = torch.tensor(executor("float32", kv_dtype="int8").step([work]))
+    meant = torch.tensor(reference(model, prompt)).log_softmax(-1)
+    divergence = (meant.exp() * (meant - found.log_softmax(-1))).sum(-1).mean()
+    assert 0 < divergence < 1e-2
+    config = ModelConfig(
+        vocab_size=1,
+        width=64,
+        context_length=64,
+        blocks=(
+            Block(mixer=Attention(heads=1, kv_heads=1, head_dim=64), channel=SwiGLU(hidden=32)),
+        ),
+    )
+    assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 2)  # numbers and a scale
+    assert token_bytes(config, kept_as("auto", "int4")) == 2 * 2 * 64
+    assert token_bytes(config, kept_as("auto", "float32")) == 2 * 4 * 64
+    with pytest.raises(UsageError, match="kv_dtype"):
+        executor(kv_dtype="int3")
+
+
 @pytest.mark.parametrize("kind", _engine.kinds())
-@pytest.mark.parametrize("dtype", ["float32", "int4-min"])
+@pytest.mark.parametrize(
+    ("dtype", "kv_dtype"), [("float32", "auto"), ("int4-min", "auto"), ("int8", "int8")]
+)
 def test_every_kind_of_kernels_gives_the_same(
-    kind: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, dtype: str, kv_dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompt = tokens(70)
-    best = executor(dtype).step([Work(prompt, 0, [0, 1, 2], wanted=70)])
+    best = executor(dtype, kv_dtype=kv_dtype).step([Work(prompt, 0, [0, 1, 2], wanted=70)])
     monkeypatch.setenv("OPENHEARTH_ISA", kind)
-    forced = executor(dtype, threads=1)
+    forced = executor(dtype, threads=1, kv_dtype=kv_dtype)
     assert forced.kernels == kind
     assert np.array_equal(forced.step([Work(prompt, 0, [0, 1, 2], wanted=70)]), best)
 
 
-SHARED = {dtype: executor(dtype) for dtype in ("float32", "int8")}
+SHARED = {
+    "float32": executor("float32"),
+    "int8": executor("int8"),
+    "int8 throughout": executor("int8", kv_dtype="int8"),
+}
 ALONE: dict[tuple[str, int], np.ndarray] = {}
 
 
@@ -189,7 +219,7 @@ def alone(dtype: str, seed: int) -> np.ndarray:
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.sampled_from(["float32", "int8"]),
+    st.sampled_from(list(SHARED)),
     st.lists(st.sets(st.integers(1, 74)), min_size=1, max_size=5),
     st.permutations(range(18)),
 )

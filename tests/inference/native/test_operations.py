@@ -55,7 +55,7 @@ def on_all_kinds(x: np.ndarray, width: int, build: Callable[[Any, Any, Any], Non
                 )
             )
     for other in results[1:]:
-        assert np.array_equal(results[0], other)
+        assert np.array_equal(results[0], other, equal_nan=True)
     return results[0]
 
 
@@ -130,19 +130,63 @@ def test_places_are_added_to_the_embedding() -> None:
 
 @pytest.mark.parametrize("rows", [1, 5, 32, 33, 100])
 @pytest.mark.parametrize("window", [EVERYTHING, 7, 40])
-@pytest.mark.parametrize("kept", ["FP32", "FP16"])
+@pytest.mark.parametrize("kept", ["FP32", "FP16", "INT8"])
 def test_attention(rows: int, window: int, kept: str) -> None:
     check_attention(rows, 32, window=window, kept=kept)
 
 
+@pytest.mark.parametrize("kept", ["FP32", "INT8"])
 @pytest.mark.parametrize("size", [2, 8, 72, 80, 96, 128, 256])
-def test_attention_with_heads_of_any_size(size: int) -> None:
-    check_attention(50, size)
+def test_attention_with_heads_of_any_size(size: int, kept: str) -> None:
+    check_attention(50, size, kept=kept)
 
 
 @pytest.mark.parametrize("rows", [1, 40, 70])
 def test_attention_in_both_directions_without_rotation(rows: int) -> None:
     check_attention(rows, 32, causal=False, rotated=False)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("kept", ["FP16", "INT8"])
+def test_values_that_are_no_numbers_are_met_by_those_who_see_them(kept: str, wrong: float) -> None:
+    x, added = np.ones((6, 3 * 32), np.float32), np.zeros((6, 3 * 32), np.float32)
+    added[0, 70] = wrong
+
+    def build(p: Any, a: Any, b: Any) -> None:
+        p.embed(matrix(x), 1.0, added, a)
+        attend(p, a, b, 1, 1, 32, kept=kept)
+
+    found = on_all_kinds(x, 32, build)
+    assert not np.isfinite(found[:, 6]).any()
+
+
+def attend(
+    program: Any,
+    x: Any,
+    out: Any,
+    heads: int,
+    kv_heads: int,
+    size: int,
+    *,
+    window: int = EVERYTHING,
+    kept: str = "FP32",
+    causal: bool = True,
+    angles: Any = None,
+) -> None:
+    program.attend(
+        x,
+        queries=heads,
+        keys=kv_heads,
+        size=size,
+        scale=0.2,
+        window=window,
+        causal=causal,
+        query_norm=None,
+        key_norm=None,
+        angles=angles,
+        memory=_engine.KeyValues(getattr(_engine.Kept, kept), 8, kv_heads, size),
+        out=out,
+    )
 
 
 def check_attention(
@@ -167,26 +211,18 @@ def check_attention(
     filled = np.pad(turns, ((0, 0), (0, (room - size) // 2)))
     angles = _engine.Angles(np.cos(filled).astype(np.float32), np.sin(filled).astype(np.float32))
 
+    seen = {"window": window, "kept": kept, "causal": causal, "angles": angles if rotated else None}
+
     def build(p: Any, a: Any, b: Any) -> None:
-        p.attend(
-            a,
-            queries=heads,
-            keys=kv_heads,
-            size=size,
-            scale=0.2,
-            window=window,
-            causal=causal,
-            query_norm=None,
-            key_norm=None,
-            angles=angles if rotated else None,
-            memory=_engine.KeyValues(getattr(_engine.Kept, kept), 8, kv_heads, size),
-            out=b,
-        )
+        attend(p, a, b, heads, kv_heads, size, **seen)
 
     found = on_all_kinds(x.reshape(rows, -1), heads * size, build)
-    wide = [plain.rotated(q, turns), plain.rotated(k, turns), v.astype(np.float64)]
-    expected = plain.attention(*wide, 0.2, window, causal=causal)
-    tolerance = {"FP32": 1e-5, "FP16": 5e-3}[kept]  # half precision has eleven bits
+    q, k, v = plain.rotated(q, turns), plain.rotated(k, turns), v.astype(np.float64)
+    if kept == "INT8":
+        k, v = plain.in_eight_bits(k), plain.in_eight_bits(v)
+    expected = plain.attention(q, k, v, 0.2, window, causal=causal)
+    # Half precision has eleven bits; in eight, few numbers fall to the other side of a half.
+    tolerance = {"FP32": 1e-5, "FP16": 5e-3, "INT8": 5e-3}[kept]
     np.testing.assert_allclose(found, expected.reshape(rows, -1), rtol=0, atol=tolerance)
 
 

@@ -12,6 +12,7 @@ from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.native import _engine
 from openhearth.inference.native.executor import choose_kernels, run
 from openhearth.inference.native.lowering import lower
+from openhearth.inference.native.memory import kept_as
 from openhearth.models.config import ModelConfig
 from openhearth.models.load import open_model
 from openhearth.models.weights import Weights
@@ -39,7 +40,8 @@ class NativeEncoder(Encoder):
         self._program = _engine.Program(choose_kernels(), threads or default_threads())
         pages = -(-max(MOST_TOKENS, config.context_length) // PAGE)
         dtype = "int8" if dtype == "auto" else dtype
-        self._states, _ = lower(self._program, config, weights, dtype=dtype, pages=pages)
+        kept = kept_as("auto", dtype)
+        self._states, _ = lower(self._program, config, weights, dtype=dtype, kept=kept, pages=pages)
 
     @classmethod
     def load(

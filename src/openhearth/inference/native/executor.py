@@ -14,7 +14,8 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import Work, pages_within
 from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Pairs, adapt
-from openhearth.inference.native.lowering import kept, lower
+from openhearth.inference.native.lowering import lower
+from openhearth.inference.native.memory import kept_as, token_bytes
 from openhearth.models import read_adapter
 from openhearth.models.config import ModelConfig
 from openhearth.models.load import open_model
@@ -42,8 +43,8 @@ class NativeExecutor:
     """A model with `pages` pages of keys and values.
 
     `dtype` is that of the weights: int4, int4-head8 (embedding and head in eight bits), int4-min,
-    int8, bfloat16, float32, or `auto`, as few bits as keep what the file says. Keys and values have
-    16 bits, by `float32` 32.
+    int8, bfloat16, float32, or `auto`, as few bits as keep what the file says. `kv_dtype` is
+    that of keys and values, see `kept_as`.
 
     Raises:
         UsageError: a layer or a size has no kernel, or the model is an encoder.
@@ -57,13 +58,17 @@ class NativeExecutor:
         *,
         pages: int,
         dtype: str = "auto",
+        kv_dtype: str = "auto",
         threads: int | None = None,
     ) -> None:
         config.check_writes()
         self.pages, self.page, self.vocab_size = pages, _engine.PAGE, config.vocab_size
         self.kernels = choose_kernels()
         self.program = _engine.Program(self.kernels, threads or default_threads())
-        self._logits, self._slots = lower(self.program, config, weights, dtype=dtype, pages=pages)
+        kept = kept_as(kv_dtype, dtype)
+        self._logits, self._slots = lower(
+            self.program, config, weights, dtype=dtype, kept=kept, pages=pages
+        )
         self._adapters: dict[str, int] = {}
         self._number = count()
 
@@ -75,12 +80,15 @@ class NativeExecutor:
         *,
         memory: int,
         dtype: str = "auto",
+        kv_dtype: str = "auto",
         threads: int | None = None,
     ) -> NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
-        pages = pages_within(memory, token_bytes(config, kept(dtype)))
-        executor = cls(config, weights, pages=pages, dtype=dtype, threads=threads)
+        pages = pages_within(memory, token_bytes(config, kept_as(kv_dtype, dtype)))
+        executor = cls(
+            config, weights, pages=pages, dtype=dtype, kv_dtype=kv_dtype, threads=threads
+        )
         for name, adapter in adapters.items():
             pairs, scale = read_adapter(adapter, name, config.family, executor.shapes())
             scaled = {path: (a.float(), b.float() * scale) for path, (a, b) in pairs.items()}
@@ -122,12 +130,6 @@ class NativeExecutor:
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
         return run(self.program, self._logits, works, self._adapters)[:, : self.vocab_size]
-
-
-def token_bytes(config: ModelConfig, kept: Any) -> int:
-    """What the keys and values of a token take in all blocks, when they are kept so."""
-    mixers = [block.mixer for block in config.blocks]
-    return sum(_engine.token_bytes(kept, mixer.kv_heads, mixer.head_dim) for mixer in mixers)
 
 
 def run(program: Any, made: Any, works: Sequence[Work], adapters: Mapping[str, int]) -> np.ndarray:

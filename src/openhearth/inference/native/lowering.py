@@ -35,6 +35,7 @@ class Lowering:
     config: ModelConfig
     weights: Weights
     dtype: str
+    kept: Any  # how keys and values are
     pages: int
     x: Any
 
@@ -58,9 +59,9 @@ class Lowering:
         """
         size = (mixer.kv_heads, mixer.head_dim)
         if mixer.causal:
-            return _engine.KeyValues(kept(self.dtype), self.pages, *size)
+            return _engine.KeyValues(self.kept, self.pages, *size)
         if size not in self._memories:
-            self._memories[size] = _engine.KeyValues(kept(self.dtype), self.pages, *size)
+            self._memories[size] = _engine.KeyValues(self.kept, self.pages, *size)
         return self._memories[size]
 
     def matrix(self, name: str) -> Any:
@@ -160,11 +161,6 @@ class Lowering:
         if config.segments:
             added += vector(self.weights, "segments.weight")[0]
         return added
-
-
-def kept(dtype: str) -> Any:
-    """How keys and values are kept beside weights of a dtype."""
-    return _engine.Kept.FP32 if dtype == "float32" else _engine.Kept.FP16
 
 
 def _alike(rows: list[Rows]) -> list[list[int]]:
