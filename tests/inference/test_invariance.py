@@ -11,16 +11,26 @@ import pytest
 from openhearth.errors import UsageError
 from openhearth.inference import Answer, Engine, EngineBusy, Request, Sampling, Stream, lane
 from openhearth.inference.lane import Lane
+from openhearth.inference.native import _engine
 from openhearth.store import Store
 
 NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 NAMES = ("tiny", "tiny-adapter")
-PAGE = 8192  # bytes of 32 tokens in fp32: keys and values, 2 layers, 2 heads of 8 numbers
+# Bytes of 32 tokens in fp32: keys and values, 2 layers, 2 heads of 8 numbers, natively of 32.
+PAGE = {"torch": 8192, "native": 32768}
 
 
-def opened(home: Path, pages: int, **settings: object) -> Engine:
-    memory = pages * PAGE
-    chosen = {"executor": "torch", "dtype": "float32", "kv_memory": memory} | settings
+@pytest.fixture(scope="module", params=list(PAGE))
+def kind(request: pytest.FixtureRequest) -> str:
+    """An executor."""
+    if request.param == "native" and _engine is None:
+        pytest.skip("the extension was not built")
+    return str(request.param)
+
+
+def opened(home: Path, kind: str, pages: int, **settings: object) -> Engine:
+    memory = pages * PAGE[kind]
+    chosen = {"executor": kind, "dtype": "float32", "kv_memory": memory} | settings
     return Engine(*NAMES, store=Store(home), **chosen)
 
 
@@ -47,11 +57,11 @@ def requests() -> Iterator[Request]:
 
 
 @pytest.fixture(scope="module")
-def alone(tiny_model_home: Path) -> list[list[int]]:
+def alone(tiny_model_home: Path, kind: str) -> list[list[int]]:
     """What each answers when nobody was there before or is beside it."""
     answers = []
     for request in requests():
-        with opened(tiny_model_home, 64) as engine:
+        with opened(tiny_model_home, kind, 64) as engine:
             answers.append(read(engine.submit(request)).tokens)
     return answers
 
@@ -60,8 +70,10 @@ def together(engine: Engine) -> list[Answer]:
     return [read(stream) for stream in [engine.submit(request) for request in requests()]]
 
 
-def test_in_company_with_cache_hits(tiny_model_home: Path, alone: list[list[int]]) -> None:
-    with opened(tiny_model_home, 512) as engine:
+def test_in_company_with_cache_hits(
+    tiny_model_home: Path, kind: str, alone: list[list[int]]
+) -> None:
+    with opened(tiny_model_home, kind, 512) as engine:
         for _ in range(2):
             answers = together(engine)
             assert [answer.tokens for answer in answers] == alone
@@ -71,24 +83,28 @@ def test_in_company_with_cache_hits(tiny_model_home: Path, alone: list[list[int]
 
 @pytest.mark.parametrize("budget", [5, 33])
 def test_in_chunks(
-    tiny_model_home: Path, alone: list[list[int]], budget: int, monkeypatch: pytest.MonkeyPatch
+    tiny_model_home: Path,
+    kind: str,
+    alone: list[list[int]],
+    budget: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lane, "STEP_TOKENS", budget)
-    with opened(tiny_model_home, 512, most_running=4) as engine:
+    with opened(tiny_model_home, kind, 512, most_running=4) as engine:
         assert [answer.tokens for answer in together(engine)] == alone
 
 
-def test_preempted(tiny_model_home: Path, alone: list[list[int]]) -> None:
-    with opened(tiny_model_home, 9) as engine:
+def test_preempted(tiny_model_home: Path, kind: str, alone: list[list[int]]) -> None:
+    with opened(tiny_model_home, kind, 9) as engine:
         assert [answer.tokens for answer in together(engine)] == alone
         assert lane_of(engine)._scheduler.preemptions > 0
 
 
-def test_a_soak_leaves_nothing_behind(tiny_model_home: Path) -> None:
+def test_a_soak_leaves_nothing_behind(tiny_model_home: Path, kind: str) -> None:
     """Random lengths, priorities, tenants, deadlines, cancels and readers that left."""
     chance = random.Random(1)
     ends: dict[str | None, int] = {}
-    with opened(tiny_model_home, 24, most_running=12) as engine:
+    with opened(tiny_model_home, kind, 24, most_running=12) as engine:
         actions: list[Callable[[], None]] = []
         for _ in range(2000):
             stream = _submit(engine, chance)
