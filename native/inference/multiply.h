@@ -13,14 +13,14 @@ inline int32_t four(const int8_t* numbers) {
     return value;
 }
 
+#if defined(OPENHEARTH_AVX512)
+
 // The weights that will be read some dozen blocks later. The processor fetches ahead by itself, but ends
 // at every page, and at the end of every panel begins anew.
 constexpr size_t AHEAD = 4096;  // bytes
 inline void fetch_ahead(const uint8_t* at, size_t bytes) {
     for (size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + AHEAD + byte);
 }
-
-#if defined(OPENHEARTH_AVX512)
 
 constexpr size_t TILE = 8;  // rows computed together: as many as their sums find registers
 

@@ -8,6 +8,10 @@
 namespace OPENHEARTH_ISA {
 
 inline void quantise(const float* x, size_t inputs, Quantised out) {
+    claim(out.numbers, inputs);
+    claim(out.scales, inputs / BLOCK * sizeof(float));
+    claim(out.shifts, inputs / BLOCK * sizeof(int32_t));
+    claim(out.totals, inputs / BLOCK * sizeof(float));
     for (size_t b = 0; b < inputs / BLOCK; ++b, x += BLOCK) {
         const F one = load(x), other = load(x + LANES);
         const float most = largest(max(absolute(one), absolute(other)));
