@@ -37,7 +37,16 @@ def test_addresses(text: str, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "example.com", "ftp://example.com", "file:///etc/passwd", "http://", "http://a:b"]
+    "text",
+    [
+        "",
+        "example.com",
+        "ftp://example.com",
+        "file:///etc/passwd",
+        "http://",
+        "http://a:b",
+        "http://a\0b",
+    ],
 )
 def test_what_is_no_address_is_told(text: str) -> None:
     with pytest.raises(UsageError, match="http://HOST:PORT"):
@@ -62,6 +71,13 @@ def test_the_key_comes_from_the_environment_and_is_not_shown(
     monkeypatch.delenv(KEY)
     Peer.at(stranger.url).models()
     assert "authorization" not in stranger.headers[-1]
+
+
+@pytest.mark.parametrize("key", ["two words", "line\n", "schlüssel"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(UsageError, match=KEY) as caught:
+        Peer("http://127.0.0.1:1", key)
+    assert key not in str(caught.value)
 
 
 def test_models_and_their_contexts(stranger: Stranger) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError
@@ -64,7 +64,7 @@ class Peer:
     """`url` is what clients call the `base_url`. `silence` is in seconds without a byte.
 
     Raises:
-        UsageError: the URL is no address of a server, or holds more than that.
+        UsageError: the URL is no address of a server or holds more than that, or the key is none.
     """
 
     url: str
@@ -73,6 +73,8 @@ class Peer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _address(self.url))
+        if self.key and not re.fullmatch(r"[!-~]+", self.key):
+            raise UsageError(f"The key in {KEY} has characters that no key has: set it again.")
 
     @classmethod
     def at(cls, url: str) -> Peer:
@@ -163,15 +165,14 @@ def refusal(who: str, status: int, content: bytes) -> HearthError:
 def _address(text: str) -> str:
     """A URL without a slash at its end; where it has no path, with the usual one."""
     try:
-        parts = urlsplit(text)
-        is_good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good or parts.query or parts.fragment:
-        raise UsageError(f"{text!r} is no server's address: write http://HOST:PORT/v1.")
-    if parts.username or parts.password:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.userinfo:
         raise UsageError(f"Other users can read a key in a command: leave it out, and set {KEY}.")
-    return parts.geturl().rstrip("/") + ("" if parts.path.strip("/") else "/v1")
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise UsageError(f"{text!r} is no server's address: write http://HOST:PORT/v1.")
+    return str(url).rstrip("/") + ("" if url.path.strip("/") else "/v1")
 
 
 @contextmanager
