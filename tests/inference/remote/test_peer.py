@@ -185,6 +185,7 @@ def test_nothing_that_listens_is_told() -> None:
         (400, b'{"error": {"message": "top_k is odd"}}', UsageError, "top_k is odd"),
         (422, b'{"detail": [{"msg": "no"}]}', UsageError, "no"),
         (400, b'{"message": "maximum context length is 7"}', ContextTooLong, "is 7"),
+        (400, b'{"error": {"type": "exceed_context_size_error"}}', ContextTooLong, "refuses"),
         (404, b'{"error": {"message": "no model x"}}', NotFound, "no model x"),
         (429, b"", EngineBusy, "too much to do"),
         (503, b"Loading model", EngineBusy, "Loading model"),

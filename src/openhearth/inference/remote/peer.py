@@ -30,7 +30,7 @@ IDLE = 2.0  # seconds that a connection is kept; servers close theirs after five
 MOST_TOLD = 2**16  # bytes of an error
 MOST_LISTED = 2**23  # bytes of a list of models
 BUSY = (429, 502, 503, 504)
-TOO_LONG = ("context_length_exceeded", "exceed_context_size", "maximum context length")
+TOO_LONG = (b"context_length_exceeded", b"exceed_context_size", b"maximum context length")
 # Who asks a model need not know where it runs; who starts an engine must.
 BEHIND = "The server behind this model"
 
@@ -157,7 +157,7 @@ def refusal(who: str, status: int, content: bytes) -> HearthError:
     if 300 <= status < 400:
         return HearthError(f"{who} sends elsewhere, which is not followed: use its final address.")
     if status < 500:
-        kind = ContextTooLong if any(mark in words for mark in TOO_LONG) else UsageError
+        kind = ContextTooLong if any(mark in content for mark in TOO_LONG) else UsageError
         return kind(f"{who} refuses the request ({words}): change it.")
     return HearthError(f"{who} failed with status {status} ({words}): its log says why.")
 
