@@ -57,16 +57,21 @@ def test_clusters_are_what_is_linked(batches: list[list[tuple[int, int]]]) -> No
 
 
 @settings(deadline=None)
-@example([[(0, 4), (1, 4), (1, 3), (2, 3)]], 1, 1, 16)
+@example([[(0, 4), (1, 4), (1, 3), (2, 3)]], 1, 1, 1, 16)
 @given(
-    links, st.integers(1, COUNT + 1), st.sampled_from([1, 100, 10**6]), st.sampled_from([16, 64])
+    links,
+    st.integers(1, COUNT + 1),
+    st.integers(1, 4),
+    st.sampled_from([1, 100, 10**6]),
+    st.sampled_from([16, 64]),
 )
 def test_ranges_on_disk_come_to_the_same(
-    batches: list[list[tuple[int, int]]], size: int, buffer: int, piece: int
+    batches: list[list[tuple[int, int]]], size: int, shared: int, buffer: int, piece: int
 ) -> None:
     expected = by_hand(COUNT, [edge for some in batches for edge in some])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(piles, "RANGE", size)
+        patch.setattr(piles, "SHARED", shared)
         patch.setattr(piles, "BUFFER_BYTES", buffer)
         patch.setattr(piles, "PIECE_BYTES", piece)
         assert on_disk(map(rows, batches), COUNT).tolist() == expected
@@ -108,6 +113,7 @@ SHAPES = [
 @pytest.mark.parametrize("name", SHAPES)
 def test_any_shape_is_joined(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(piles, "RANGE", size)
+    monkeypatch.setattr(piles, "SHARED", 4)
     monkeypatch.setattr(piles, "BUFFER_BYTES", 40_000)
     monkeypatch.setattr(piles, "PIECE_BYTES", 10_000)
     edges = shape(name, 20_000)
@@ -123,6 +129,7 @@ def test_less_is_held_than_a_number_for_each_document(
     the test itself holds is not counted.
     """
     monkeypatch.setattr(piles, "RANGE", 20_000)
+    monkeypatch.setattr(piles, "SHARED", 4)
     monkeypatch.setattr(piles, "BUFFER_BYTES", 160_000)
     monkeypatch.setattr(piles, "PIECE_BYTES", 80_000)
     count = 800_000

@@ -130,6 +130,7 @@ def test_ranges_of_any_size_find_the_same(
         found.append(find(corpus, Exact(), work, keep=keep, index=index))
         assert not (work / "clusters").exists()
         monkeypatch.setattr(piles, "RANGE", size)
+        monkeypatch.setattr(piles, "SHARED", 3)
         monkeypatch.setattr(piles, "BUFFER_BYTES", 100)
     whole, ranged = ([path.read_bytes() for path in one.files] for one in found)
     assert whole == ranged
@@ -178,7 +179,7 @@ from tests.data.dedup.test_group import wide
 from tests.data.dedup.texts import corpus_of
 
 left = int(sys.argv[2])
-piles.RANGE, piles.BUFFER_BYTES = 16, 100
+piles.RANGE, piles.SHARED, piles.BUFFER_BYTES = 16, 2, 100
 
 def watch(event, arguments):
     global left

@@ -38,6 +38,7 @@ def test_the_best_of_each_cluster_stays(
     pieces = np.split(scores, sorted(min(cut, len(scores)) for cut in cuts))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(piles, "RANGE", size)
+        patch.setattr(piles, "SHARED", 2)
         patch.setattr(piles, "BUFFER_BYTES", buffer)
         patch.setattr(piles, "PIECE_BYTES", 48)
         path = Path(folder) / "firsts"

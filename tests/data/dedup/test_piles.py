@@ -19,8 +19,9 @@ rows = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(-5, 5)), max_si
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges of 6, and what is held goes to files when it is 4 rows."""
+    """Ranges of 6 of which two share a file, and what is held goes to files when it is 4 rows."""
     monkeypatch.setattr(piles, "RANGE", 6)
+    monkeypatch.setattr(piles, "SHARED", 2)
     monkeypatch.setattr(piles, "BUFFER_BYTES", 64)
 
 
@@ -45,25 +46,33 @@ def test_ranges_follow_each_other(count: int) -> None:
 @given(
     st.lists(rows, max_size=6),
     st.integers(1, COUNT),
+    st.integers(1, 4),
     st.sampled_from([1, 64, 10**6]),
     st.sampled_from([16, 48]),
+    st.booleans(),
 )
 def test_rows_lie_on_the_pile_of_their_first_number(
-    batches: list[list[tuple[int, int]]], size: int, buffer: int, piece: int
+    batches: list[list[tuple[int, int]]],
+    size: int,
+    shared: int,
+    buffer: int,
+    piece: int,
+    downwards: bool,
 ) -> None:
+    """In the order in which they came, and they stay there when they are read."""
     expected = defaultdict(list)
-    for number, value in (row for batch in batches for row in batch):
-        expected[number // size].append((number, value))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(piles, "RANGE", size)
+        patch.setattr(piles, "SHARED", shared)
         patch.setattr(piles, "BUFFER_BYTES", buffer)
         patch.setattr(piles, "PIECE_BYTES", piece)
         found = piles.Piles(Path(folder) / "piles", 2)
         for batch in batches:
             found.add(*columns(batch))
-        for _ in range(2):
-            for i, here in enumerate(piles.ranges(COUNT)):
-                assert all_of(found, here) == expected[i]
+            for number, value in batch:
+                expected[number // size].append((number, value))
+            for here in piles.ranges(COUNT)[:: -1 if downwards else 1]:
+                assert all_of(found, here) == expected[here.start // size]
 
 
 @pytest.mark.usefixtures("small")
@@ -82,11 +91,17 @@ def test_rows_are_added_while_others_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_files_of_ranges_that_are_done_with_go(tmp_path: Path) -> None:
+def test_ranges_that_are_done_with_go(tmp_path: Path) -> None:
+    def files() -> int:
+        return sum(path.is_file() for path in tmp_path.rglob("*"))
+
     found = piles.Piles(tmp_path / "piles", 2)
-    found.add(*columns([(0, 1), (7, 2), (13, 3), (1, 4)]))
-    assert len(list((tmp_path / "piles").iterdir())) == 3
+    found.add(*columns([(0, 1), (7, 2), (8, 3), (1, 4), (12, 5), (18, 6), (19, 7), (13, 8)]))
+    found.add(*columns([(7, 9)]))  # is held
+    assert files() == 3
     found.drop(range(6, 12))
-    found.drop(range(18, 20))  # has none
-    assert len(list((tmp_path / "piles").iterdir())) == 2
+    assert files() == 2
+    assert all_of(found, range(6, 12)) == []
     assert all_of(found, range(6)) == [(0, 1), (1, 4)]
+    assert all_of(found, range(12, 18)) == [(12, 5), (13, 8)]
+    assert files() == 3  # of those that shared one, each has its own

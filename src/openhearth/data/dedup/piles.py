@@ -2,7 +2,8 @@
 while others are looked at, and taken up when its turn comes.
 
 A pile is a file. A few megabytes of rows are held before they go to their files, of which one is
-open at a time.
+open at a time. So that these are never so many that each gets a row or two, 256 ranges share a file
+until the first of them is looked at.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 RANGE = 1 << 19  # documents looked at together
+SHARED = 1 << 8  # ranges that share a file
 BUFFER_BYTES = 4 << 20  # held before rows go to their files
 PIECE_BYTES = 2 << 20  # of rows taken at once
 
@@ -34,46 +36,77 @@ class Piles:
     """
 
     def __init__(self, folder: Path, width: int) -> None:
-        folder.mkdir(parents=True)
-        self._folder = folder
-        self._width = width
-        self._held: list[np.ndarray] = []
-        self._bytes = 0
+        self._near = _Files(folder / "near", width, RANGE)
+        self._far = _Files(folder / "far", width, RANGE * SHARED)
+        self._group = 0  # of the ranges that have files of their own
+        self._step = PIECE_BYTES // (8 * width)
 
     def add(self, *columns: np.ndarray) -> None:
         """Put rows, given as `width` columns int64 [n], on the piles of their first numbers."""
-        step = PIECE_BYTES // (8 * self._width)
-        for begin in range(0, len(columns[0]), step):
-            self._held.append(np.column_stack([c[begin : begin + step] for c in columns]))
-            self._bytes += self._held[-1].nbytes
-            if self._bytes >= BUFFER_BYTES:
-                self._write(np.concatenate(self._held))
-                self._held, self._bytes = [], 0
+        for begin in range(0, len(columns[0]), self._step):
+            rows = np.column_stack([column[begin : begin + self._step] for column in columns])
+            near = rows[:, 0] // (RANGE * SHARED) == self._group
+            self._near.add(rows[near])
+            self._far.add(rows[~near])
 
     def pieces(self, here: range) -> Iterator[np.ndarray]:
         """The rows of a range as columns, int64 [width, m], some at a time, in their order.
 
         Rows may be added to others meanwhile.
         """
-        row = 8 * self._width
-        path = self._path(here.start // RANGE)
-        if path.exists():
-            with path.open("rb") as file:
-                while len(rows := np.fromfile(file, np.int64, PIECE_BYTES // row * self._width)):
-                    yield rows.reshape(-1, self._width).T
-        if self._held:  # those that were written meanwhile have been read
-            self._held = [np.concatenate(self._held)]
-            yield self._held[0][self._held[0][:, 0] // RANGE == here.start // RANGE].T
+        group = here.start // (RANGE * SHARED)
+        if group != self._group:
+            self._group = group
+            for rows in self._far.pieces(group):
+                self._near.add(rows)
+            self._far.drop(group)
+        for rows in self._near.pieces(here.start // RANGE):
+            yield rows.T
 
     def drop(self, here: range) -> None:
         """Free the disk of a range that is done with."""
-        self._path(here.start // RANGE).unlink(missing_ok=True)
+        self._near.drop(here.start // RANGE)
+
+
+class _Files:
+    """A file for every `size` documents."""
+
+    def __init__(self, folder: Path, width: int, size: int) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._width = width
+        self._size = size
+        self._held: list[np.ndarray] = []
+        self._bytes = 0
+
+    def add(self, rows: np.ndarray) -> None:
+        if len(rows):
+            self._held.append(rows)
+        self._bytes += rows.nbytes
+        if self._bytes >= BUFFER_BYTES:
+            self._write(np.concatenate(self._held))
+            self._held, self._bytes = [], 0
+
+    def pieces(self, number: int) -> Iterator[np.ndarray]:
+        count = PIECE_BYTES // (8 * self._width) * self._width
+        if self._path(number).exists():
+            with self._path(number).open("rb") as file:
+                while len(rows := np.fromfile(file, np.int64, count)):
+                    yield rows.reshape(-1, self._width)
+        if self._held:  # what was written meanwhile has been read
+            self._held = [np.concatenate(self._held)]
+            yield self._held[0][self._held[0][:, 0] // self._size == number]
+
+    def drop(self, number: int) -> None:
+        self._path(number).unlink(missing_ok=True)
+        self._held = [rows[rows[:, 0] // self._size != number] for rows in self._held]
+        self._bytes = sum(rows.nbytes for rows in self._held)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}"
 
     def _write(self, rows: np.ndarray) -> None:
-        which = rows[:, 0] // RANGE
+        which = rows[:, 0] // self._size
         order = np.argsort(which, kind="stable")
         rows, which = rows[order], which[order]
         ends = np.flatnonzero(np.diff(which)) + 1
