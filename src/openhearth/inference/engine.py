@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
 from openhearth.inference.answer import Answer
-from openhearth.inference.executor import open_executor
+from openhearth.inference.executor import ELSEWHERE, open_executor
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
 from openhearth.inference.request import ContextTooLong, ModelCard, Request, Sampling
@@ -24,6 +24,10 @@ from openhearth.inference.text import TextStream
 from openhearth.models import ModelConfig, base_of, find
 from openhearth.store import Artifact, Store
 
+if TYPE_CHECKING:
+    from openhearth.inference.remote import RemoteLane
+
+T = TypeVar("T")
 KV_MEMORY = 2**30  # bytes
 MOST_RUNNING = 32  # sequences computed together
 
@@ -41,6 +45,29 @@ class Settings:
     dtype: str = "auto"
     kv_dtype: str = "auto"
     most_running: int = MOST_RUNNING
+    remote: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.remote and self.executor != "remote":
+            raise UsageError(f"A remote server needs the executor remote, not {self.executor}.")
+        if self.executor == "remote" and not self.remote:
+            raise UsageError(
+                "The executor remote needs a server: give its URL, or a command with {port} that "
+                "starts one, by --remote."
+            )
+
+
+class Runner(Protocol):
+    """What sees to it that sequences are answered: a `Loop` here, a `Relay` elsewhere."""
+
+    def submit(self, lane: Any, sequence: Running) -> None:
+        """Queue a sequence in a lane."""
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What `function` returns or raises, called where the lanes can be used."""
+
+    def close(self) -> None:
+        """End; what runs or waits ends as cancelled."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,7 @@ class Served:
 
     card: ModelCard
     tokenizer: Tokenizer
-    lane: Lane
+    lane: Lane | RemoteLane
     adapter: str | None
 
 
@@ -60,6 +87,10 @@ class Engine:
     Face directory. `settings` are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes
     for keys and values, shared evenly by the base models), `threads`, `dtype` of the weights,
     `kv_dtype` of keys and values, and `most_running` (sequences computed together).
+
+    One model may be computed elsewhere instead: by the server at the URL `remote` (executor
+    `remote`), or by one that is started, by the command `remote` or as `vllm`, `sglang` or
+    `llama-server`; see `openhearth.inference.remote`.
 
     A context manager. Its methods may be called from any thread.
 
@@ -73,6 +104,10 @@ class Engine:
         if not models:
             raise UsageError("No model is named: give at least one.")
         home, chosen = store or Store(), Settings(**settings)
+        self._loop: Runner
+        if chosen.executor in ELSEWHERE:
+            self._loop, self._served = _connect(home, models, chosen)
+            return
         artifacts = {str(model): find(home, model) for model in models}
         served: list[Served] = []
 
@@ -81,7 +116,8 @@ class Engine:
             for base in bases:
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
                 served.extend(_load(base, mine, chosen, chosen.kv_memory // len(bases)))
-            return list(dict.fromkeys(one.lane for one in served))
+            lanes = dict.fromkeys(one.lane for one in served)
+            return [lane for lane in lanes if isinstance(lane, Lane)]
 
         self._loop = Loop(load)
         self._served = {one.card.name: one for one in served}
@@ -184,6 +220,22 @@ class Engine:
             known = ", ".join(self._served)
             raise NotFound(f"The model {model!r} is not served here: use one of {known}.")
         return self._served[model]
+
+
+def _connect(
+    store: Store, models: Sequence[str | Path], settings: Settings
+) -> tuple[Runner, dict[str, Served]]:
+    """A model that another server computes."""
+    from openhearth.inference.remote import connect
+
+    if len(models) > 1:
+        raise UsageError(
+            f"The executor {settings.executor} runs one model, and {len(models)} are named: serve "
+            "each by itself; an adapter is loaded where its base is."
+        )
+    name = str(models[0])
+    there = connect(store, name, settings.executor, settings.remote, settings.most_running)
+    return there.relay, {name: Served(there.card, there.tokenizer, there.lane, None)}
 
 
 def _load(
