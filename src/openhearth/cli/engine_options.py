@@ -48,6 +48,13 @@ OPTIONS = [
         show_default=True,
         help="For keys and values; more lets more and longer requests run together.",
     ),
+    click.option(
+        "--adapter-memory",
+        type=Size(),
+        default="1GiB",
+        show_default=True,
+        help="For adapters; those that are not in use leave when others need the room.",
+    ),
     click.option("--threads", type=click.IntRange(1), help="Threads that compute, else all cores."),
 ]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,53 +14,32 @@ import numpy as np
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
 from openhearth.inference.answer import Answer
-from openhearth.inference.executor import open_executor
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
 from openhearth.inference.request import ContextTooLong, ModelCard, Request, Sampling
 from openhearth.inference.sequence import Sequence as Running
+from openhearth.inference.served import Served, Settings, open_base
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
-from openhearth.models import ModelConfig, base_of, find
-from openhearth.store import Artifact, Store
-
-KV_MEMORY = 2**30  # bytes
-MOST_RUNNING = 32  # sequences computed together
+from openhearth.models import base_of, find
+from openhearth.store import Store
 
 Messages = Sequence[Mapping[str, str]]
 Prompt = str | Sequence[int] | Messages
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to open models: see `Engine`."""
-
-    executor: str = "auto"
-    kv_memory: int = KV_MEMORY
-    threads: int | None = None
-    dtype: str = "auto"
-    most_running: int = MOST_RUNNING
-
-
-@dataclass(frozen=True)
-class Served:
-    """A name under which requests come, and what answers them."""
-
-    card: ModelCard
-    tokenizer: Tokenizer
-    lane: Lane
-    adapter: str | None
 
 
 class Engine:
     """Serves several models at once; adapters share the weights of their base.
 
     A model is a name in the store or in the catalogue (`smollm2-135m`), a GGUF file, or a Hugging
-    Face directory. `settings` are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes
-    for keys and values, shared evenly by the base models), `threads`, `dtype`, and `most_running`
-    (sequences computed together).
+    Face directory. `adapters` are further ones of the first model, by the names under which they
+    are served: each a directory as `peft` writes it, or (a str) a name in the store. `settings`
+    are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes for keys and values) and
+    `adapter_memory` (bytes for adapters), shared evenly by the base models, `threads`, `dtype`, and
+    `most_running` (sequences computed together).
 
-    A context manager. Its methods may be called from any thread.
+    Adapters are read when they are first asked for. A context manager. Its methods may be called
+    from any thread.
 
     Raises:
         NotFound: a model means nothing.
@@ -68,22 +47,37 @@ class Engine:
         CorruptArtifact: weights are damaged.
     """
 
-    def __init__(self, *models: str | Path, store: Store | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *models: str | Path,
+        adapters: Mapping[str, str | Path] | None = None,
+        store: Store | None = None,
+        **settings: Any,
+    ) -> None:
         if not models:
             raise UsageError("No model is named: give at least one.")
         home, chosen = store or Store(), Settings(**settings)
         artifacts = {str(model): find(home, model) for model in models}
+        bases = list({base_of(a).digest: base_of(a) for a in artifacts.values()}.values())
+        share = replace(
+            chosen,
+            kv_memory=chosen.kv_memory // len(bases),
+            adapter_memory=chosen.adapter_memory // len(bases),
+        )
         served: list[Served] = []
 
         def load() -> list[Lane]:
-            bases = {base_of(a).digest: base_of(a) for a in artifacts.values()}.values()
             for base in bases:
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
-                served.extend(_load(base, mine, chosen, chosen.kv_memory // len(bases)))
+                further = adapters or {} if base == bases[0] else {}
+                served.extend(open_base(base, mine, further, share, self._between_steps))
             return list(dict.fromkeys(one.lane for one in served))
 
         self._loop = Loop(load)
         self._served = {one.card.name: one for one in served}
+
+    def _between_steps(self, function: Callable[[], Any]) -> Any:
+        return self._loop.call(function)
 
     @classmethod
     def open(cls, store: Store, names: Iterable[str], **settings: Any) -> Engine:
@@ -91,7 +85,7 @@ class Engine:
         return cls(*names, store=store, **settings)
 
     def models(self) -> list[ModelCard]:
-        """What is served."""
+        """What is served. The digest of an adapter from a directory is empty."""
         return [one.card for one in self._served.values()]
 
     def tokenizer(self, model: str) -> Tokenizer:
@@ -102,24 +96,41 @@ class Engine:
         """
         return self._get(model).tokenizer
 
+    def is_slow_to_submit(self, request: Request) -> bool:
+        """Whether `submit` may take a second: to read an adapter, or to compile a constraint."""
+        served = self._served.get(request.model)
+        return request.sampling.constraint is not None or not (served is None or served.is_here)
+
     def submit(self, request: Request) -> Stream:
         """Start on a request.
 
         Raises:
             NotFound: the model is not served.
-            UsageError: the prompt is empty, a token is not in the model's vocabulary, or the
-                constraint cannot be followed.
+            UsageError: the prompt is empty, or a token is not in the model's vocabulary.
+            BadConstraint: the constraint cannot be followed.
+            BadAdapter: the adapter is damaged, or was made for another model.
             ContextTooLong: prompt and answer do not fit the context, or the memory.
-            EngineBusy: the queue is full or the engine is closing.
+            EngineBusy: the queue is full, no memory is left for the adapter, or the engine is
+                closing.
         """
         served = self._get(request.model)
         sampling = request.sampling
         _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
-        text = TextStream(served.tokenizer, request.prompt, sampling.stop)
+        text = TextStream(
+            served.tokenizer,
+            request.prompt,
+            sampling.stop,
+            skip_special=sampling.skip_special_tokens,
+        )
         sequence = Running(request, served.adapter, seed, text)
         served.lane.prepare(sequence)
-        self._loop.submit(served.lane, sequence)
+        served.hold()
+        try:
+            self._loop.submit(served.lane, sequence)
+        except BaseException:
+            served.release()
+            raise
         return sequence.stream
 
     def stream(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Stream:
@@ -156,12 +167,16 @@ class Engine:
         """What a model expects after each of `ids`: fp32 [len(ids), vocab_size].
 
         Raises:
-            UsageError, ContextTooLong: as `submit`.
+            UsageError, ContextTooLong, BadAdapter: as `submit`.
             EngineBusy: running requests need the memory, or the engine is closing.
         """
         served = self._get(model or next(iter(self._served)))
         _check(served, ids, wanted=0)
-        return self._loop.call(lambda: served.lane.logits(list(ids), served.adapter))
+        served.hold()
+        try:
+            return self._loop.call(lambda: served.lane.logits(list(ids), served.adapter))
+        finally:
+            served.release()
 
     def close(self) -> None:
         """Stop; running requests end as cancelled, later ones are refused."""
@@ -183,41 +198,6 @@ class Engine:
             known = ", ".join(self._served)
             raise NotFound(f"The model {model!r} is not served here: use one of {known}.")
         return self._served[model]
-
-
-def _load(
-    base: Artifact, named: Mapping[str, Artifact], settings: Settings, memory: int
-) -> list[Served]:
-    """One base model in memory with its adapters, under each of their names."""
-    executor = open_executor(
-        settings.executor,
-        base,
-        {name: artifact for name, artifact in named.items() if artifact.kind == "adapter"},
-        memory=memory,
-        dtype=settings.dtype,
-        threads=settings.threads,
-    )
-    length = ModelConfig.from_json(base.path("config.json").read_bytes()).context_length
-    tokenizer = Tokenizer.load(base)
-    lane = Lane(executor, tokenizer, settings.most_running)
-    return [
-        Served(_card(n, a, length), tokenizer, lane, n if a.kind == "adapter" else None)
-        for n, a in named.items()
-    ]
-
-
-def _card(name: str, artifact: Artifact, length: int) -> ModelCard:
-    base = base_of(artifact)
-    return ModelCard(
-        name=name,
-        digest=artifact.digest,
-        context_length=length,
-        base=None
-        if base == artifact
-        else (artifact.store.names_of(base.digest) or [base.digest])[0],
-        license=artifact.manifest.license,
-        created=artifact.created,
-    )
 
 
 def _encode(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:

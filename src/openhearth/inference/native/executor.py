@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, count
 
 import numpy as np
-import torch
 
 from openhearth.data.executors import default_threads
 from openhearth.errors import UsageError
 from openhearth.inference.executor import Work, pages_within
 from openhearth.inference.native import _engine
-from openhearth.inference.native.adapters import Pairs, adapt
+from openhearth.inference.native.adapters import Adapter, Pairs, pack_pairs
 from openhearth.inference.native.lowering import lower
-from openhearth.models import read_adapter
-from openhearth.models.attention import KeyValues
-from openhearth.models.config import ModelConfig
-from openhearth.models.load import open_model
+from openhearth.models import ModelConfig, open_model, read_adapter
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
 
@@ -65,14 +61,14 @@ class NativeExecutor:
         self._logits, self._slots = lower(
             self.program, config, weights, dtype=dtype, pages=pages, context=config.context_length
         )
-        self._adapters: dict[str, int] = {}
+        self._family = config.family
+        self._adapters: dict[str, tuple[int, Adapter]] = {}
         self._number = count()
 
     @classmethod
     def load(
         cls,
         base: Artifact,
-        adapters: Mapping[str, Artifact],
         *,
         memory: int,
         dtype: str = "auto",
@@ -80,15 +76,10 @@ class NativeExecutor:
     ) -> NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
-        number = torch.float32 if dtype == "float32" else torch.float16
-        token = sum(KeyValues.bytes_per_token(block.mixer, number) for block in config.blocks)
+        size = 4 if dtype == "float32" else 2
+        token = sum(size * block.mixer.numbers_per_token for block in config.blocks)
         pages = pages_within(memory, token)
-        executor = cls(config, weights, pages=pages, dtype=dtype, threads=threads)
-        for name, adapter in adapters.items():
-            pairs, scale = read_adapter(adapter, name, config.family, executor.shapes())
-            scaled = {path: (a.float(), b.float() * scale) for path, (a, b) in pairs.items()}
-            executor.add_adapter(name, {p: (a.numpy(), b.numpy()) for p, (a, b) in scaled.items()})
-        return executor
+        return cls(config, weights, pages=pages, dtype=dtype, threads=threads)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The matrices that an adapter may change, [out, in] by their names."""
@@ -98,24 +89,32 @@ class NativeExecutor:
             for part in slot.parts
         }
 
-    def add_adapter(self, name: str, pairs: Pairs) -> None:
-        """Let rows use an adapter: A [rank, in] and B [out, rank], already scaled, by the name of
-        the matrix that they belong to.
+    def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
+        """As `Executor` says."""
+        pairs = read_adapter(artifact, name, self._family, self.shapes())
+        return self.pack_adapter(name, pairs)
+
+    def pack_adapter(self, name: str, pairs: Pairs) -> Adapter:
+        """An adapter of A [rank, in] and B [out, rank], already scaled, by the name of the matrix
+        that they belong to.
 
         Raises:
-            UsageError: it was made for a model of another size.
+            UsageError: it was made for a model with other layers.
         """
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
-        number = next(self._number)
-        self.program.make_room(adapt(self._slots, number, pairs))
-        self._adapters[name] = number
+        return pack_pairs(self._slots, pairs)
 
-    def remove_adapter(self, name: str) -> None:
-        """Forget an adapter that no row uses any more."""
-        number = self._adapters.pop(name)
-        for slot in self._slots:
-            slot.linear.forget(number)
+    def attach(self, name: str, adapter: Adapter) -> None:
+        """As `Executor` says."""
+        self.program.make_room(adapter.rank)
+        self._adapters[name] = next(self._number), adapter
+        adapter.attach(self._adapters[name][0])
+
+    def detach(self, name: str) -> None:
+        """As `Executor` says."""
+        number, adapter = self._adapters.pop(name)
+        adapter.detach(number)
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
@@ -128,7 +127,7 @@ class NativeExecutor:
             _int32(work.place for work in works),
             _int32(chain.from_iterable(work.pages for work in works)),
             _int32(len(work.pages) for work in works),
-            _int32(self._adapters[w.adapter] if w.adapter else NONE for w in works),
+            _int32(self._adapters[w.adapter][0] if w.adapter else NONE for w in works),
             _int32(chain.from_iterable(wanted)),
         )
         return logits[:, : self.vocab_size]

@@ -11,14 +11,13 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
 
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot, filled
-from openhearth.inference.native.weights import Rows, pack, vector
+from openhearth.inference.native.weights import pack, rows_of, vector
 from openhearth.models.config import Attention, ModelConfig, SwiGLU
 from openhearth.models.rope import Rope
-from openhearth.models.weights import Weights
+from openhearth.models.weights import Packed, Weights
 
 EVERYTHING = 2**31 - 1  # a window without end
 LONGEST_HEAD = 512
@@ -51,7 +50,7 @@ class Lowering:
 
     def matrix(self, name: str) -> Any:
         """A matrix by itself."""
-        rows = Rows.of(self.weights, f"{name}.weight")
+        rows = rows_of(self.weights, f"{name}.weight")
         return pack(name, [rows], [np.arange(len(rows.data))], self.dtype)
 
     def norm(self, name: str) -> tuple[np.ndarray, float]:
@@ -62,7 +61,7 @@ class Lowering:
         self, names: list[str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
     ) -> None:
         """Products of one input with some matrices, as few as their formats allow, side by side."""
-        rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
         column = 0
         for some in _alike(rows):
             group = [(names[i], rows[i]) for i in some]
@@ -78,7 +77,7 @@ class Lowering:
         self, names: tuple[str, str], x: Any, norm: Any, use: Any, out: Any, *, bias: bool
     ) -> None:
         """The products with a gate and with what it gates, which alternate, a panel each."""
-        rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
         number = np.arange(len(rows[0].data))
         place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
         parts = [Part(names[0], place), Part(names[1], place + _engine.PANEL)]
@@ -87,7 +86,7 @@ class Lowering:
     def _product(
         self,
         parts: list[Part],
-        rows: list[Rows],
+        rows: list[Packed],
         x: Any,
         norm: Any,
         use: Any,
@@ -111,12 +110,12 @@ class Lowering:
     def angles(self, rope: Rope) -> Any:
         """The angles of all positions, made once for all blocks."""
         if rope not in self._angles:
-            cos, sin = rope.angles(torch.arange(self.context))
-            self._angles[rope] = _engine.Angles(*(t[:, 0].contiguous().numpy() for t in (cos, sin)))
+            angles = np.arange(self.context, dtype=np.float32)[:, None] * rope.frequencies()
+            self._angles[rope] = _engine.Angles(np.cos(angles), np.sin(angles))
         return self._angles[rope]
 
 
-def _alike(rows: list[Rows]) -> list[list[int]]:
+def _alike(rows: list[Packed]) -> list[list[int]]:
     """The numbers of parts, neighbours of one type together."""
     numbers = groupby(range(len(rows)), key=lambda i: rows[i].source)
     return [list(group) for _, group in numbers]
