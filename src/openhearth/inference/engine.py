@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ import numpy as np
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
+from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
@@ -66,18 +67,15 @@ class Engine:
         )
         served: list[Served] = []
 
-        def load() -> list[Lane]:
+        def load(between_steps: BetweenSteps) -> list[Lane]:
             for base in bases:
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
                 further = adapters or {} if base == bases[0] else {}
-                served.extend(open_base(base, mine, further, share, self._between_steps))
+                served.extend(open_base(base, mine, further, share, between_steps))
             return list(dict.fromkeys(one.lane for one in served))
 
         self._loop = Loop(load)
         self._served = {one.card.name: one for one in served}
-
-    def _between_steps(self, function: Callable[[], Any]) -> Any:
-        return self._loop.call(function)
 
     @classmethod
     def open(cls, store: Store, names: Iterable[str], **settings: Any) -> Engine:

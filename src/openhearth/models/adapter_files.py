@@ -82,16 +82,15 @@ def read_adapter(
 
 def _scale(artifact: Artifact, name: str) -> float:
     """By what the product of A and B is multiplied."""
-    settings = artifact.read_json(SETTINGS)
-    if (
-        settings.get("peft_type") != "LORA"
-        or settings.get("use_dora")
-        or settings.get("use_rslora")
-    ):
-        raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
     try:
+        settings = artifact.read_json(SETTINGS)
+        if settings.get("peft_type") != "LORA" or not {"use_dora", "use_rslora"}.isdisjoint(
+            option for option, value in settings.items() if value
+        ):
+            raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
         return settings["lora_alpha"] / settings["r"]
-    except (KeyError, TypeError, ZeroDivisionError) as error:
+    except (ValueError, AttributeError, LookupError, TypeError, ZeroDivisionError) as error:
         raise CorruptArtifact(
-            f"{SETTINGS} of adapter {name} has no good r and lora_alpha: import it again."
+            f"{SETTINGS} of adapter {name} is damaged, or has no good r and lora_alpha ({error}): "
+            "save the adapter again."
         ) from error
