@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 ASK: dict[str, Any] = {
     "model": "tiny",
     "messages": [{"role": "user", "content": "What is the weather?"}],
-    "max_tokens": 200,
+    "max_tokens": 100,
     "seed": 1,
 }
 PERSON = {
@@ -127,7 +127,7 @@ def test_calls_are_made_as_they_must_be(choice: Any, names: set[str], clients: l
 
 
 def test_a_conversation_goes_on_after_a_call(oai: openai.OpenAI) -> None:
-    more = {"tools": [WEATHER, NOW], "tool_choice": "required", "parallel_tool_calls": False}
+    more = {"tools": [NOW], "tool_choice": "required", "parallel_tool_calls": False}
     called = oai.chat.completions.create(**ASK, **more).choices[0].message
     said = {"role": "tool", "tool_call_id": called.tool_calls[0].id, "content": "It is warm."}
     turns = [*ASK["messages"], called.to_dict(), said]
@@ -139,18 +139,19 @@ def test_what_cannot_be_followed_is_an_error_of_that_request(oai: openai.OpenAI)
     deep: dict[str, Any] = {"type": "integer"}
     for _ in range(200):
         deep = {"type": "array", "items": deep, "minItems": 1}
-    for schema in (
+    wrong: list[dict[str, Any]] = [
         {"type": "integer", "minimum": 5, "maximum": 3},
         {"type": "no such type"},
         {"$ref": "#"},
         {"enum": []},
-        {"anyOf": [deep] * 80},
         {"type": "string", "pattern": "("},
-    ):
+    ]
+    for schema in [*wrong, {"anyOf": [deep] * 80}]:
         form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
         with pytest.raises(openai.BadRequestError) as refused:
             oai.chat.completions.create(**ASK, response_format=form)
         assert refused.value.param == "response_format"
+    for schema in wrong:
         tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
         with pytest.raises(openai.BadRequestError) as refused:
             oai.chat.completions.create(**ASK, tools=[tool], tool_choice="required")
