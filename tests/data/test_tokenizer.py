@@ -95,7 +95,7 @@ def test_templates_that_fail_or_reach_outside_are_refused(
 
 
 def test_tools_are_written_as_json_and_not_as_html(directory: Path, tmp_path: Path) -> None:
-    template = "{% for tool in tools %}{{ tool | tojson }}{% endfor %}"
+    template = "{% for tool in tools or [] %}{{ tool | tojson }}{% endfor %}"
     tokenizer = with_settings(directory, tmp_path, chat_template=template)
     assert tokenizer.chat_template == template
     assert tokenizer.chat(HELLO, tools=[{"a": "<ü>"}]) == '{"a": "<ü>"}'
