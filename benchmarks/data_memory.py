@@ -1,4 +1,5 @@
-"""Memory: what the commands take at most, over two corpora of which one is four times as large.
+"""Memory: what the commands take at most, over two corpora of which one is four times as large, and
+what joining clusters takes, over so many documents that a few bytes for each would show.
 
 Each runs in a process of its own, whose largest resident set the system tells (getrusage(2)).
 """
@@ -16,6 +17,7 @@ from _texts import texts
 
 LIMIT = 300.0  # MB
 SIZES = (100, 400)  # MB of text
+DOCUMENTS = 50_000_000  # to be joined; they take 4 GB on disk
 COMMANDS = {
     "signals": ["signals", "{docs}", "--out", "{out}.jsonl.gz"],
     "filter": ["filter", "{docs}", "--rules", "c4,gopher", "--out", "{out}.jsonl.gz"],
@@ -52,8 +54,18 @@ def peak(command: list[str]) -> float:
     return int(done.stdout) / 1000
 
 
+def clusters(documents: int) -> float:
+    """The largest resident set of the step from links to verdicts, in MB."""
+    program = [sys.executable, str(Path(__file__).with_name("_clusters.py")), str(documents)]
+    return float(subprocess.run(program, capture_output=True, check=True, text=True).stdout)
+
+
+def row(work: str, megabytes: float) -> Row:
+    return Row(work, "MB", megabytes, LIMIT, "limit", goal=1.0, less_is_better=True)
+
+
 def main() -> None:
-    rows = []
+    rows = [row(f"clusters of {DOCUMENTS:,} documents", clusters(DOCUMENTS))]
     with TemporaryDirectory() as folder:
         for megabytes in SIZES:
             docs = Path(folder) / f"{megabytes}.jsonl"
@@ -61,10 +73,7 @@ def main() -> None:
             for name, arguments in COMMANDS.items():
                 out = Path(folder) / f"{name}-{megabytes}"
                 filled = [a.format(docs=docs, out=out) for a in arguments]
-                work = f"{name}, {megabytes} MB of text"
-                rows.append(
-                    Row(work, "MB", peak(filled), LIMIT, "limit", goal=1.0, less_is_better=True)
-                )
+                rows.append(row(f"{name}, {megabytes} MB of text", peak(filled)))
     write("data_memory", rows)
 
 

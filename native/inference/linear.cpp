@@ -6,6 +6,7 @@ namespace {
 
 constexpr size_t TASK_BYTES = 32768;  // of weights, about what one task multiplies
 constexpr size_t ROWS = 128;          // that go through a task's panels before the next do
+constexpr size_t PREPARED = 4;        // rows that one task makes ready
 
 }  // namespace
 
@@ -17,7 +18,11 @@ void Linear::run(Context& context) {
     if (!count) return;
     Ready& ready = count <= FEW ? context.own : context.shared;
     bool prepared = count > FEW;
-    if (prepared) context.worker.phase(count, [&](size_t i) { prepare(context, i, ready); });
+    if (prepared) {
+        context.worker.phase((count + PREPARED - 1) / PREPARED, [&](size_t task) {
+            for (size_t i = task * PREPARED; i < std::min(count, (task + 1) * PREPARED); ++i) prepare(context, i, ready);
+        });
+    }
     const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
     context.worker.phase((panels + size - 1) / size, [&](size_t task) {
@@ -57,6 +62,7 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
     alignas(64) float products[MOST_ROWS * PANEL], others[MOST_ROWS * PANEL];
     for (size_t row = first; row < first + count; row += MOST_ROWS) {
         const size_t some = std::min(MOST_ROWS, first + count - row);
+        for (size_t r = row; r < row + some; ++r) claim(out_.row(r) + column_ + panel * PANEL, PANEL * sizeof(float));
         if (is_gated()) {
             product(context, ready, row, some, 2 * panel, products);
             product(context, ready, row, some, 2 * panel + 1, others);

@@ -61,6 +61,20 @@ nb::ndarray<nb::numpy, float> array(std::vector<float>&& values, std::initialize
     return {kept->data(), shape, owner};
 }
 
+// The rows of a buffer, without copying them. They come back when nobody needs the array any more.
+nb::ndarray<nb::numpy, float> lent(engine::Buffer& buffer, size_t rows) {
+    struct Loan {
+        std::vector<float> values;
+        std::shared_ptr<engine::Spare> to;
+    };
+    auto* loan = new Loan{std::move(buffer.values), buffer.spare};
+    nb::capsule owner(loan, [](void* p) noexcept {
+        const std::unique_ptr<Loan> back(static_cast<Loan*>(p));
+        back->to->give(std::move(back->values));
+    });
+    return {loan->values.data(), {rows, buffer.width}, owner};
+}
+
 nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
     std::vector<float> values(matrix.outputs() * matrix.inputs());
     for (size_t o = 0; o < matrix.outputs(); ++o) matrix.row(o, &values[o * matrix.inputs()]);
@@ -85,8 +99,7 @@ nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& logi
         nb::gil_scoped_release release;
         program.run(step);
     }
-    std::vector<float> values(logits.values.begin(), logits.values.begin() + static_cast<std::ptrdiff_t>(wanted.size() * logits.width));
-    return array(std::move(values), {wanted.size(), logits.width});
+    return lent(logits, wanted.size());
 }
 
 }  // namespace

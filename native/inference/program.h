@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -34,13 +36,32 @@ struct Step {
     size_t rows() const { return tokens.size(); }
 };
 
+// Memory that was given away and came back, so that the system need not find new pages for every step.
+class Spare {
+public:
+    std::vector<float> take() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(values_, {});
+    }
+    void give(std::vector<float>&& values) {
+        const std::lock_guard lock(mutex_);
+        values_ = std::move(values);
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<float> values_;
+};
+
 // Rows of one width. Operations read and write them; they lie in memory that is there from the start.
 struct Buffer {
     size_t width;
     bool wanted;  // only rows whose logits are asked for
     std::vector<float> values;
+    std::shared_ptr<Spare> spare = std::make_shared<Spare>();
     float* row(size_t i) { return values.data() + i * width; }
     void reserve(size_t rows) {
+        if (values.empty()) values = spare->take();
         if (values.size() < rows * width) values.resize(rows * width);
     }
 };

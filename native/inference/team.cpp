@@ -39,7 +39,10 @@ Team::~Team() {
 }
 
 void Team::run(size_t phases, const std::function<void(Worker&)>& job) {
-    if (phases_.size() < phases) phases_ = std::vector<Phase>(phases);
+    if (done_.size() < phases) {
+        done_ = std::vector<Counter>(phases);
+        claimed_ = std::vector<Counter>(phases * size());
+    }
     job_ = &job;
     ++number_;
     gate_.store(static_cast<uint32_t>(number_) << 16 | OPEN, std::memory_order_release);
@@ -69,25 +72,25 @@ void Team::serve(size_t number) {
     }
 }
 
-uint64_t Team::next(std::atomic<uint64_t>& counter, uint64_t job, uint64_t most) {
+uint64_t Team::next(Counter& counter, uint64_t job, uint64_t most) {
     const uint64_t begin = job << COUNT;
-    uint64_t now = counter.load(std::memory_order_acquire);
+    uint64_t now = counter.value.load(std::memory_order_acquire);
     for (;;) {
         const uint64_t count = now >> COUNT == job ? now - begin : 0;
         if (count >= most) return most;
-        if (counter.compare_exchange_weak(now, begin + count + 1, std::memory_order_acq_rel)) return count;
+        if (counter.value.compare_exchange_weak(now, begin + count + 1, std::memory_order_acq_rel)) return count;
     }
 }
 
-void Team::finish(Phase& phase, uint64_t job, size_t count) {
-    if (next(phase.done, job, count) + 1 < count) return;
+void Team::finish(Counter& done, uint64_t job, size_t count) {
+    if (next(done, job, count) + 1 < count) return;
     finished_.fetch_add(1, std::memory_order_release);
     finished_.notify_all();
 }
 
-void Team::wait(const Phase& phase, uint64_t job, size_t count) {
+void Team::wait(const Counter& done, uint64_t job, size_t count) {
     const uint64_t all = (job << COUNT) + count;
-    const auto over = [&] { return phase.done.load(std::memory_order_acquire) == all; };
+    const auto over = [&] { return done.value.load(std::memory_order_acquire) == all; };
     if (spin(TASK, over)) return;
     for (;;) {
         const uint32_t before = finished_.load(std::memory_order_acquire);

@@ -1,7 +1,8 @@
 // A few threads that carry out one job together, phase by phase.
 //
-// Tasks of a phase are claimed, not assigned, and a phase is over when its tasks are done, whoever was
-// there: so a thread that the system has put aside holds up no more than the task it has begun, and
+// Tasks of a phase are claimed, not assigned: every thread begins in a part of its own, whose tasks are
+// neighbours, as memory is read fastest in one go, and then helps where tasks are left. A phase is over
+// when its tasks are done, whoever was there: so a thread that the system has put aside holds up no more than the task it has begun, and
 // finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
 // machine a spinning thread would take the time of the one that it waits for.
 #pragma once
@@ -46,21 +47,21 @@ public:
 private:
     friend class Worker;
 
-    // How many tasks of a phase were claimed and how many are done, in the lower COUNT bits; in the
-    // upper ones the job's number, as counters of earlier jobs count for nothing.
-    struct alignas(64) Phase {
-        std::atomic<uint64_t> claimed{0}, done{0};
+    // How many tasks of a thread's part of a phase were claimed, or how many of the whole are done, in the
+    // lower COUNT bits; in the upper ones the job's number, as counters of earlier jobs count for nothing.
+    struct alignas(64) Counter {
+        std::atomic<uint64_t> value{0};
     };
     static constexpr int COUNT = 24;
     static constexpr uint32_t OPEN = 1u << 15, INSIDE = OPEN - 1;
 
     void serve(size_t number);
     // One more on a counter of this job; what it was before, `most` if it was that already.
-    static uint64_t next(std::atomic<uint64_t>& counter, uint64_t job, uint64_t most);
-    void finish(Phase& phase, uint64_t job, size_t count);
-    void wait(const Phase& phase, uint64_t job, size_t count);
+    static uint64_t next(Counter& counter, uint64_t job, uint64_t most);
+    void finish(Counter& done, uint64_t job, size_t count);
+    void wait(const Counter& done, uint64_t job, size_t count);
 
-    std::vector<Phase> phases_;
+    std::vector<Counter> done_, claimed_;  // of each phase, and of each part of each
     // The end of the job's number; whether others may still come; how many of them are inside.
     alignas(64) std::atomic<uint32_t> gate_{0};
     alignas(64) std::atomic<uint32_t> finished_{0};  // phases, ever: what waiting threads sleep on
@@ -73,10 +74,16 @@ private:
 template <class Task>
 void Worker::phase(size_t count, Task task) {
     if (!count) return;
-    auto& phase = team_.phases_[phase_++];
-    for (uint64_t i; (i = Team::next(phase.claimed, job_, count)) < count;) {
-        task(i);
-        team_.finish(phase, job_, count);
+    const size_t parts = team_.size();
+    auto& done = team_.done_[phase_];
+    for (size_t other = 0; other < parts; ++other) {
+        const size_t part = (number_ + other) % parts, begin = part * count / parts, size = (part + 1) * count / parts - begin;
+        auto& claimed = team_.claimed_[phase_ * parts + part];
+        for (uint64_t i; (i = Team::next(claimed, job_, size)) < size;) {
+            task(begin + i);
+            team_.finish(done, job_, count);
+        }
     }
-    team_.wait(phase, job_, count);
+    ++phase_;
+    team_.wait(done, job_, count);
 }

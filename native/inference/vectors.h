@@ -8,19 +8,22 @@
 namespace OPENHEARTH_ISA {
 
 inline void quantise(const float* x, size_t inputs, Quantised out) {
+    claim(out.numbers, inputs);
+    claim(out.scales, inputs / BLOCK * sizeof(float));
+    claim(out.shifts, inputs / BLOCK * sizeof(int32_t));
+    claim(out.totals, inputs / BLOCK * sizeof(float));
     for (size_t b = 0; b < inputs / BLOCK; ++b, x += BLOCK) {
         const F one = load(x), other = load(x + LANES);
         const float most = largest(max(absolute(one), absolute(other)));
         const float scale = most / 127.0f;
         const F factor = all(most > 0 ? 127.0f / most : 0.0f);
-        int8_t* numbers = out.numbers + b * BLOCK;
-        store(numbers, one * factor);
-        store(numbers + LANES, other * factor);
-        int32_t sum = 0;
-        for (size_t i = 0; i < BLOCK; ++i) sum += numbers[i];
+        const F low = nearest(one * factor), high = nearest(other * factor);
+        store(out.numbers + b * BLOCK, low);
+        store(out.numbers + b * BLOCK + LANES, high);
+        const float total = sum(low + high);  // exact, as all are whole
         out.scales[b] = scale;
-        out.shifts[b] = -8 * sum;
-        out.totals[b] = scale * static_cast<float>(sum);
+        out.shifts[b] = total == total ? -8 * static_cast<int32_t>(total) : 0;  // NaN stays in the scale
+        out.totals[b] = scale * total;
     }
 }
 

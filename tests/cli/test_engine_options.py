@@ -8,8 +8,9 @@ from typing import Any
 import click
 import pytest
 
-from openhearth.cli.engine_options import Size
+from openhearth.cli.engine_options import Size, engine_options
 from openhearth.cli.serve import adapter_named
+from openhearth.inference.executor import ELSEWHERE, KINDS
 
 
 @pytest.mark.parametrize(
@@ -26,10 +27,22 @@ def test_what_is_no_size_is_told(text: str) -> None:
         Size().convert(text, None, None)
 
 
+def test_the_executors_are_those_of_the_engine() -> None:
+    @click.command()
+    @engine_options
+    def command(**settings: Any) -> None: ...
+
+    choices = {p.name: p.type.choices for p in command.params if isinstance(p.type, click.Choice)}
+    assert tuple(choices["executor"]) == KINDS + ELSEWHERE
+
+
 def test_wrong_settings_are_told(hearth: Any, tiny_model_home: Path) -> None:
     ask = ("--home", str(tiny_model_home), "run", "tiny", "Hello")
     for wrong, reason in (
         (["--executor", "gpu"], "not one of"),
+        (["--executor", "remote"], "needs a server"),
+        (["--remote", "http://127.0.0.1:1"], "needs the executor remote"),
+        (["--executor", "remote", "--remote", "somewhere"], "http://HOST:PORT"),
         (["--dtype", "int3"], "int3"),
         (["--kv-memory", "1kB"], "give it more"),
         (["--threads", "0"], "not in the range"),

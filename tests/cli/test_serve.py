@@ -76,6 +76,7 @@ def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
         "dtype": "auto",
         "kv_memory": 2**30,
         "threads": None,
+        "remote": None,
     }
     key = re.search(r"oh-\S+", first)
     assert key

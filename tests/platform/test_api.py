@@ -239,3 +239,16 @@ def test_no_parameter_breaks_the_server(http: TestClient, path: str, change: dic
 @given(body=st.binary(max_size=64))
 def test_no_bytes_break_the_server(http: TestClient, body: bytes) -> None:
     check_fuzzed(http.post(CHAT, content=body, headers=AS_JSON))
+
+
+def test_token_ids_come_where_they_are_asked_for(http: TestClient) -> None:
+    ask = {"model": "tiny", "prompt": "Hi", "max_tokens": 5, "seed": 1}
+    (choice,) = http.post(TEXT, json=ask | {"return_token_ids": True}).json()["choices"]
+    assert bytes(choice["token_ids"]).decode() == choice["text"]
+    assert http.post(TEXT, json=ask).json()["choices"][0]["token_ids"] is None
+    streamed = http.post(TEXT, json=ask | {"return_token_ids": True, "stream": True}).text
+    events = [json.loads(line[6:]) for line in streamed.splitlines() if line.startswith("data: {")]
+    steps = [step["choices"][0] for step in events]
+    assert [i for step in steps for i in step["token_ids"]] == choice["token_ids"]
+    # A character of two tokens has its text with the second.
+    assert any(step["token_ids"] and not step["text"] for step in steps)

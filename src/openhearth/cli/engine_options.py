@@ -30,10 +30,15 @@ class Size(click.ParamType):
 OPTIONS = [
     click.option(
         "--executor",
-        type=click.Choice(["auto", "native", "torch"]),
+        type=click.Choice(["auto", "native", "torch", "remote", "vllm", "sglang", "llama-server"]),
         default="auto",
         show_default=True,
-        help="What computes: C++ kernels, or torch as the reference.",
+        help="What computes: C++ kernels, torch as the reference, or another server.",
+    ),
+    click.option(
+        "--remote",
+        metavar="URL[#NAME]|COMMAND",
+        help="The server of --executor remote, or what starts one on {port}, of {model}.",
     ),
     click.option(
         "--dtype",

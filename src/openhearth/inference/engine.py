@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
 from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
+from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
 from openhearth.inference.request import ContextTooLong, ModelCard, Request, Sampling
@@ -25,8 +26,23 @@ from openhearth.inference.text import TextStream
 from openhearth.models import base_of, find
 from openhearth.store import Store
 
+T = TypeVar("T")
+
 Messages = Sequence[Mapping[str, str]]
 Prompt = str | Sequence[int] | Messages
+
+
+class Runner(Protocol):
+    """What sees to it that sequences are answered: a `Loop` here, a `Relay` elsewhere."""
+
+    def submit(self, lane: Any, sequence: Running) -> None:
+        """Queue a sequence in a lane."""
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What `function` returns or raises, called where the lanes can be used."""
+
+    def close(self) -> None:
+        """End; what runs or waits ends as cancelled."""
 
 
 class Engine:
@@ -38,6 +54,10 @@ class Engine:
     are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes for keys and values) and
     `adapter_memory` (bytes for adapters), shared evenly by the base models, `threads`, `dtype`, and
     `most_running` (sequences computed together).
+
+    One model may be computed elsewhere instead: by the server at the URL `remote` (executor
+    `remote`), or by one that is started, by the command `remote` or as `vllm`, `sglang` or
+    `llama-server`; see `openhearth.inference.remote`.
 
     Adapters are read when they are first asked for. A context manager. Its methods may be called
     from any thread.
@@ -58,6 +78,10 @@ class Engine:
         if not models:
             raise UsageError("No model is named: give at least one.")
         home, chosen = store or Store(), Settings(**settings)
+        self._loop: Runner
+        if chosen.executor in ELSEWHERE:
+            self._loop, self._served = _connect(home, [*models, *(adapters or ())], chosen)
+            return
         artifacts = {str(model): find(home, model) for model in models}
         bases = list({base_of(a).digest: base_of(a) for a in artifacts.values()}.values())
         share = replace(
@@ -72,7 +96,8 @@ class Engine:
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
                 further = adapters or {} if base == bases[0] else {}
                 served.extend(open_base(base, mine, further, share, between_steps))
-            return list(dict.fromkeys(one.lane for one in served))
+            lanes = dict.fromkeys(one.lane for one in served)
+            return [lane for lane in lanes if isinstance(lane, Lane)]
 
         self._loop = Loop(load)
         self._served = {one.card.name: one for one in served}
@@ -196,6 +221,22 @@ class Engine:
             known = ", ".join(self._served)
             raise NotFound(f"The model {model!r} is not served here: use one of {known}.")
         return self._served[model]
+
+
+def _connect(
+    store: Store, models: Sequence[str | Path], settings: Settings
+) -> tuple[Runner, dict[str, Served]]:
+    """A model that another server computes."""
+    from openhearth.inference.remote import connect
+
+    if len(models) > 1:
+        raise UsageError(
+            f"The executor {settings.executor} runs one model, and {len(models)} are named: serve "
+            "each by itself; an adapter is loaded where its base is."
+        )
+    name = str(models[0])
+    there = connect(store, name, settings.executor, settings.remote, settings.most_running)
+    return there.relay, {name: Served(there.card, there.tokenizer, there.lane, None)}
 
 
 def _encode(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:

@@ -16,6 +16,7 @@ from openhearth.store import Artifact
 
 PAGE = 32  # tokens
 KINDS = ("auto", "native", "torch")
+ELSEWHERE = ("remote", "vllm", "sglang", "llama-server")  # who computes is another server
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def open_executor(
         CorruptArtifact: weights are damaged.
     """
     if kind not in KINDS:
-        raise UsageError(f"There is no executor {kind!r}: use one of {', '.join(KINDS)}.")
+        known = ", ".join(KINDS + ELSEWHERE)
+        raise UsageError(f"There is no executor {kind!r}: use one of {known}.")
     if kind != "torch":
         from openhearth.inference.native import NoKernel, load
 

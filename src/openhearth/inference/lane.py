@@ -85,7 +85,7 @@ class Lane:
                 self._end(sequence, "cancelled")
         for sequence in self._scheduler.late(now):
             self._finish(sequence)
-            sequence.stream.fail(_too_late(sequence))
+            sequence.stream.fail(too_late(sequence))
         return self._scheduler.plan(now)
 
     def compute(self, plan: Plan) -> list[Result]:
@@ -192,7 +192,8 @@ class Lane:
         sequence.stream.fail(error)
 
 
-def _too_late(sequence: Sequence) -> DeadlinePassed:
+def too_late(sequence: Sequence) -> DeadlinePassed:
+    """What a sequence ends with whose turn did not come within its deadline."""
     return DeadlinePassed(
         f"The request could not start within its deadline of {sequence.request.deadline} s, "
         "because others were before it: allow more time, or send it again later."

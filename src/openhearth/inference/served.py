@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import UsageError
@@ -15,6 +16,9 @@ from openhearth.inference.lane import Lane
 from openhearth.inference.request import ModelCard
 from openhearth.models import ModelConfig, base_of, check_adapter, import_adapter
 from openhearth.store import Artifact
+
+if TYPE_CHECKING:
+    from openhearth.inference.remote import RemoteLane
 
 KV_MEMORY = ADAPTER_MEMORY = 2**30  # bytes
 MOST_RUNNING = 32  # sequences computed together
@@ -30,6 +34,16 @@ class Settings:
     threads: int | None = None
     dtype: str = "auto"
     most_running: int = MOST_RUNNING
+    remote: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.remote and self.executor != "remote":
+            raise UsageError(f"A remote server needs the executor remote, not {self.executor}.")
+        if self.executor == "remote" and not self.remote:
+            raise UsageError(
+                "The executor remote needs a server: give its URL, or a command with {port} that "
+                "starts one, by --remote."
+            )
 
 
 @dataclass(frozen=True)
@@ -38,23 +52,25 @@ class Served:
 
     card: ModelCard
     tokenizer: Tokenizer
-    lane: Lane
+    lane: Lane | RemoteLane
     adapter: str | None
 
     def hold(self) -> None:
         """Keep in memory what answers, for one request more. Raises what `Adapters.hold` raises."""
-        if self.adapter is not None:
+        if self.adapter is not None and isinstance(self.lane, Lane):
             self.lane.adapters.hold(self.adapter)
 
     def release(self) -> None:
         """For one request less."""
-        if self.adapter is not None:
+        if self.adapter is not None and isinstance(self.lane, Lane):
             self.lane.adapters.release(self.adapter)
 
     @property
     def is_here(self) -> bool:
         """Whether `hold` has nothing to read."""
-        return self.adapter is None or self.lane.adapters.is_here(self.adapter)
+        if self.adapter is None or not isinstance(self.lane, Lane):
+            return True
+        return self.lane.adapters.is_here(self.adapter)
 
 
 def open_base(

@@ -39,7 +39,9 @@ Tokens = Annotated[list[TokenId], Field(min_length=1)]
 
 
 class CompletionRequest(GenerationParameters):
-    """The body of a request. `logprobs` is the number of alternatives to report per token."""
+    """The body of a request. `logprobs` is the number of alternatives to report per token;
+    `return_token_ids`, a word of vLLM's, asks for the tokens themselves beside the text.
+    """
 
     prompt: (
         str
@@ -48,6 +50,7 @@ class CompletionRequest(GenerationParameters):
         | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
     )
     logprobs: int | None = None
+    return_token_ids: bool | None = None
 
 
 class CompletionChoice(BaseModel):
@@ -57,6 +60,7 @@ class CompletionChoice(BaseModel):
     text: str
     finish_reason: str | None
     logprobs: TokenLists | None
+    token_ids: list[int] | None = None
 
 
 class CompletionReply(BaseModel):
@@ -152,7 +156,8 @@ async def _chunks(
             yield chunk(choices=[_step(body, index, Delta(prompts[index // body.choices].text), 0)])
     async with aclosing(generation.deltas()) as deltas:
         async for index, delta in deltas:
-            if delta.text or delta.logprobs or delta.finish_reason:
+            ids = body.return_token_ids and delta.tokens
+            if delta.text or delta.logprobs or delta.finish_reason or ids:
                 last = generation.finished and not body.include_usage
                 yield chunk(
                     choices=[_step(body, index, delta, written[index])],
@@ -170,6 +175,7 @@ def _step(body: CompletionRequest, index: int, delta: Delta, offset: int) -> Com
         text=delta.text,
         finish_reason=delta.finish_reason,
         logprobs=_logprobs(body, delta.logprobs, offset),
+        token_ids=list(delta.tokens) if body.return_token_ids else None,
     )
 
 
@@ -192,6 +198,7 @@ def _choice(
         text=prompts[index // body.choices].text + answer.text,
         finish_reason=answer.finish_reason,
         logprobs=_logprobs(body, answer.logprobs),
+        token_ids=answer.tokens if body.return_token_ids else None,
     )
 
 

@@ -33,8 +33,10 @@ from openhearth.data.dedup import (
     find,
     keep_of,
     near,
+    piles,
 )
 from openhearth.data.dedup.index import SeenIndex
+from openhearth.data.dedup.keep import Keep
 from openhearth.data.forms import Parquet
 from openhearth.data.schema import Corpus
 from openhearth.errors import HearthError, UsageError
@@ -113,6 +115,28 @@ def test_any_number_of_workers_remembers_the_same(width: int, tmp_path: Path) ->
     assert len(made[0]) == 16 * len(texts)
 
 
+@pytest.mark.parametrize("size", [1, 7, 50])
+@pytest.mark.parametrize("keep", [keep_of("first"), Newest()])
+def test_ranges_of_any_size_find_the_same(
+    keep: Keep, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [*planted(40), *planted(30), *planted(20)]
+    dates = [f"20{i * 37 % 90:02}-01-01" for i in range(len(texts))]
+    corpus, old = corpus_of(texts, created=dates), corpus_of(planted(10))
+    found = []
+    for name in ("whole", "ranges"):
+        work, index = tmp_path / name, tmp_path / name / "index"
+        find(old, Exact(), work / "old", index=index).remember()
+        found.append(find(corpus, Exact(), work, keep=keep, index=index))
+        assert not (work / "clusters").exists()
+        monkeypatch.setattr(piles, "RANGE", size)
+        monkeypatch.setattr(piles, "SHARED", 3)
+        monkeypatch.setattr(piles, "BUFFER_BYTES", 100)
+    whole, ranged = ([path.read_bytes() for path in one.files] for one in found)
+    assert whole == ranged
+    assert found[0].copies == found[1].copies > 60
+
+
 class Killed(Exception):
     """A run that ends in the middle."""
 
@@ -145,20 +169,21 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same(
     assert resumed.copies == whole.copies > 0
 
 
-# Takes the hardest way out when it opens a file among the groups for so many times.
+# Takes the hardest way out when it opens a file among groups or clusters for so many times.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from openhearth.data.dedup import Exact, find
+from openhearth.data.dedup import Exact, find, piles
 from tests.data.dedup.test_find import planted
 from tests.data.dedup.test_group import wide
 from tests.data.dedup.texts import corpus_of
 
 left = int(sys.argv[2])
+piles.RANGE, piles.SHARED, piles.BUFFER_BYTES = 16, 2, 100
 
 def watch(event, arguments):
     global left
-    if event == "open" and "/groups/" in str(arguments[0]):
+    if event == "open" and {"groups", "clusters"} & set(str(arguments[0]).split("/")):
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from openhearth.data.dedup import DedupRecipe, dedup_corpus, minhash_corpus
+from openhearth.data.dedup import DedupRecipe, dedup_corpus, minhash_corpus, pairs, piles
 from openhearth.data.executors import Threads
 from openhearth.data.forms import open_output
 from openhearth.errors import UsageError
@@ -52,13 +52,31 @@ def test_every_method_writes_what_stays(
 def test_pairs_have_their_true_similarity(tmp_path: Path) -> None:
     recipe = DedupRecipe(method="minhash", pairs=tmp_path / "pairs.parquet")
     rows, _ = dedup_corpus(corpus_of(TEXTS), recipe, open_output(tmp_path / "kept"), Threads(2))
-    pairs = pq.read_table(recipe.pairs).to_pylist()
-    assert len(pairs) == rows[0]["removed"] > 30
-    for pair in pairs:
+    found = pq.read_table(recipe.pairs).to_pylist()
+    assert len(found) == rows[0]["removed"] > 30
+    for pair in found:
         assert pair["first_id"] == f"d{pair['first']}"
         assert pair["id"] == f"d{pair['number']}"
         truth = jaccard(TEXTS[pair["first"]], TEXTS[pair["number"]], 5)
         assert pair["jaccard"] == pytest.approx(truth)
+
+
+def test_pairs_are_the_same_from_ranges_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small corpora have them by their first documents."""
+    tables = []
+    for size in (1 << 19, 7):
+        monkeypatch.setattr(piles, "RANGE", size)
+        monkeypatch.setattr(piles, "BUFFER_BYTES", 1 << 22 if not tables else 50)
+        monkeypatch.setattr(pairs, "CHUNK", 1 << 14 if not tables else 3)
+        monkeypatch.setattr(pairs, "FEW", 1 << 8 if not tables else 2)
+        recipe = DedupRecipe(method="minhash", pairs=tmp_path / f"{size}.parquet")
+        dedup_corpus(corpus_of([*TEXTS, *TEXTS[::5]]), recipe, open_output(tmp_path / f"{size}"))
+        tables.append(pq.read_table(recipe.pairs).to_pylist())
+    assert tables[0] == sorted(tables[0], key=lambda pair: (pair["first"], pair["number"]))
+    assert tables[0] == sorted(tables[1], key=lambda pair: (pair["first"], pair["number"]))
+    assert len(tables[0]) > 60
 
 
 def test_a_corpus_comes_twice_with_an_index(tmp_path: Path) -> None:

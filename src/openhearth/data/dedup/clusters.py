@@ -1,48 +1,36 @@
-"""Which documents belong together, from the links between some: union-find over whole arrays.
+"""Which documents of a range belong together, from the links between some: union-find over whole
+arrays.
 
-4 bytes are held for each document, 8 beyond two thousand million. A cluster is known by its lowest
-document, so it does not matter in which order links come.
+A cluster is known by its lowest document, so it does not matter in which order links come.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-PIECE = 1 << 20  # documents looked at together
-
 
 class Clusters:
     """Documents 0 to `count` - 1, each alone at first."""
 
     def __init__(self, count: int) -> None:
-        number = np.int32 if count <= np.iinfo(np.int32).max else np.int64
-        self._first = np.arange(count, dtype=number)  # a lower member of its cluster, or itself
+        self._lowest = np.arange(count)
 
-    def join(self, edges: np.ndarray) -> None:
-        """Put the two documents of each edge, int64 [e, 2], into one cluster."""
-        nodes = np.unique(edges)
+    def join(self, one: np.ndarray, other: np.ndarray) -> None:
+        """Put two documents into one cluster, for each place of two arrays int64 [e]."""
         while True:
-            self._shorten(nodes)
-            one, other = self._first[edges[:, 0]], self._first[edges[:, 1]]
+            one, other = self._lowest[one], self._lowest[other]
             apart = one != other
             if not apart.any():
                 return
-            edges = edges[apart]
-            low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
-            np.minimum.at(self._first, high, low)
-            nodes = np.unique(np.concatenate([nodes, high]))
+            one, other = one[apart], other[apart]
+            np.minimum.at(self._lowest, np.maximum(one, other), np.minimum(one, other))
+            self._shorten()
 
     def lowest(self) -> np.ndarray:
-        """int32 or int64 [count]: the lowest document of each one's cluster."""
-        for begin in range(0, len(self._first), PIECE):
-            self._shorten(slice(begin, begin + PIECE))
-        return self._first
+        """int64 [count]: the lowest document of each one's cluster."""
+        return self._lowest
 
-    def _shorten(self, nodes: np.ndarray | slice) -> None:
-        """Let nodes point to the lowest of their clusters; twice as far each time."""
-        while True:
-            near = self._first[nodes]
-            far = self._first[near]
-            if np.array_equal(near, far):
-                return
-            self._first[nodes] = far
+    def _shorten(self) -> None:
+        """Let all point to the lowest of their clusters; twice as far each time."""
+        while not np.array_equal(far := self._lowest[self._lowest], self._lowest):
+            self._lowest = far

@@ -4,16 +4,14 @@
 2. Documents with a key in common are linked, by any number of workers.
 3. What is linked is a cluster, and for each part a file says which documents stay; `Drop` reads it.
 
-Held in memory where clusters are made: 6 bytes for each document, 40 more for each that has copies
-if not the first stays, and a few dozen megabytes. The result does not depend on who does the work,
-nor on how often it was interrupted.
+A few dozen megabytes are held at any time, whatever the number of documents. The result does not
+depend on who does the work, nor on how often it was interrupted.
 """
 
 from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,12 +23,12 @@ import xxhash
 
 from openhearth.data import pipeline
 from openhearth.data.corpus import account
-from openhearth.data.dedup.clusters import Clusters
 from openhearth.data.dedup.index import SeenIndex
-from openhearth.data.dedup.keep import First, Keep, best_of, first_of
+from openhearth.data.dedup.keep import First, Keep
 from openhearth.data.dedup.link import Links, link
 from openhearth.data.dedup.scatter import sources
 from openhearth.data.dedup.tables import ArrowFile, batches, beside
+from openhearth.data.dedup.verdicts import write_verdicts
 from openhearth.data.executors import Threads
 from openhearth.data.funnel import count_removed
 from openhearth.data.schema import Corpus
@@ -39,7 +37,6 @@ from openhearth.progress import Progress, silent
 from openhearth.store import write_atomically
 
 KEYS = pa.schema([("keys", pa.list_(pa.uint64())), ("score", pa.float64())])
-VERDICTS = pa.schema([("kept", pa.bool_()), ("cluster", pa.int64())])
 NOTE = "found.json"
 GROUPS, MERGED = "groups", "merged.keys"
 
@@ -70,7 +67,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What was found: a file a part, with a row for each document, in `VERDICTS`.
+    """What was found: a file a part, with a row of `VERDICTS` for each document.
 
     `cluster` is the number of the first document of its cluster, counted from 0 over the whole
     corpus, or -1 if the cluster is in the index. `edges` is a file of pairs of numbers, int64.
@@ -89,7 +86,7 @@ class Duplicates:
         return beside(batch, self.files).column("kept").to_numpy(zero_copy_only=False)
 
     def clusters(self) -> np.ndarray:
-        """int64 [documents]: the cluster of each document of the corpus."""
+        """int64 [documents]: the cluster of each document of the corpus, all in memory."""
         found = [batch.column("cluster").to_numpy() for f in self.files for batch in batches(f)]
         return np.concatenate([np.empty(0, np.int64), *found])
 
@@ -153,8 +150,7 @@ def find(
     found = search.found()
     if found is None:
         links = search.links(method.words, executor, progress)
-        copies = search.judge(search.clusters(links), keep)
-        found = search.note(copies)
+        found = search.note(search.judge(links, keep))
     shutil.rmtree(work / GROUPS, ignore_errors=True)
     return Duplicates(
         method.name, search.verdicts, documents, found["copies"], search.edges, found["run"], seen
@@ -210,35 +206,18 @@ class _Search:
             progress=progress,
         )
 
-    def clusters(self, links: Links) -> np.ndarray:
-        """int32 or int64 [documents + 1]: the lowest document of each one's cluster."""
-        clusters = Clusters(self.documents + 1)
+    def judge(self, links: Links, keep: Keep) -> int:
+        """Write edges, keys if there is an index, and verdicts; how many documents go."""
         with self.edges.open("wb") as file:
             for edges in links.edges():
-                file.write((edges - 1).tobytes())
-                clusters.join(edges)
+                (edges - 1).tofile(file)
         if self.seen is not None:
             links.write_keys(self.work / MERGED)
-        return clusters.lowest()
-
-    def judge(self, clusters: np.ndarray, keep: Keep) -> int:
-        """Write the verdicts; how many documents go."""
-        first = isinstance(keep, First)
-        kept = first_of(clusters) if first else best_of(clusters, self._scores())
-        number = 1
-        for source, target in zip(self.files, self.verdicts, strict=True):
-            target.parent.mkdir(exist_ok=True)
-            writer = ArrowFile(VERDICTS).writer(target)
-            for batch in batches(source):
-                here = slice(number, number + batch.num_rows)
-                columns = [pa.array(kept[here]), pa.array(clusters[here] - 1, pa.int64())]
-                writer.write(pa.RecordBatch.from_arrays(columns, schema=VERDICTS))
-                number = here.stop
-            writer.close()
-        return self.documents + 1 - int(np.count_nonzero(kept))
-
-    def _scores(self) -> Iterator[np.ndarray]:
-        yield np.array([np.inf])  # of what the index holds
-        for path in self.files:
-            for batch in batches(path):
-                yield batch.column("score").to_numpy()
+        return write_verdicts(
+            links.edges(),
+            self.documents,
+            keep,
+            self.files,
+            self.verdicts,
+            self.work / "clusters",
+        )

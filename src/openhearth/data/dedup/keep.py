@@ -4,7 +4,7 @@ the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,12 @@ from openhearth.data.shards import overlay
 from openhearth.errors import UsageError
 
 LAST = -np.inf
-PIECE = 1 << 20  # documents looked at together
 OTHERS = "The signals are of other documents, or lie otherwise"
 REMEDY = "compute those of these documents, into a folder."
 
 
 class Keep(Protocol):
-    """Gives the scores, float64 [n], of a batch that a step was given."""
+    """Gives the scores, float64 [n] without NaN, of a batch that a step was given."""
 
     def __call__(self, batch: pa.RecordBatch) -> np.ndarray: ...
 
@@ -109,39 +108,6 @@ def keep_of(policy: str, shards: Sequence[Path] = ()) -> Keep:
         f"There is no policy {policy!r}: use first, newest, sources:A,B, most:SIGNAL or "
         "least:SIGNAL."
     )
-
-
-def first_of(clusters: np.ndarray) -> np.ndarray:
-    """bool [n]: whether each document is the first of its cluster, a number each, [n]."""
-    first = np.empty(len(clusters), bool)
-    for begin in range(0, len(clusters), PIECE):
-        here = clusters[begin : begin + PIECE]
-        first[begin : begin + PIECE] = here == np.arange(begin, begin + len(here))
-    return first
-
-
-def best_of(clusters: np.ndarray, scores: Iterable[np.ndarray]) -> np.ndarray:
-    """bool [n]: whether each document is the one of its cluster, a number each, that stays.
-
-    The scores come in pieces, of which only those of documents with copies are held.
-    """
-    kept = first_of(clusters)
-    shared = ~kept
-    shared[clusters[shared]] = True
-    found = _pick(scores, shared)
-    numbers = np.flatnonzero(shared)
-    order = np.lexsort((numbers, -found, clusters[numbers]))
-    numbers, heads = numbers[order], clusters[numbers[order]]
-    kept[numbers] = np.diff(heads, prepend=-1) != 0
-    return kept
-
-
-def _pick(pieces: Iterable[np.ndarray], wanted: np.ndarray) -> np.ndarray:
-    found, begin = [np.empty(0)], 0
-    for piece in pieces:
-        found.append(piece[wanted[begin : begin + len(piece)]])
-        begin += len(piece)
-    return np.concatenate(found)
 
 
 def _seconds(date: str | None) -> float:
