@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from openhearth.store import Store
 
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)
@@ -16,10 +20,15 @@ settings.register_profile("deep", max_examples=20_000, deadline=None)
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 CHAT_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\nWrite <tool_call>: {{ tools | tojson }}<|im_end|>\n"
+    "{% endif %}"
     "{% for message in messages %}"
-    "{% if message['role'] not in ['system', 'user', 'assistant'] %}"
+    "{% if message['role'] not in ['system', 'user', 'assistant', 'tool'] %}"
     "{{ raise_exception('unknown role ' + message['role']) }}{% endif %}"
-    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "{% for call in message.tool_calls %}<tool_call>{{ call.function | tojson }}</tool_call>"
+    "{% endfor %}"
+    "<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TEXT = [
@@ -55,21 +64,16 @@ def write_tokenizer(directory: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-@pytest.fixture(scope="session")
-def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model as a Hugging Face directory, written by `transformers` itself."""
+def write_model(directory: Path, **sizes: int) -> Path:
+    """A random Llama as a Hugging Face directory, written by `transformers` itself."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    directory = tmp_path_factory.mktemp("tiny")
     config = LlamaConfig(
         vocab_size=write_tokenizer(directory),
-        hidden_size=32,
-        intermediate_size=64,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=512,
+        **sizes,
         initializer_range=0.3,  # wide enough that different prompts have different answers
         tie_word_embeddings=True,
     )
@@ -79,24 +83,46 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def write_adapter(directory: Path, store: Store, base: str, seed: int = 1) -> Path:
+    """A random adapter in the layout of `peft`."""
+    import torch
+
+    from openhearth.models import LoraConfig, add_adapter, load_model, save_adapter
+
+    directory.mkdir(exist_ok=True)
+    artifact = store.get(base)
+    model, lora = load_model(artifact, "float32"), LoraConfig(rank=4, alpha=8)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in add_adapter(model, "new", lora, seed=1):
+        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+    save_adapter(model, "new", lora, artifact.digest, directory.joinpath)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose heads are too small for the native executor."""
+    sizes = {"hidden_size": 32, "intermediate_size": 64}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    return write_model(tmp_path_factory.mktemp("tiny"), **sizes, **heads)
+
+
+@pytest.fixture(scope="session")
+def small_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for the native executor."""
+    sizes = {"hidden_size": 64, "intermediate_size": 96}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    return write_model(tmp_path_factory.mktemp("small"), **sizes, **heads)
+
+
 @pytest.fixture(scope="session")
 def tiny_model_home(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
-    import torch
-
-    from openhearth.models import LoraConfig, add_adapter, load_model, pull, save_adapter
-    from openhearth.store import Draft, Store
+    from openhearth.models import import_adapter, pull
+    from openhearth.store import Store
 
     store = Store(tmp_path_factory.mktemp("home"))
     base = pull(store, str(tiny_directory), name="tiny")
-
-    def build(draft: Draft) -> None:
-        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
-        generator = torch.Generator().manual_seed(1)
-        for parameter in add_adapter(model, "new", lora, seed=1):
-            torch.nn.init.normal_(parameter, std=0.3, generator=generator)
-        save_adapter(model, "new", lora, base.digest, draft.path)
-
-    adapter = store.make("adapter", build, inputs={"base": base.digest})
-    store.tag("tiny-adapter", adapter.digest)
+    directory = write_adapter(tmp_path_factory.mktemp("adapter"), store, "tiny")
+    store.tag("tiny-adapter", import_adapter(base, directory).digest)
     return store.root

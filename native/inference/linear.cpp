@@ -38,7 +38,7 @@ void Linear::run(Context& context) {
 const LowRank* Linear::adapter_of(const Step& step, size_t row) const {
     if (adapters_.empty() || wanted_ || step.adapters[row] == NONE) return nullptr;
     const auto found = adapters_.find(step.adapters[row]);
-    return found == adapters_.end() ? nullptr : &found->second;
+    return found == adapters_.end() ? nullptr : found->second.get();
 }
 
 void Linear::prepare(Context& context, size_t row, Ready& ready) {

@@ -151,11 +151,16 @@ NB_MODULE(_engine, m) {
     });
     nb::class_<engine::KeyValues>(m, "KeyValues")
         .def(nb::init<Kept, size_t, size_t, size_t>(), "kept"_a, "pages"_a, "heads"_a, "size"_a);
+    nb::class_<engine::LowRank>(m, "LowRank")
+        .def("__init__", [](engine::LowRank* self, const Matrix& a, Table<float> b) {
+            if (b.shape(1) != a.outputs()) throw nb::value_error("the two matrices are of different ranks");
+            nb::gil_scoped_release release;
+            new (self) engine::LowRank(a, b.data(), b.shape(0));
+        }, "a"_a, "b"_a)
+        .def_prop_ro("bytes", &engine::LowRank::bytes);
     nb::class_<engine::Linear>(m, "Linear")
         .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
-        .def("adapt", [](engine::Linear& linear, int32_t number, const Matrix& a, Table<float> b) {
-            linear.adapt(number, engine::LowRank(a, b.data(), b.shape(0)));
-        })
+        .def("adapt", &engine::Linear::adapt)
         .def("forget", &engine::Linear::forget);
     nb::class_<engine::Program>(m, "Program")
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })

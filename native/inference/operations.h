@@ -78,7 +78,7 @@ class LowRank {
 public:
     // B is [outputs][rank].
     LowRank(Matrix a, const float* b, size_t outputs);
-    size_t rank() const { return a_.panels() * PANEL; }
+    size_t bytes() const { return a_.bytes() + b_.size() * sizeof(Half) + parts_.size() * sizeof(Part); }
     void narrow(const Kernels&, const Rows&, size_t row, float* thin) const;
     void add(const Kernels&, const float* thin, size_t panel, float* out) const;
 
@@ -98,7 +98,8 @@ public:
     Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
     void run(Context&) override;
     size_t width() const override { return matrix_.inputs(); }
-    void adapt(int32_t number, LowRank adapter) { adapters_.insert_or_assign(number, std::move(adapter)); }
+    // Between two steps only, as `forget`.
+    void adapt(int32_t number, std::shared_ptr<const LowRank> adapter) { adapters_.insert_or_assign(number, std::move(adapter)); }
     void forget(int32_t number) { adapters_.erase(number); }
     const Matrix& matrix() const { return matrix_; }
 
@@ -118,7 +119,7 @@ private:
     Buffer& out_;
     size_t column_;  // of the first output in `out`
     bool wanted_;
-    std::unordered_map<int32_t, LowRank> adapters_;
+    std::unordered_map<int32_t, std::shared_ptr<const LowRank>> adapters_;
 };
 
 struct Heads {

@@ -10,10 +10,7 @@ import pytest
 
 from openhearth.cli.engine_options import Size, engine_options
 from openhearth.cli.serve import adapter_named
-from openhearth.errors import NotFound
 from openhearth.inference.executor import ELSEWHERE, KINDS
-from openhearth.models import base_of
-from openhearth.store import Store
 
 
 @pytest.mark.parametrize(
@@ -57,15 +54,6 @@ def test_wrong_settings_are_told(hearth: Any, tiny_model_home: Path) -> None:
         assert reason in result.err
 
 
-def test_an_adapter_comes_in_by_its_path(tiny_model_home: Path, tmp_path: Path) -> None:
-    store = Store(tiny_model_home)
-    made = store.get("tiny-adapter")
-    for name in made.manifest.files:
-        (tmp_path / name).write_bytes(made.path(name).read_bytes())
-    assert adapter_named(store, "tiny", f"mine={tmp_path}") == "mine"
-    found = store.get("mine")
-    assert found.manifest.files == made.manifest.files
-    assert base_of(found) == store.get("tiny")
-    assert adapter_named(store, "tiny", "mine") == "mine"
-    with pytest.raises(NotFound, match="adapter_config"):
-        adapter_named(store, "tiny", f"other={tmp_path / 'nothing'}")
+def test_an_adapter_is_named_or_has_a_path() -> None:
+    assert adapter_named("mine") == ("mine", "mine")
+    assert adapter_named("mine=/a=b") == ("mine", Path("/a=b"))

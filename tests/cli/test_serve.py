@@ -16,6 +16,7 @@ import openhearth.inference
 from openhearth import platform
 from openhearth.cli.serve import serve, up
 from openhearth.errors import HearthError, NotFound
+from openhearth.inference import ModelCard
 from openhearth.platform import Keys
 from openhearth.store import Store
 
@@ -31,6 +32,9 @@ class FakeEngine:
         cls.opened.append(models)
         cls.settings = settings
         return cls()
+
+    def models(self) -> list[ModelCard]:
+        return [ModelCard(name, "", 1) for name in self.opened[-1]]
 
 
 @pytest.fixture
@@ -62,10 +66,12 @@ def free_port() -> str:
 
 
 def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
-    arguments = ("tiny", "--adapter", "a", "--adapter", "b", "--port", free_port())
+    arguments = ("tiny", "--adapter", "a", "--adapter", "b=there", "--port", free_port())
     first, second = said(serve, *arguments), said(serve, *arguments)
-    assert FakeEngine.opened == [["tiny", "a", "b"]] * 2
+    assert FakeEngine.opened == [["tiny"]] * 2
     assert FakeEngine.settings == {
+        "adapters": {"a": "a", "b": Path("there")},
+        "adapter_memory": 2**30,
         "executor": "auto",
         "dtype": "auto",
         "kv_dtype": "auto",

@@ -60,7 +60,11 @@ def test_the_beginning_comes_once_and_only_where_it_is_wanted(
 def test_special_tokens_are_shown_only_one_by_one(directory: Path) -> None:
     tokenizer = Tokenizer.load(directory)
     assert tokenizer.decode([*tokenizer.encode("Hi"), 4]) == "Hi"
+    assert tokenizer.decode([*tokenizer.encode("Hi"), 4], skip_special=False) == "Hi<|im_end|>"
     assert tokenizer.token_text(4) == "<|im_end|>"
+    assert tokenizer.marker("<|im_end|>") == 4
+    assert tokenizer.marker("H") is None
+    assert tokenizer.marker("<|nothing|>") is None
 
 
 def test_a_conversation_in_the_models_words(directory: Path) -> None:
@@ -88,6 +92,14 @@ def test_templates_that_fail_or_reach_outside_are_refused(
     tokenizer = with_settings(directory, tmp_path, chat_template=template)
     with pytest.raises(UsageError):
         tokenizer.chat(HELLO)
+
+
+def test_tools_are_written_as_json_and_not_as_html(directory: Path, tmp_path: Path) -> None:
+    template = "{% for tool in tools or [] %}{{ tool | tojson }}{% endfor %}"
+    tokenizer = with_settings(directory, tmp_path, chat_template=template)
+    assert tokenizer.chat_template == template
+    assert tokenizer.chat(HELLO, tools=[{"a": "<ü>"}]) == '{"a": "<ü>"}'
+    assert tokenizer.chat(HELLO) == ""
 
 
 def test_without_a_template_there_is_no_chat(directory: Path, tmp_path: Path) -> None:

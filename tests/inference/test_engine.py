@@ -27,15 +27,12 @@ from openhearth.inference import (
 from openhearth.inference.chooser import Chooser
 from openhearth.inference.torch_executor import TorchExecutor
 from openhearth.models import (
-    LoraConfig,
     Piece,
     Ragged,
-    add_adapter,
     load_adapter,
     load_model,
-    save_adapter,
 )
-from openhearth.store import Draft, Store
+from openhearth.store import Store
 
 NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 PROMPTS = [list(range(10 + i, 30 + 3 * i)) for i in range(24)]
@@ -223,27 +220,20 @@ def test_a_failing_request_ends_alone(
         assert len(tokens(list(good))) == 5
 
 
-def test_weights_that_are_no_numbers_end_only_the_requests_that_use_them(
-    tiny_model_home: Path,
-) -> None:
-    store = Store(tiny_model_home)
-    base = store.get("tiny")
-
-    def build(draft: Draft) -> None:
-        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
-        for parameter in add_adapter(model, "new", lora, seed=1):
-            parameter.data.fill_(torch.nan)
-        save_adapter(model, "new", lora, base.digest, draft.path)
-
-    recipe, inputs = {"weights": "broken"}, {"base": base.digest}
-    broken = store.make("adapter", build, recipe=recipe, inputs=inputs).digest
+def test_logits_that_are_no_numbers_end_only_their_request(tiny_model_home: Path) -> None:
+    settings = {"executor": "torch", "kv_memory": 2**17, "dtype": "float32"}
     sampling = Sampling(max_tokens=9, temperature=0, logit_bias=NO_END)
-    settings = {"kv_memory": 2**17, "dtype": "float32", "executor": "torch"}
-    with Engine("tiny", broken, store=store, **settings) as engine:
+    with Engine("tiny", "tiny-adapter", store=Store(tiny_model_home), **settings) as engine:
         expected = tokens(list(engine.submit(Request("tiny", PROMPTS[9], sampling))))
+        list(engine.submit(Request("tiny-adapter", PROMPTS[8], sampling)))
+        executor = engine._served["tiny"].lane._executor
+        assert isinstance(executor, TorchExecutor)
+        for pair in executor._model.adapter("tiny-adapter").values():
+            pair.a.fill_(torch.nan)
         for _ in range(3):  # pages that held no numbers come into other hands
             bad, good = (
-                engine.submit(Request(name, PROMPTS[9], sampling)) for name in (broken, "tiny")
+                engine.submit(Request(name, PROMPTS[9], sampling))
+                for name in ("tiny-adapter", "tiny")
             )
             with pytest.raises(HearthError, match="not numbers"):
                 list(bad)

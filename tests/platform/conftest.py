@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -15,6 +16,8 @@ from fastapi.testclient import TestClient
 
 from openhearth.errors import HearthError, NotFound
 from openhearth.inference.request import (
+    BadAdapter,
+    BadConstraint,
     ContextTooLong,
     Delta,
     EngineBusy,
@@ -27,10 +30,19 @@ from openhearth.platform import Keys, create_app
 
 CONTEXT = 2000
 SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
+CALL = """Sure.<tool_call>
+{"name": "weather", "arguments": {"city": "Zürich"}}
+</tool_call>
+<tool_call>{"name": "now", "arguments": {}}</tool_call>"""
 
 
 class ByteTokenizer:
     """Every byte of UTF-8 is a token, so that characters are split across tokens."""
+
+    chat_template = "a template that teaches <tool_call>"
+
+    def marker(self, text: str) -> None:
+        return None
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
@@ -38,14 +50,22 @@ class ByteTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(i % 256 for i in ids).decode(errors="replace")
 
-    def chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        turns = "".join(f"<{m['role']}>{m['content']}\n" for m in messages)
+    def chat(
+        self,
+        messages: list[dict[str, Any]],
+        add_generation_prompt: bool = True,
+        tools: list[dict[str, Any]] | None = None,
+    ) -> str:
+        turns = f"<tools>{[tool['function']['name'] for tool in tools]}\n" if tools else ""
+        for turn in messages:
+            calls = [call["function"] for call in turn.get("tool_calls", [])]
+            turns += f"<{turn['role']}>{turn['content']}{calls or ''}\n"
         return turns + ("<assistant>" if add_generation_prompt else "")
 
 
 @dataclass
 class FakeStream:
-    """Says SPEECH byte by byte, from a place that the seed chooses."""
+    """Says SPEECH byte by byte, from a place that the seed chooses; the model `calls` says CALL."""
 
     request: Request
     pace: float = 0.0
@@ -68,7 +88,9 @@ class FakeStream:
         start = (sampling.seed or 0) % 100
         decoder = codecs.getincrementaldecoder("utf-8")()
         held = ""
-        for token in SPEECH[start:].encode()[: sampling.max_tokens]:
+        calls = self.request.model == "calls"
+        speech = CALL if calls else SPEECH[start:]
+        for token in speech.encode()[: sampling.max_tokens]:
             if self.cancelled:
                 yield Delta(finish_reason="cancelled", usage=self._usage())
                 return
@@ -81,7 +103,8 @@ class FakeStream:
                 return
             text, held = self._release(held)
             yield self._delta(text, token, None)
-        yield Delta(text=held, finish_reason="length", usage=self._usage())
+        reason = "stop" if calls else "length"
+        yield Delta(text=held, finish_reason=reason, usage=self._usage())
 
     def _release(self, held: str) -> tuple[str, str]:
         """Split off the end that may become a stop string."""
@@ -118,11 +141,19 @@ class FakeEngine:
         ]
 
     def tokenizer(self, model: str) -> ByteTokenizer:
-        if model not in ("tiny", "me/tiny:2", "slow", "breaks", "bug"):
+        if model not in ("tiny", "me/tiny:2", "slow", "breaks", "bug", "calls"):
             raise NotFound(f"The model {model!r} is not served here.")
         return ByteTokenizer()
 
+    def is_slow_to_submit(self, request: Request) -> bool:
+        return request.sampling.constraint is not None
+
     def submit(self, request: Request) -> FakeStream:
+        constraint = request.sampling.constraint
+        if constraint is not None and "impossible" in constraint.value:
+            raise BadConstraint("It cannot be followed.")
+        if request.model == "me/tiny:2" and "damaged" in ByteTokenizer().decode(request.prompt):
+            raise BadAdapter("It is damaged.")
         if self.closed or self.room == 0:
             raise EngineBusy("The queue is full: try again in a moment.")
         if len(request.prompt) > CONTEXT:

@@ -18,6 +18,15 @@ from openhearth.platform.parameters import UNSERVED
 
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
+TOOL = {"type": "function", "function": {"name": "weather"}}
+IMPOSSIBLE = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "title": "impossible"}},
+}
+LISTED = {"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}
+OTHER = {"type": "function", "function": {"name": "other"}}
+CALLED = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+UNREADABLE = CALLED | {"function": {"name": "f", "arguments": "{"}}
 AS_JSON = {"content-type": "application/json"}
 ASK: dict[str, Any] = {
     "model": "tiny",
@@ -94,8 +103,21 @@ def test_a_bug_tells_the_caller_nothing_but_its_id(http: TestClient) -> None:
         ({"logprobs": True, "top_logprobs": 21}, "logprobs"),
         ({"logprobs": 21}, "logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "regex", "pattern": "impossible"}}, "response_format"),
         ({"tools": [{}]}, "tools"),
+        ({"tools": [TOOL | {"type": "plugin"}]}, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, "tools"),
+        ({"tools": [IMPOSSIBLE], "tool_choice": "required"}, "tools"),
+        ({"tools": [LISTED], "tool_choice": "required"}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": "sometimes"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": OTHER}, "tool_choice"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages"),
+        ({"messages": [{"role": "user", "content": "x", "tool_calls": [CALLED]}]}, "messages"),
+        ({"messages": [{"role": "assistant", "tool_calls": [UNREADABLE]}]}, "messages"),
+        ({"functions": [{"name": "f"}]}, "functions"),
         ({"safety_model": "guard"}, "safety_model"),
     ],
 )

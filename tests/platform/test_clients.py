@@ -338,8 +338,11 @@ def test_errors_reach_the_clients_as_their_own(oai: openai.OpenAI, tog: together
     with pytest.raises(openai.AuthenticationError) as denied:
         oai.with_options(api_key="oh-wrong").models.list()
     assert denied.value.code == "invalid_api_key"
-    with pytest.raises(together.BadRequestError, match="tools is not supported"):
-        tog.chat.completions.create(**ask, tools=[{"type": "function", "function": {"name": "f"}}])
+    with pytest.raises(together.BadRequestError, match="functions is not supported"):
+        tog.chat.completions.create(**ask, extra_body={"functions": [{"name": "f"}]})
+    with pytest.raises(openai.BadRequestError) as unusable:
+        oai.completions.create(model="me/tiny:2", prompt="damaged")
+    assert (unusable.value.code, unusable.value.param) == ("adapter_unusable", "model")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,14 +84,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return run_demo(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("report"))
 
 
-@pytest.fixture(scope="module")
-def server(tiny_model_home: Path) -> Iterator[Server]:
-    """The server, which at the end is stopped with Ctrl-C and must end cleanly."""
-    command = ["serve", "tiny", "--adapter", "tiny-adapter", "--port", str(free_port())]
-    environment = os.environ | {"OPENHEARTH_HOME": str(tiny_model_home)}
+@contextmanager
+def serving(home: Path, *arguments: str) -> Iterator[Server]:
+    """`hearth serve`, which at the end is stopped with Ctrl-C and must end cleanly."""
+    command = ["serve", *arguments, "--port", str(free_port())]
+    environment = os.environ | {"OPENHEARTH_HOME": str(home)}
     environment.pop("OPENHEARTH_API_KEY", None)
     # The store is shared by the modules, but a key is shown only where there is none yet.
-    (tiny_model_home / "keys.json").unlink(missing_ok=True)
+    (home / "keys.json").unlink(missing_ok=True)
     child = subprocess.Popen(
         [sys.executable, "-m", "openhearth.cli", *command],
         stdout=subprocess.PIPE,
@@ -110,3 +111,10 @@ def server(tiny_model_home: Path) -> Iterator[Server]:
         finally:
             starting.cancel()
             child.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model_home: Path) -> Iterator[Server]:
+    """A server of the small random model and its adapter."""
+    with serving(tiny_model_home, "tiny", "--adapter", "tiny-adapter") as running:
+        yield running

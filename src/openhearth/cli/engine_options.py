@@ -60,6 +60,13 @@ OPTIONS = [
         show_default=True,
         help="Of keys and values, natively: float16, or int8, of which twice as many fit.",
     ),
+    click.option(
+        "--adapter-memory",
+        type=Size(),
+        default="1GiB",
+        show_default=True,
+        help="For adapters; those that are not in use leave when others need the room.",
+    ),
     click.option("--threads", type=click.IntRange(1), help="Threads that compute, else all cores."),
 ]
 

@@ -48,25 +48,20 @@ def serve(model: str, adapters: tuple[str, ...], host: str, port: int, **setting
     """Serve MODEL, and adapters, behind the OpenAI and Together APIs until Ctrl-C.
 
     MODEL is a name in the store or the catalogue, a GGUF file, or a Hugging Face directory.
+    Adapters are read when they are first asked for.
     OPENHEARTH_API_KEY, if it is set, is a key to the server; otherwise one is made and shown at
     the first start.
     """
     from openhearth.store import Store
 
-    store = Store()
-    named = [adapter_named(store, model, text) for text in adapters]
-    _serve(store, [model, *named], host, port, settings, snippets=False)
+    named = dict(map(adapter_named, adapters))
+    _serve(Store(), [model], host, port, settings | {"adapters": named}, snippets=False)
 
 
-def adapter_named(store: Store, model: str, text: str) -> str:
-    """The name of an adapter in the store; one given as NAME=PATH comes there by that name."""
-    from openhearth.models import base_of, find, import_adapter
-
+def adapter_named(text: str) -> tuple[str, str | Path]:
+    """The name of an adapter, and where it is: by this name in the store, or in a directory."""
     name, given, path = text.partition("=")
-    if given:
-        base = base_of(find(store, model))
-        store.tag(name, import_adapter(base, Path(path)).digest)
-    return name
+    return name, Path(path) if given else name
 
 
 @click.command()
@@ -105,7 +100,8 @@ def _serve(
     keys.adopt_environment()
 
     def ready() -> None:
-        click.echo(_greeting(keys, names, _url(host, port), snippets))
+        served = [card.name for card in engine.models()]
+        click.echo(_greeting(keys, served, _url(host, port), snippets))
 
     engine = Engine.open(store, names, **settings)
     platform.serve(engine, keys, host=host, port=port, ready=ready)

@@ -149,18 +149,34 @@ class Tokenizer:
             ids.insert(0, self.bos)
         return ids
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids`, without special tokens; unfinished characters become U+FFFD."""
-        return self._backend.decode(list(ids), skip_special_tokens=True)
+    def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
+        """The text of `ids`, without special tokens unless they are wanted too; unfinished
+        characters become U+FFFD.
+        """
+        return self._backend.decode(list(ids), skip_special_tokens=skip_special)
 
     def token_text(self, token: int) -> str:
         """One token as text, special ones by their name."""
         return self._backend.decode([token], skip_special_tokens=False)
 
+    def marker(self, text: str) -> int | None:
+        """The token that was added to the vocabulary to stand for this text, if there is one."""
+        token = self._backend.token_to_id(text)
+        return token if token in self._backend.get_added_tokens_decoder() else None
+
+    @property
+    def chat_template(self) -> str:
+        """How the model wants conversations written, in Jinja; empty if it does not say."""
+        return self._settings.get("chat_template") or ""
+
     def chat(
-        self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool = False
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = False,
+        tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> str:
-        """The conversation as the model's template writes it.
+        """The conversation as the model's template writes it, with the tools that it offers.
 
         Raises:
             UsageError: the model has no template, or the template refuses these messages.
@@ -170,6 +186,7 @@ class Tokenizer:
         try:
             return self._template.render(
                 messages=messages,
+                tools=tools,
                 add_generation_prompt=add_generation_prompt,
                 bos_token=_content(self._settings.get("bos_token")) or "",
                 eos_token=_content(self._settings.get("eos_token")) or "",
@@ -183,8 +200,7 @@ class Tokenizer:
     def _template(self) -> jinja2.Template:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        source = self._settings.get("chat_template")
-        if not source:
+        if not self.chat_template:
             raise UsageError(
                 "This model has no chat template: use plain completions, or a model tuned for chat."
             )
@@ -192,7 +208,8 @@ class Tokenizer:
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
         environment.globals["raise_exception"] = _refuse
-        return environment.from_string(source)
+        environment.filters["tojson"] = _to_json
+        return environment.from_string(self.chat_template)
 
     def _id(self, token: str | Mapping[str, Any] | None) -> int | None:
         content = _content(token)
@@ -245,6 +262,11 @@ def tokenizer_files(source: Artifact | Path) -> list[Path]:
 def _content(token: str | Mapping[str, Any] | None) -> str | None:
     """Special tokens are written as a string, or as an object with the string inside."""
     return token["content"] if isinstance(token, Mapping) else token
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    """Jinja's own is for HTML, whose marks it escapes."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import (
+    BadAdapter,
+    BadConstraint,
     Constraint,
     ContextTooLong,
     DeadlinePassed,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "BadAdapter",
+    "BadConstraint",
     "Constraint",
     "ContextTooLong",
     "DeadlinePassed",

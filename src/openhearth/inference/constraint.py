@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from openhearth.data.tokenizer import Tokenizer
-from openhearth.errors import HearthError, MissingExtra, UsageError
-from openhearth.inference.request import Constraint
+from openhearth.errors import HearthError, MissingExtra
+from openhearth.inference.request import BadConstraint, Constraint
 
 if TYPE_CHECKING:
     import llguidance
@@ -52,7 +52,7 @@ class Compiler:
         """A matcher for one answer, from its first token on. Compiling may take a second.
 
         Raises:
-            UsageError: the constraint is malformed, too large, or nothing can satisfy it.
+            BadConstraint: it is malformed, too large, or nothing can satisfy it.
         """
         return Matcher(self._compiled(constraint).deep_copy(), self._tokenizer.vocab_size)
 
@@ -191,14 +191,14 @@ def _check_size(constraint: Constraint) -> None:
     texts = [constraint.value] if isinstance(constraint.value, str) else constraint.value
     size = sum(map(len, texts))
     if not texts or size > MOST_CHARACTERS:
-        raise UsageError(
+        raise BadConstraint(
             f"The {constraint.kind} constraint has {size} characters in {len(texts)} texts, but "
             f"may have at most {MOST_CHARACTERS} and needs a text: make it smaller."
         )
 
 
-def _refused(constraint: Constraint, reason: str) -> UsageError:
-    return UsageError(
+def _refused(constraint: Constraint, reason: str) -> BadConstraint:
+    return BadConstraint(
         f"The {constraint.kind} constraint cannot be followed ({_shorten(reason)}): correct it."
     )
 

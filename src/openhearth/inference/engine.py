@@ -4,57 +4,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
+from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
-from openhearth.inference.executor import ELSEWHERE, open_executor
+from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
 from openhearth.inference.request import ContextTooLong, ModelCard, Request, Sampling
 from openhearth.inference.sequence import Sequence as Running
+from openhearth.inference.served import Served, Settings, open_base
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
-from openhearth.models import ModelConfig, base_of, find
-from openhearth.store import Artifact, Store
-
-if TYPE_CHECKING:
-    from openhearth.inference.remote import RemoteLane
+from openhearth.models import base_of, find
+from openhearth.store import Store
 
 T = TypeVar("T")
-KV_MEMORY = 2**30  # bytes
-MOST_RUNNING = 32  # sequences computed together
 
 Messages = Sequence[Mapping[str, str]]
 Prompt = str | Sequence[int] | Messages
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to open models: see `Engine`."""
-
-    executor: str = "auto"
-    kv_memory: int = KV_MEMORY
-    threads: int | None = None
-    dtype: str = "auto"
-    kv_dtype: str = "auto"
-    most_running: int = MOST_RUNNING
-    remote: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.remote and self.executor != "remote":
-            raise UsageError(f"A remote server needs the executor remote, not {self.executor}.")
-        if self.executor == "remote" and not self.remote:
-            raise UsageError(
-                "The executor remote needs a server: give its URL, or a command with {port} that "
-                "starts one, by --remote."
-            )
 
 
 class Runner(Protocol):
@@ -70,29 +45,23 @@ class Runner(Protocol):
         """End; what runs or waits ends as cancelled."""
 
 
-@dataclass(frozen=True)
-class Served:
-    """A name under which requests come, and what answers them."""
-
-    card: ModelCard
-    tokenizer: Tokenizer
-    lane: Lane | RemoteLane
-    adapter: str | None
-
-
 class Engine:
     """Serves several models at once; adapters share the weights of their base.
 
     A model is a name in the store or in the catalogue (`smollm2-135m`), a GGUF file, or a Hugging
-    Face directory. `settings` are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes
-    for keys and values, shared evenly by the base models), `threads`, `dtype` of the weights,
-    `kv_dtype` of keys and values, and `most_running` (sequences computed together).
+    Face directory. `adapters` are further ones of the first model, by the names under which they
+    are served: each a directory as `peft` writes it, or (a str) a name in the store. `settings`
+    are: `executor` (`native`, `torch`, or `auto`), `kv_memory` (bytes for keys and values) and
+    `adapter_memory` (bytes for adapters), shared evenly by the base models, `threads`,
+    `dtype` of the weights, `kv_dtype` of keys and values, and `most_running` (sequences computed
+    together).
 
     One model may be computed elsewhere instead: by the server at the URL `remote` (executor
     `remote`), or by one that is started, by the command `remote` or as `vllm`, `sglang` or
     `llama-server`; see `openhearth.inference.remote`.
 
-    A context manager. Its methods may be called from any thread.
+    Adapters are read when they are first asked for. A context manager. Its methods may be called
+    from any thread.
 
     Raises:
         NotFound: a model means nothing.
@@ -100,22 +69,34 @@ class Engine:
         CorruptArtifact: weights are damaged.
     """
 
-    def __init__(self, *models: str | Path, store: Store | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *models: str | Path,
+        adapters: Mapping[str, str | Path] | None = None,
+        store: Store | None = None,
+        **settings: Any,
+    ) -> None:
         if not models:
             raise UsageError("No model is named: give at least one.")
         home, chosen = store or Store(), Settings(**settings)
         self._loop: Runner
         if chosen.executor in ELSEWHERE:
-            self._loop, self._served = _connect(home, models, chosen)
+            self._loop, self._served = _connect(home, [*models, *(adapters or ())], chosen)
             return
         artifacts = {str(model): find(home, model) for model in models}
+        bases = list({base_of(a).digest: base_of(a) for a in artifacts.values()}.values())
+        share = replace(
+            chosen,
+            kv_memory=chosen.kv_memory // len(bases),
+            adapter_memory=chosen.adapter_memory // len(bases),
+        )
         served: list[Served] = []
 
-        def load() -> list[Lane]:
-            bases = {base_of(a).digest: base_of(a) for a in artifacts.values()}.values()
+        def load(between_steps: BetweenSteps) -> list[Lane]:
             for base in bases:
                 mine = {n: a for n, a in artifacts.items() if base_of(a) == base}
-                served.extend(_load(base, mine, chosen, chosen.kv_memory // len(bases)))
+                further = adapters or {} if base == bases[0] else {}
+                served.extend(open_base(base, mine, further, share, between_steps))
             lanes = dict.fromkeys(one.lane for one in served)
             return [lane for lane in lanes if isinstance(lane, Lane)]
 
@@ -128,7 +109,7 @@ class Engine:
         return cls(*names, store=store, **settings)
 
     def models(self) -> list[ModelCard]:
-        """What is served."""
+        """What is served. The digest of an adapter from a directory is empty."""
         return [one.card for one in self._served.values()]
 
     def tokenizer(self, model: str) -> Tokenizer:
@@ -139,24 +120,41 @@ class Engine:
         """
         return self._get(model).tokenizer
 
+    def is_slow_to_submit(self, request: Request) -> bool:
+        """Whether `submit` may take a second: to read an adapter, or to compile a constraint."""
+        served = self._served.get(request.model)
+        return request.sampling.constraint is not None or not (served is None or served.is_here)
+
     def submit(self, request: Request) -> Stream:
         """Start on a request.
 
         Raises:
             NotFound: the model is not served.
-            UsageError: the prompt is empty, a token is not in the model's vocabulary, or the
-                constraint cannot be followed.
+            UsageError: the prompt is empty, or a token is not in the model's vocabulary.
+            BadConstraint: the constraint cannot be followed.
+            BadAdapter: the adapter is damaged, or was made for another model.
             ContextTooLong: prompt and answer do not fit the context, or the memory.
-            EngineBusy: the queue is full or the engine is closing.
+            EngineBusy: the queue is full, no memory is left for the adapter, or the engine is
+                closing.
         """
         served = self._get(request.model)
         sampling = request.sampling
         _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
-        text = TextStream(served.tokenizer, request.prompt, sampling.stop)
+        text = TextStream(
+            served.tokenizer,
+            request.prompt,
+            sampling.stop,
+            skip_special=sampling.skip_special_tokens,
+        )
         sequence = Running(request, served.adapter, seed, text)
         served.lane.prepare(sequence)
-        self._loop.submit(served.lane, sequence)
+        served.hold()
+        try:
+            self._loop.submit(served.lane, sequence)
+        except BaseException:
+            served.release()
+            raise
         return sequence.stream
 
     def stream(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Stream:
@@ -193,12 +191,16 @@ class Engine:
         """What a model expects after each of `ids`: fp32 [len(ids), vocab_size].
 
         Raises:
-            UsageError, ContextTooLong: as `submit`.
+            UsageError, ContextTooLong, BadAdapter: as `submit`.
             EngineBusy: running requests need the memory, or the engine is closing.
         """
         served = self._get(model or next(iter(self._served)))
         _check(served, ids, wanted=0)
-        return self._loop.call(lambda: served.lane.logits(list(ids), served.adapter))
+        served.hold()
+        try:
+            return self._loop.call(lambda: served.lane.logits(list(ids), served.adapter))
+        finally:
+            served.release()
 
     def close(self) -> None:
         """Stop; running requests end as cancelled, later ones are refused."""
@@ -236,42 +238,6 @@ def _connect(
     name = str(models[0])
     there = connect(store, name, settings.executor, settings.remote, settings.most_running)
     return there.relay, {name: Served(there.card, there.tokenizer, there.lane, None)}
-
-
-def _load(
-    base: Artifact, named: Mapping[str, Artifact], settings: Settings, memory: int
-) -> list[Served]:
-    """One base model in memory with its adapters, under each of their names."""
-    executor = open_executor(
-        settings.executor,
-        base,
-        {name: artifact for name, artifact in named.items() if artifact.kind == "adapter"},
-        memory=memory,
-        dtype=settings.dtype,
-        kv_dtype=settings.kv_dtype,
-        threads=settings.threads,
-    )
-    length = ModelConfig.from_json(base.path("config.json").read_bytes()).context_length
-    tokenizer = Tokenizer.load(base)
-    lane = Lane(executor, tokenizer, settings.most_running)
-    return [
-        Served(_card(n, a, length), tokenizer, lane, n if a.kind == "adapter" else None)
-        for n, a in named.items()
-    ]
-
-
-def _card(name: str, artifact: Artifact, length: int) -> ModelCard:
-    base = base_of(artifact)
-    return ModelCard(
-        name=name,
-        digest=artifact.digest,
-        context_length=length,
-        base=None
-        if base == artifact
-        else (artifact.store.names_of(base.digest) or [base.digest])[0],
-        license=artifact.manifest.license,
-        created=artifact.created,
-    )
 
 
 def _encode(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:

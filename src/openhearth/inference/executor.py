@@ -5,7 +5,7 @@ An executor knows pages and tokens, nothing of requests; the scheduler nothing o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,15 @@ class Work:
     wanted: int = 1
 
 
+class SizedAdapter(Protocol):
+    """An adapter as one executor wants it."""
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory."""
+        ...
+
+
 class Executor(Protocol):
     """A model with room for the keys and values of `pages` times `page` tokens."""
 
@@ -46,18 +55,34 @@ class Executor(Protocol):
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in the order of the works."""
         ...
 
+    def read_adapter(self, artifact: Artifact, name: str) -> SizedAdapter:
+        """A stored adapter, checked and ready to be attached; by any thread, also during a step.
+
+        Raises:
+            UsageError: it was made for another model, or is of a kind that we do not have.
+            CorruptArtifact: its files are damaged.
+        """
+        ...
+
+    def attach(self, name: str, adapter: Any) -> None:
+        """Let works use what `read_adapter` gave; only between two steps."""
+        ...
+
+    def detach(self, name: str) -> None:
+        """Forget an adapter that no work uses any more; only between two steps."""
+        ...
+
 
 def open_executor(
     kind: str,
     base: Artifact,
-    adapters: Mapping[str, Artifact],
     *,
     memory: int,
     dtype: str = "auto",
     kv_dtype: str = "auto",
     threads: int | None = None,
 ) -> Executor:
-    """A model with its adapters in memory, and at most `memory` bytes of pages.
+    """A model in memory, without adapters yet, and at most `memory` bytes of pages.
 
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
     for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
@@ -76,7 +101,7 @@ def open_executor(
         from openhearth.inference.native import NoKernel, load
 
         try:
-            return load(base, adapters, kv_dtype=kv_dtype, **settings)
+            return load(base, kv_dtype=kv_dtype, **settings)
         except NoKernel:
             if kind == "native":
                 raise
@@ -87,7 +112,7 @@ def open_executor(
         )
     from openhearth.inference.torch_executor import TorchExecutor
 
-    return TorchExecutor.load(base, adapters, **settings)
+    return TorchExecutor.load(base, **settings)
 
 
 def pages_within(memory: int, token_bytes: int) -> int:

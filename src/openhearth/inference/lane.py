@@ -8,6 +8,7 @@ import numpy as np
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import HearthError
+from openhearth.inference.adapters import Adapters
 from openhearth.inference.cache import Cache
 from openhearth.inference.chooser import Chooser, Chosen
 from openhearth.inference.executor import Executor, Work
@@ -33,7 +34,10 @@ class Lane:
     except `compute` and `logits`, which only the loop's thread calls.
     """
 
-    def __init__(self, executor: Executor, tokenizer: Tokenizer, most_running: int) -> None:
+    def __init__(
+        self, executor: Executor, tokenizer: Tokenizer, most_running: int, adapters: Adapters
+    ) -> None:
+        self.adapters = adapters
         self.vocab_size = executor.vocab_size
         self._tokenizer = tokenizer
         self._executor = executor
@@ -66,7 +70,7 @@ class Lane:
         self._chooser.prepare(sequence)
 
     def add(self, sequence: Sequence) -> None:
-        """Queue a sequence.
+        """Queue a sequence, whose adapter is held and will be released.
 
         Raises:
             EngineBusy: the queue is full.
@@ -80,7 +84,7 @@ class Lane:
             if sequence.stream.cancelled:
                 self._end(sequence, "cancelled")
         for sequence in self._scheduler.late(now):
-            self._scheduler.finish(sequence)
+            self._finish(sequence)
             sequence.stream.fail(too_late(sequence))
         return self._scheduler.plan(now)
 
@@ -169,13 +173,18 @@ class Lane:
 
     def _end(self, sequence: Sequence, reason: str, last: Delta | None = None) -> None:
         last = last or Delta()
-        self._scheduler.finish(sequence)
+        self._finish(sequence)
         text = last.text + sequence.text.finish()
         usage, timings = sequence.usage(), sequence.timings()
         sequence.stream.put(Delta(text, last.tokens, last.logprobs, reason, usage, timings))
 
-    def _fail(self, sequence: Sequence, error: Exception) -> None:
+    def _finish(self, sequence: Sequence) -> None:
         self._scheduler.finish(sequence)
+        if sequence.adapter is not None:
+            self.adapters.release(sequence.adapter)
+
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        self._finish(sequence)
         if not isinstance(error, HearthError):
             failure = HearthError(f"The engine failed at this request ({error}): send it again.")
             failure.__cause__ = error

@@ -13,21 +13,24 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import EngineBusy
 from openhearth.inference.sequence import Sequence
 
 T = TypeVar("T")
+Load = Callable[[BetweenSteps], list[Lane]]
 
 
 class Loop:
-    """Runs lanes in turn. `load` makes them, on the thread that will run them.
+    """Runs lanes in turn. `load` makes them, on the thread that will run them; it is given `call`,
+    for later.
 
     Raises:
         HearthError: whatever `load` raises.
     """
 
-    def __init__(self, load: Callable[[], list[Lane]]) -> None:
+    def __init__(self, load: Load) -> None:
         self._changed = threading.Condition()
         self._closing = False
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -73,9 +76,9 @@ class Loop:
             self._changed.notify()
         self._thread.join()
 
-    def _run(self, load: Callable[[], list[Lane]], loaded: Future[list[Lane]]) -> None:
+    def _run(self, load: Load, loaded: Future[list[Lane]]) -> None:
         try:
-            lanes = load()
+            lanes = load(self.call)
         except BaseException as error:  # handed to whoever waits for the models
             loaded.set_exception(error)
             return

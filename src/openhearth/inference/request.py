@@ -17,6 +17,14 @@ class DeadlinePassed(EngineBusy):
     """The engine had too much to do to start on a request in the time that it allowed."""
 
 
+class BadAdapter(UsageError):
+    """The adapter that a request names cannot be used: no other request has to do with it."""
+
+
+class BadConstraint(UsageError):
+    """The form that an answer must have makes no sense, is too large, or nothing can have it."""
+
+
 class ContextTooLong(UsageError):
     """The prompt, or the prompt with its answer, does not fit the model's context."""
 
@@ -36,7 +44,8 @@ class Sampling:
     """How to choose the next token. The defaults are those of the OpenAI API.
 
     `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 switch those filters off. `logprobs` is the
-    number of alternatives to report beside the chosen token; None reports nothing.
+    number of alternatives to report beside the chosen token; None reports nothing. The text of an
+    answer leaves out special tokens, unless `skip_special_tokens` is false.
 
     Raises:
         UsageError: a value is outside its range; the text names the parameter.
@@ -53,6 +62,7 @@ class Sampling:
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     seed: int | None = None
     stop: Sequence[str] = ()
+    skip_special_tokens: bool = True
     logprobs: int | None = None
     constraint: Constraint | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from openhearth.data.tokenizer import Tokenizer
 
@@ -14,8 +15,15 @@ UNFINISHED = "\ufffd"
 class TextStream:
     """The answer's text. After a stop string was met, `stopped` is true and nothing more comes."""
 
-    def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int], stops: Sequence[str]) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        prompt: Sequence[int],
+        stops: Sequence[str],
+        *,
+        skip_special: bool = True,
+    ) -> None:
+        self._decoded = partial(tokenizer.decode, skip_special=skip_special)
         self._stops = [stop for stop in stops if stop]
         self._ids = list(prompt[-CONTEXT:])
         self._context = 0  # where the tokens begin that are decoded together with new ones
@@ -34,8 +42,8 @@ class TextStream:
 
     def _decode(self, *, last: bool) -> str:
         """The text of the tokens not yet taken; nothing while their last character is open."""
-        before = self._tokenizer.decode(self._ids[self._context : self._read])
-        text = self._tokenizer.decode(self._ids[self._context :])
+        before = self._decoded(self._ids[self._context : self._read])
+        text = self._decoded(self._ids[self._context :])
         open_tokens = len(self._ids) - self._read
         if text.endswith(UNFINISHED) and open_tokens <= LONGEST_CHARACTER and not last:
             return ""

@@ -23,18 +23,20 @@ class Format:
     """How a family of models writes its calls: `opening`, JSON, `closing`.
 
     The JSON begins with `bracket`: an object is one call, an array several. `bare` models may also
-    begin an answer with the JSON alone, and part calls by semicolons.
+    begin an answer with the JSON alone, and part calls by semicolons. A call names its `arguments`
+    so.
     """
 
     opening: str
     bracket: str
     closing: str = ""
     bare: bool = False
+    arguments: str = "arguments"
 
 
 FORMATS = {
     "hermes": Format("<tool_call>", "{", "</tool_call>"),
-    "llama3": Format("<|python_tag|>", "{", bare=True),
+    "llama3": Format("<|python_tag|>", "{", bare=True, arguments="parameters"),
     "mistral": Format("[TOOL_CALLS]", "["),
 }
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from openhearth.inference.executor import PAGE, Work, pages_within
-from openhearth.models import Model, Piece, Ragged, load_adapter, load_model
+from openhearth.models import Model, Piece, Ragged, load_model, low_ranks
+from openhearth.models.linear import LowRank
 from openhearth.store import Artifact
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter's modules, by the paths of the matrices that they belong to."""
+
+    low_ranks: dict[str, LowRank]
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory."""
+        return sum(p.nbytes for pair in self.low_ranks.values() for p in (pair.a, pair.b))
 
 
 class TorchExecutor:
@@ -27,7 +41,6 @@ class TorchExecutor:
     def load(
         cls,
         base: Artifact,
-        adapters: Mapping[str, Artifact],
         *,
         memory: int,
         dtype: str = "auto",
@@ -37,9 +50,22 @@ class TorchExecutor:
         if threads is not None:
             torch.set_num_threads(threads)
         model = load_model(base, dtype)
-        for name, adapter in adapters.items():
-            load_adapter(model, adapter, name)
         return cls(model, pages_within(memory, model.bytes_per_token()))
+
+    def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
+        """As `Executor` says."""
+        return Adapter(low_ranks(self._model, artifact, name))
+
+    def attach(self, name: str, adapter: Adapter) -> None:
+        """As `Executor` says."""
+        linears = dict(self._model.linears())
+        for path, low_rank in adapter.low_ranks.items():
+            linears[path].adapters[name] = low_rank
+
+    def detach(self, name: str) -> None:
+        """As `Executor` says."""
+        for _, linear in self._model.linears():
+            linear.adapters.pop(name, None)
 
     @torch.inference_mode()
     def step(self, works: Sequence[Work]) -> np.ndarray:

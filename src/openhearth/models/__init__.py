@@ -2,31 +2,31 @@
 
 In: a model's description, its weights and tokens. Out: hidden states and logits, for training
 (flat batches of whole documents) and for decoding (the same with state kept in pages). It owns the
-layers, the names of weights, and adapters in `peft`'s layout. Importing it needs the extra `torch`.
+layers, the names of weights, and adapters in `peft`'s layout. What computes with torch is imported
+when it is used; describing and reading models needs no torch.
 """
 
-from openhearth.errors import MissingExtra
+from typing import TYPE_CHECKING
 
-try:
+from openhearth.door import lazily
+
+if TYPE_CHECKING:
+    from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
     from openhearth.models.config import MLP, Attention, Block, ModelConfig, SwiGLU
-    from openhearth.models.load import base_of, import_model, load_model, open_model
+    from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
         LoraConfig,
         add_adapter,
-        import_adapter,
         load_adapter,
-        read_adapter,
+        low_ranks,
         save_adapter,
     )
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
     from openhearth.models.score import answer_nats
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise MissingExtra("torch", "torch") from error
+    from openhearth.models.stored import base_of, open_model
 
 __all__ = [
     "CATALOGUE",
@@ -42,14 +42,48 @@ __all__ = [
     "add_adapter",
     "answer_nats",
     "base_of",
+    "check_adapter",
     "choose",
     "find",
     "import_adapter",
     "import_model",
     "load_adapter",
     "load_model",
+    "low_ranks",
     "open_model",
     "pull",
     "read_adapter",
     "save_adapter",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "Attention": "config",
+        "Block": "config",
+        "CATALOGUE": "catalogue",
+        "LoraConfig": "lora",
+        "MLP": "config",
+        "Model": "model",
+        "ModelConfig": "config",
+        "Piece": "ragged",
+        "Ragged": "ragged",
+        "SwiGLU": "config",
+        "add_adapter": "lora",
+        "answer_nats": "score",
+        "base_of": "stored",
+        "check_adapter": "adapter_files",
+        "choose": "precision",
+        "find": "catalogue",
+        "import_adapter": "adapter_files",
+        "import_model": "load",
+        "load_adapter": "lora",
+        "load_model": "load",
+        "low_ranks": "lora",
+        "open_model": "stored",
+        "pull": "catalogue",
+        "read_adapter": "adapter_files",
+        "save_adapter": "lora",
+    },
+    extras={"gguf": "torch", "torch": "torch"},
+)

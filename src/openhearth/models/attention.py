@@ -14,7 +14,8 @@ from openhearth.models.config import Attention
 from openhearth.models.linear import Linear
 from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
-from openhearth.models.rope import Rope, rotate
+from openhearth.models.rope import Rope
+from openhearth.models.rotate import angles_at, rotate
 
 
 class KeyValues:
@@ -56,7 +57,7 @@ class KeyValues:
     @staticmethod
     def bytes_per_token(config: Attention, dtype: torch.dtype) -> int:
         """What one token of one sequence occupies in this layer."""
-        return 2 * config.kv_heads * config.head_dim * dtype.itemsize
+        return config.numbers_per_token * dtype.itemsize
 
 
 class GroupedQueryAttention(nn.Module):
@@ -94,7 +95,7 @@ class GroupedQueryAttention(nn.Module):
         rope = self.rope
         if rope is None:
             return x
-        return rotate(x, *batch.once(rope, lambda: rope.angles(batch.positions)))
+        return rotate(x, *batch.once(rope, lambda: angles_at(rope, batch.positions)))
 
 
 def _within_pieces(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openhearth.errors import HearthError, NotFound
-from openhearth.models.load import import_model
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Store
 from openhearth.store import pull as pull_artifact
@@ -63,7 +62,7 @@ def pull(
         artifact = pull_artifact(store, url, remote)
     elif Path(source).exists():
         progress("import", 0, None, f"reading {source}")
-        artifact = import_model(store, Path(source))
+        artifact = _take(store, Path(source))
     else:
         raise NotFound(
             f"{source!r} is neither in the catalogue ({', '.join(CATALOGUE)}) nor a GGUF file, "
@@ -89,7 +88,13 @@ def find(store: Store, source: str | Path) -> Artifact:
             return pull(store, str(source))
         if not Path(source).exists():
             raise
-        return import_model(store, Path(source))
+        return _take(store, Path(source))
+
+
+def _take(store: Store, path: Path) -> Artifact:
+    from openhearth.models.load import import_model  # with torch; what is in the store needs none
+
+    return import_model(store, path)
 
 
 def _default_name(text: str) -> str:
@@ -105,7 +110,7 @@ def _from_index(store: Store, entry: Entry, progress: Progress) -> Artifact:
             _download(entry, directory)
             paths = [Path(directory) / path for path in entry.paths]
         progress("import", 0, None, paths[0].name)
-        return import_model(store, paths[0] if len(paths) == 1 else _joined(paths, directory))
+        return _take(store, paths[0] if len(paths) == 1 else _joined(paths, directory))
 
 
 def _installed(entry: Entry) -> list[Path] | None:

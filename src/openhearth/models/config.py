@@ -50,6 +50,11 @@ class Attention(Part):
     window: Annotated[int, Field(gt=0)] | None = None
     causal: bool = True
 
+    @property
+    def numbers_per_token(self) -> int:
+        """The keys and values of one token of one sequence."""
+        return 2 * self.kv_heads * self.head_dim
+
     @model_validator(mode="after")
     def _fits_together(self) -> Attention:
         if self.heads % self.kv_heads:

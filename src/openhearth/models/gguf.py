@@ -11,14 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
-import torch
 
-from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
+from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families import describe
+from openhearth.models.gguf_reader import Header
 from openhearth.models.names import GGUF, translate
-from openhearth.models.weights import Weights
+from openhearth.models.weights import Packed, Weights
 
 ARCHITECTURES = {
     "llama": "LlamaForCausalLM",
@@ -53,14 +54,7 @@ class GgufFile(Weights):
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            import gguf
-
-            from openhearth.models.gguf_reader import Header
-        except ModuleNotFoundError as error:
-            raise MissingExtra("gguf", "torch") from error
         self.path = path
-        self._dequantize = gguf.dequantize
         try:
             header = Header(path)
         except (ValueError, TypeError, LookupError, ArithmeticError, struct.error) as error:
@@ -124,12 +118,11 @@ class GgufFile(Weights):
         kind = self.field(f"{architecture}.rope.scaling.type", "linear" if factor else "none")
         return {"rope_type": "default" if kind == "none" else kind, "factor": factor}
 
-    def read(self, name: str) -> torch.Tensor:
+    def values(self, name: str) -> np.ndarray:
         theirs = translate(name, GGUF)
         if theirs not in self._tensors:
             raise CorruptArtifact(f"{self.path.name} lacks {theirs}: download the model again.")
-        values = self._ordered(name, self._expand(theirs))
-        return torch.tensor(np.asarray(values, dtype=np.float32))
+        return np.array(self._ordered(name, self._expand(theirs)), dtype=np.float32)
 
     def _ordered(self, name: str, rows: np.ndarray) -> np.ndarray:
         """The rows of a matrix in our order."""
@@ -140,24 +133,18 @@ class GgufFile(Weights):
             return _uninterleave(rows, mixer.kv_heads)
         return rows
 
-    def packed(self, name: str) -> tuple[int, np.ndarray, np.ndarray]:
-        """A matrix as it is in the file: ggml's number of its type, its rows as uint8 [rows,
-        bytes], and where each row stands in the matrix that `read` gives, int64 [rows].
-
-        Raises:
-            CorruptArtifact: the file lacks it.
-        """
+    def packed(self, name: str) -> Packed:
         tensor = self._tensors.get(translate(name, GGUF))
         if tensor is None:
             raise CorruptArtifact(f"{self.path.name} lacks {name}: download the model again.")
         data = tensor.data.view(np.uint8)  # rows of numbers or of bytes
         rows = np.arange(len(data))[:, None]
-        return int(tensor.tensor_type), data, np.argsort(self._ordered(name, rows)[:, 0])
+        return Packed(int(tensor.tensor_type), data, np.argsort(self._ordered(name, rows)[:, 0]))
 
     def _expand(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]
         try:
-            return self._dequantize(tensor.data, tensor.tensor_type)
+            return gguf.dequantize(tensor.data, tensor.tensor_type)
         except Exception as error:
             raise self._damaged(error) from error
 

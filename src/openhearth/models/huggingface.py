@@ -10,14 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
-from openhearth.errors import CorruptArtifact, MissingExtra, UsageError
+from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.families import read_config
 from openhearth.models.names import HF, translate
-from openhearth.models.weights import Weights
+from openhearth.models.safetensors_reader import BF16, Tensor, read_safetensors
+from openhearth.models.weights import PLAIN, Packed, Weights
 
 if TYPE_CHECKING:
+    import torch
+
     from openhearth.store import Artifact
 
 # Gemma multiplies by one more than what is in its files.
@@ -29,10 +32,9 @@ class SafetensorsWeights(Weights):
 
     def __init__(self, paths: list[Path], family: str) -> None:
         self._names, self._added = HF[family], ADDED_TO_NORMS.get(family, 0.0)
-        self._shard_of: dict[str, Any] = {}
+        self._tensors: dict[str, Tensor] = {}
         for path in paths:
-            shard = open_safetensors(path)
-            self._shard_of.update(dict.fromkeys(shard.keys(), shard))
+            self._tensors.update(read_safetensors(path))
 
     @classmethod
     def of(cls, artifact: Artifact, family: str) -> SafetensorsWeights:
@@ -41,29 +43,33 @@ class SafetensorsWeights(Weights):
         return cls([artifact.path(name) for name in names], family)
 
     def read(self, name: str) -> torch.Tensor:
+        import torch
+
+        tensor = self._tensor(name)
+        if self._is_shifted(name):
+            return torch.from_numpy(self.values(name))
+        values = torch.from_numpy(tensor.data)
+        return values.view(torch.bfloat16) if tensor.dtype == BF16 else values
+
+    def values(self, name: str) -> np.ndarray:
+        values = self._tensor(name).values()
+        return values + np.float32(self._added) if self._is_shifted(name) else values
+
+    def packed(self, name: str) -> Packed:
+        tensor = self._tensor(name)
+        if tensor.dtype not in PLAIN:
+            return super().packed(name)
+        rows = np.ascontiguousarray(tensor.data).view(np.uint8)
+        return Packed(PLAIN[tensor.dtype], rows, np.arange(len(rows)))
+
+    def _is_shifted(self, name: str) -> bool:
+        return name.endswith("norm.weight")
+
+    def _tensor(self, name: str) -> Tensor:
         theirs = translate(name, self._names)
-        if theirs not in self._shard_of:
+        if theirs not in self._tensors:
             raise CorruptArtifact(f"The weights lack {theirs}: download the model again.")
-        tensor = self._shard_of[theirs].get_tensor(theirs)
-        return tensor.float() + self._added if name.endswith("norm.weight") else tensor
-
-
-def open_safetensors(path: Path) -> Any:
-    """A safetensors file, memory-mapped.
-
-    Raises:
-        CorruptArtifact: it is damaged or cut short.
-    """
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ModuleNotFoundError as error:
-        raise MissingExtra("safetensors", "torch") from error
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CorruptArtifact(
-            f"The weights in {path.name} are damaged or cut short ({error}): download them again."
-        ) from error
+        return self._tensors[theirs]
 
 
 def copy_files(directory: Path, place: Callable[[str], Path]) -> tuple[str, ...]:
@@ -87,7 +93,7 @@ def copy_files(directory: Path, place: Callable[[str], Path]) -> tuple[str, ...]
     place("tokenizer.json").write_bytes(tokenizer.read_bytes())
     place("tokenizer_config.json").write_text(json.dumps(_tokenizer_settings(directory)))
     for shard in shards:
-        open_safetensors(shard)
+        read_safetensors(shard)
         with shard.open("rb") as source, place(shard.name).open("wb") as target:
             while block := source.read(1 << 24):
                 target.write(block)

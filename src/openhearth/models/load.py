@@ -12,14 +12,16 @@ from pathlib import Path
 
 import torch
 
-from openhearth.errors import CorruptArtifact, NotFound, UsageError
+from openhearth.errors import CorruptArtifact, NotFound
 from openhearth.models import huggingface
+from openhearth.models.build import build
 from openhearth.models.config import ModelConfig
 from openhearth.models.gguf import GgufFile
 from openhearth.models.gguf_tokenizer import convert
 from openhearth.models.model import Model
 from openhearth.models.precision import choose
-from openhearth.models.weights import Weights, build
+from openhearth.models.stored import open_model
+from openhearth.models.weights import Weights
 from openhearth.store import Artifact, Draft, Store
 from openhearth.store.artifact import file_digest
 
@@ -89,33 +91,3 @@ def load_model(artifact: Artifact, dtype: str = "auto") -> Model:
     """
     config, weights = open_model(artifact)
     return build(config, weights, choose(dtype))
-
-
-def open_model(artifact: Artifact) -> tuple[ModelConfig, Weights]:
-    """A model's description, and its weights, none of which is read yet.
-
-    Raises:
-        UsageError: the artifact is no model.
-        CorruptArtifact: its files are damaged.
-    """
-    if artifact.kind != "model":
-        raise UsageError(f"{artifact.digest[:12]} is of kind {artifact.kind}, not a model.")
-    config = ModelConfig.from_json(artifact.path("config.json").read_bytes())
-    if "model.gguf" in artifact.manifest.files:
-        return config, GgufFile(artifact.path("model.gguf"))
-    return config, huggingface.SafetensorsWeights.of(artifact, config.family)
-
-
-def base_of(artifact: Artifact) -> Artifact:
-    """The model that an adapter was trained on; a model is its own.
-
-    Raises:
-        UsageError: the artifact is neither.
-    """
-    if artifact.kind == "model":
-        return artifact
-    if artifact.kind != "adapter":
-        raise UsageError(
-            f"{artifact.digest[:12]} is of kind {artifact.kind}, neither a model nor an adapter."
-        )
-    return artifact.store.get(artifact.manifest.inputs["base"])

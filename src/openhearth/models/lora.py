@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from openhearth.errors import CorruptArtifact, NotFound, UsageError
-from openhearth.models.huggingface import open_safetensors
+from openhearth.models.adapter_files import PREFIX, SETTINGS, WEIGHTS, read_adapter
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
 from openhearth.models.names import HF, translate
-from openhearth.store.artifact import file_digest
 
 if TYPE_CHECKING:
-    from openhearth.store import Artifact, Draft
-
-WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
-PREFIX = "base_model.model."
+    from openhearth.store import Artifact
 
 
 @dataclass(frozen=True)
@@ -69,25 +64,6 @@ def save_adapter(
     place(SETTINGS).write_text(json.dumps(settings, sort_keys=True))
 
 
-def import_adapter(base: Artifact, path: Path) -> Artifact:
-    """Make an artifact of a directory as `peft` writes it, for a model in a store.
-
-    Raises:
-        NotFound: there is no such directory, or it lacks a file.
-        UsageError: it holds a kind of adapter that we do not have.
-    """
-    missing = [name for name in (WEIGHTS, SETTINGS) if not (path / name).is_file()]
-    if missing:
-        raise NotFound(f"{path} has no {' and no '.join(missing)}: give an adapter's directory.")
-
-    def build(draft: Draft) -> None:
-        for name in (WEIGHTS, SETTINGS):
-            shutil.copyfile(path / name, draft.path(name))
-
-    recipe = {"import": {name: file_digest(path / name) for name in (WEIGHTS, SETTINGS)}}
-    return base.store.make("adapter", build, inputs={"base": base.digest}, recipe=recipe)
-
-
 def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
     """Add a stored adapter to a model, under `name`, in the model's dtype.
 
@@ -96,47 +72,22 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
         CorruptArtifact: its files are damaged.
     """
     linears = dict(model.linears())
-    shapes = {path: tuple(linear.weight.shape) for path, linear in linears.items()}
-    pairs, scale = read_adapter(artifact, name, model.config.family, shapes)
-    for path, (a, b) in pairs.items():
-        low_rank = LowRank(a.to(model.dtype), b.to(model.dtype), scale)
-        linears[path].adapters[name] = low_rank.requires_grad_(False)
+    for path, pair in low_ranks(model, artifact, name).items():
+        linears[path].adapters[name] = pair
 
 
-def read_adapter(
-    artifact: Artifact, name: str, family: str, shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor]], float]:
-    """A stored adapter's A [rank, in] and B [out, rank] for the matrices of a model of this family,
-    of these shapes, [out, in] by path; and by what their product is scaled.
+def low_ranks(model: Model, artifact: Artifact, name: str) -> dict[str, LowRank]:
+    """A stored adapter's pairs for a model, in its dtype, by the paths of its matrices.
 
     Raises:
-        UsageError: it was made for another model, or uses a kind of adapter that we do not have.
-        CorruptArtifact: its files are damaged.
+        UsageError, CorruptArtifact: as `load_adapter`.
     """
-    settings = artifact.read_json(SETTINGS)
-    if (
-        settings.get("peft_type") != "LORA"
-        or settings.get("use_dora")
-        or settings.get("use_rslora")
-    ):
-        raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
-    scale = settings["lora_alpha"] / settings["r"]
-    file = open_safetensors(artifact.path(WEIGHTS))
-    waiting = set(file.keys())
-    pairs = {}
-    for path, shape in shapes.items():
-        theirs = PREFIX + translate(path, HF[family])
-        keys = (f"{theirs}.lora_A.weight", f"{theirs}.lora_B.weight")
-        if not waiting.issuperset(keys):
-            continue
-        waiting.difference_update(keys)
-        a, b = (file.get_tensor(key) for key in keys)
-        if (b.shape[0], a.shape[1]) != shape or a.shape[0] != b.shape[1]:
-            raise UsageError(f"Adapter {name} was made for a model of another size.")
-        pairs[path] = a, b
-    if waiting:
-        raise CorruptArtifact(
-            f"Adapter {name} has weights for layers that this model lacks, such as "
-            f"{min(waiting)}: use it with the model that it was trained on."
-        )
-    return pairs, scale
+    shapes = {path: tuple(linear.weight.shape) for path, linear in model.linears()}
+    return {
+        path: LowRank(_tensor(a, model), _tensor(b, model), 1.0).requires_grad_(False)
+        for path, (a, b) in read_adapter(artifact, name, model.config.family, shapes).items()
+    }
+
+
+def _tensor(values: np.ndarray, model: Model) -> torch.Tensor:
+    return torch.tensor(values, dtype=model.dtype)

@@ -1,49 +1,48 @@
-"""Weights into a model, one tensor at a time, each checked for its name and shape."""
+"""Named tensors in files, whatever the format. Only `read` needs torch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
-from openhearth.errors import CorruptArtifact
-from openhearth.models.config import ModelConfig
-from openhearth.models.model import Model
+if TYPE_CHECKING:
+    import torch
+
+
+PLAIN = {"F32": 0, "F16": 1, "BF16": 30}  # types of numbers that are not in blocks, as ggml counts
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A matrix as bytes, uint8 [rows, bytes], in a type of ggml, by its number there. `order` says
+    where each row of the file stands in ours [rows].
+    """
+
+    source: int
+    data: np.ndarray
+    order: np.ndarray
 
 
 class Weights(ABC):
-    """A file, or several, of named tensors. Names are ours, whatever the file calls them."""
+    """A file, or several, of named tensors. Names are ours, whatever the file calls them.
+
+    Every method raises CorruptArtifact if the file lacks the tensor or is damaged.
+    """
 
     @abstractmethod
+    def values(self, name: str) -> np.ndarray:
+        """The numbers of the tensor that we call `name`, fp32."""
+
     def read(self, name: str) -> torch.Tensor:
-        """The tensor that we call `name`.
+        """The tensor, in the type that it has in the file if torch knows that."""
+        import torch
 
-        Raises:
-            CorruptArtifact: the file lacks it or is damaged.
-        """
+        return torch.from_numpy(self.values(name))
 
-
-def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
-    """The model with these weights, in `dtype`.
-
-    Raises:
-        CorruptArtifact: a tensor is missing, damaged or of another shape than `config` says.
-    """
-    # On the meta device nothing is allocated, so that each weight is in memory only once.
-    with torch.device("meta"):
-        model = Model(config)
-    for name, empty in list(model.named_parameters()):
-        tensor = weights.read(name)
-        if tensor.shape != empty.shape:
-            raise CorruptArtifact(
-                f"The weight {name} is {_shape(tensor)} in the file, but the model's description "
-                f"wants {_shape(empty)}: the two do not belong together, so import them again."
-            )
-        module, _, leaf = name.rpartition(".")
-        parameter = torch.nn.Parameter(tensor.to(dtype).contiguous(), requires_grad=False)
-        setattr(model.get_submodule(module), leaf, parameter)
-    return model.eval()
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return " x ".join(map(str, tensor.shape))
+    def packed(self, name: str) -> Packed:
+        """A matrix as it is in the file, if that is a type of ggml."""
+        values = np.ascontiguousarray(self.values(name))
+        return Packed(PLAIN["F32"], values.view(np.uint8), np.arange(len(values)))

@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from openhearth.inference.answer import Answer
-from openhearth.inference.request import Delta, Request, TokenLogprob
+from openhearth.inference.request import BadConstraint, Delta, Request, TokenLogprob
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
-from openhearth.platform.generation import Generation
+from openhearth.platform.generation import Generation, begin
 from openhearth.platform.logprobs import (
     TokenLists,
     TokenObjects,
@@ -29,39 +30,17 @@ from openhearth.platform.logprobs import (
     token_lists,
     token_objects,
 )
+from openhearth.platform.messages import InputMessage
 from openhearth.platform.parameters import GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
+from openhearth.platform.tools import CallDelta, CalledTool, ToolParameters, ToolUse, whole
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
 
 
-class TextPart(BaseModel):
-    """A piece of a message; only text is understood."""
-
-    model_config = ConfigDict(strict=True)
-
-    type: Literal["text"]
-    text: str
-
-
-class InputMessage(BaseModel):
-    """One turn of the conversation."""
-
-    model_config = ConfigDict(strict=True)
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
-
-    def for_template(self) -> dict[str, str]:
-        """The turn as chat templates know it: they call a developer the system."""
-        parts = self.content
-        text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
-        return {"role": "system" if self.role == "developer" else self.role, "content": text}
-
-
-class ChatRequest(GenerationParameters):
+class ChatRequest(ToolParameters, GenerationParameters):
     """The body of a request. `logprobs` is a boolean for OpenAI, a number for Together."""
 
     messages: Annotated[list[InputMessage], Field(min_length=1, max_length=4096)]
@@ -83,15 +62,21 @@ class Message(BaseModel):
     """The assistant's turn, or a part of it."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: str | None
     refusal: None = None
+
+
+class CallingMessage(Message):
+    """A turn, or a part of it, that calls tools."""
+
+    tool_calls: Sequence[SerializeAsAny[CalledTool]]
 
 
 class ChatChoice(BaseModel):
     """One of the n answers."""
 
     index: int
-    message: Message
+    message: Message | CallingMessage
     finish_reason: str | None
     logprobs: TokenObjects | TokenLists | None
 
@@ -112,7 +97,7 @@ class ChunkChoice(BaseModel):
     """One step of one of the n answers. Together's form of `logprobs` in a stream is a number."""
 
     index: int
-    delta: Message
+    delta: Message | CallingMessage
     finish_reason: str | None
     logprobs: TokenObjects | float | None
 
@@ -144,48 +129,89 @@ def _step_logprobs(body: ChatRequest, delta: Delta) -> TokenObjects | float | No
     return finite(delta.logprobs[-1].logprob)
 
 
-def _choice(body: ChatRequest, index: int, answer: Answer) -> ChatChoice:
+def _choice(body: ChatRequest, index: int, answer: Answer, asked: Asked) -> ChatChoice:
+    message, reason = Message(content=answer.text), answer.finish_reason
+    if asked.tools:
+        delta = Delta(answer.text, finish_reason=reason)
+        delta, calls = asked.tools.reader().read(delta)
+        message, reason = _message(delta.text, whole(calls)), delta.finish_reason
     return ChatChoice(
         index=index,
-        message=Message(content=answer.text),
-        finish_reason=answer.finish_reason,
+        message=message,
+        finish_reason=reason,
         logprobs=_whole_logprobs(body, answer.logprobs),
     )
 
 
-def _step(body: ChatRequest, index: int, delta: Delta) -> ChunkChoice:
+def _message(text: str, calls: Sequence[CalledTool]) -> Message:
+    if not calls:
+        return Message(content=text)
+    return CallingMessage(content=text if text.strip() else None, tool_calls=calls)
+
+
+def _step(
+    body: ChatRequest, index: int, delta: Delta, calls: Sequence[CallDelta] = ()
+) -> ChunkChoice:
     return ChunkChoice(
         index=index,
-        delta=Message(content=delta.text),
+        delta=_message(delta.text, calls),
         finish_reason=delta.finish_reason,
         logprobs=_step_logprobs(body, delta),
     )
 
 
 async def _chunks(
-    body: ChatRequest, generation: Generation, chunk: partial[ChatChunk]
+    body: ChatRequest, asked: Asked, generation: Generation, chunk: partial[ChatChunk]
 ) -> AsyncGenerator[ChatChunk]:
+    readers = [asked.tools.reader() for _ in asked.requests] if asked.tools else []
     async with aclosing(generation.deltas()) as deltas:
         async for index, delta in deltas:
-            if delta.text or delta.logprobs or delta.finish_reason:
+            said, calls = readers[index].read(delta) if readers else (delta, [])
+            if said.text or said.logprobs or said.finish_reason or calls:
                 last = generation.finished and not body.include_usage
                 usage = UsageReply.of(generation.usage, generation.timings) if last else None
-                yield chunk(choices=[_step(body, index, delta)], usage=usage)
+                yield chunk(choices=[_step(body, index, said, calls)], usage=usage)
     if body.include_usage:
         yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
 
 
-def _prepare(engine: Engine, body: ChatRequest, caller: str) -> tuple[str, list[Request]]:
-    """The rendered conversation, and what to ask of the engine."""
+@dataclass(frozen=True)
+class Asked:
+    """The rendered conversation, what to ask of the engine, and how answers may call tools."""
+
+    text: str
+    requests: list[Request]
+    tools: ToolUse | None
+
+
+def _prepare(engine: Engine, body: ChatRequest, caller: str) -> Asked:
     body.refuse_unserved()
-    asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    samplings = body.samplings(max_tokens=asked, logprobs=body.alternatives)
     tokenizer = engine.tokenizer(body.model)
+    tools = ToolUse.of(body, tokenizer, body.constraint())
+    most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    samplings = body.samplings(
+        max_tokens=most,
+        logprobs=body.alternatives,
+        constraint=tools.constraint if tools else body.constraint(),
+        skip_special_tokens=tools is None,
+    )
     text = tokenizer.chat(
-        [message.for_template() for message in body.messages], add_generation_prompt=True
+        [message.for_template() for message in body.messages],
+        add_generation_prompt=True,
+        tools=tools.offered if tools else None,
     )
     tokens = tokenizer.encode(text)
-    return text, [Request(body.model, tokens, sampling, tenant=caller) for sampling in samplings]
+    requests = [Request(body.model, tokens, sampling, tenant=caller) for sampling in samplings]
+    return Asked(text, requests, tools)
+
+
+async def _begin(engine: Engine, asked: Asked) -> Generation:
+    try:
+        return await begin(engine, asked.requests, len(asked.requests))
+    except BadConstraint as error:
+        if not asked.tools:
+            raise
+        raise bad_request(str(error), "tools", "invalid_function_parameters") from error
 
 
 def router(engine: Engine) -> APIRouter:
@@ -197,18 +223,19 @@ def router(engine: Engine) -> APIRouter:
         body: ChatRequest, http: HttpRequest
     ) -> ChatReply | EventStream:
         # In a thread: rendering and tokenising a long conversation takes milliseconds.
-        text, requests = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
-        generation = Generation(engine, requests, body.choices)
+        asked = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
+        generation = await _begin(engine, asked)
         fields = head("chatcmpl", body.model)
         if body.stream:
-            return EventStream(_chunks(body, generation, partial(ChatChunk, **fields)), generation)
+            chunks = _chunks(body, asked, generation, partial(ChatChunk, **fields))
+            return EventStream(chunks, generation)
         with generation:
             answers = await while_connected(http.receive, generation.answers())
         return ChatReply(
             **fields,
-            choices=[_choice(body, index, answer) for index, answer in enumerate(answers)],
+            choices=[_choice(body, index, answer, asked) for index, answer in enumerate(answers)],
             usage=UsageReply.of(generation.usage, generation.timings),
-            prompt=[EchoedPrompt(text=text)] if body.echo else [],
+            prompt=[EchoedPrompt(text=asked.text)] if body.echo else [],
         )
 
     return routes

@@ -22,7 +22,7 @@ from openhearth.inference.answer import Answer
 from openhearth.inference.request import Delta, Request, TokenLogprob
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
-from openhearth.platform.generation import Generation
+from openhearth.platform.generation import Generation, begin
 from openhearth.platform.logprobs import TokenLists, finite, token_lists
 from openhearth.platform.parameters import GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
@@ -125,7 +125,9 @@ def _prepare(
     body.refuse_unserved()
     if body.echo and body.logprobs is not None:
         raise bad_request("echo with logprobs is not supported: leave one of them out.", "echo")
-    samplings = body.samplings(max_tokens=body.max_tokens, logprobs=body.logprobs)
+    samplings = body.samplings(
+        max_tokens=body.max_tokens, logprobs=body.logprobs, constraint=body.constraint()
+    )
     prompts = _prompts(engine.tokenizer(body.model), body)
     if len(prompts) * len(samplings) > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
@@ -210,7 +212,7 @@ def router(engine: Engine) -> APIRouter:
     ) -> CompletionReply | EventStream:
         # In a thread: tokenising a long prompt takes milliseconds.
         prompts, requests = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
-        generation = Generation(engine, requests, body.choices)
+        generation = await begin(engine, requests, body.choices)
         fields = head("cmpl", body.model)
         if body.stream:
             chunks = _chunks(body, prompts, generation, partial(CompletionChunk, **fields))

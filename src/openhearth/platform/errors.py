@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from openhearth.errors import HearthError, NotFound, UsageError
-from openhearth.inference.request import ContextTooLong, EngineBusy
+from openhearth.inference.request import BadAdapter, BadConstraint, ContextTooLong, EngineBusy
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody is there to read it
 
@@ -81,6 +81,10 @@ def from_hearth(error: HearthError) -> ApiError:
     message = str(error)
     if isinstance(error, NotFound):
         return ApiError(404, message, param="model", code="model_not_found")
+    if isinstance(error, BadAdapter):
+        return ApiError(400, message, param="model", code="adapter_unusable")
+    if isinstance(error, BadConstraint):
+        return ApiError(400, message, param="response_format", code="invalid_schema")
     if isinstance(error, ContextTooLong):
         return ApiError(400, message, code="context_length_exceeded")
     if isinstance(error, UsageError):

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 class Model(BaseModel):
-    """A model or adapter; beyond OpenAI's fields, what it is made of."""
+    """A model or adapter; beyond OpenAI's fields, what it is made of. An adapter from a directory
+    has no digest.
+    """
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "openhearth"
     context_length: int
-    digest: str
+    digest: str | None
     base: str | None
     license: list[str]
 
@@ -40,7 +42,7 @@ def describe(card: ModelCard) -> Model:
         id=card.name,
         created=card.created,
         context_length=card.context_length,
-        digest=card.digest,
+        digest=card.digest or None,
         base=card.base,
         license=list(card.license),
     )

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from openhearth.errors import UsageError
-from openhearth.inference.request import Sampling
+from openhearth.inference.request import BadConstraint, Constraint, Sampling
+from openhearth.inference.response_format import constraint_of
 from openhearth.platform.errors import bad_request
 
 MAX_CHOICES = 16
@@ -40,7 +41,6 @@ UNSERVED: Mapping[str, tuple[Any, ...]] = {
     "function_call": ("none", "auto"),
     "functions": ([],),
     "modalities": (["text"],),
-    "response_format": ({"type": "text"},),
     "safety_model": (),
     "suffix": ("",),
     "tool_choice": ("none", "auto"),
@@ -77,6 +77,7 @@ class GenerationParameters(BaseModel):
     stop: StopString | Annotated[list[StopString], Field(max_length=16)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    response_format: dict[str, Any] | None = None
     echo: bool | None = None
 
     @field_validator("logit_bias")
@@ -104,8 +105,23 @@ class GenerationParameters(BaseModel):
                 message = f"{name} is not supported by this server: leave it out."
                 raise bad_request(message, name, "unsupported_parameter")
 
-    def samplings(self, *, max_tokens: int | None, logprobs: int | None) -> list[Sampling]:
+    def constraint(self) -> Constraint | None:
+        """The form that the answer must have.
+
+        Raises:
+            ApiError: 400, there is no such form.
+        """
+        try:
+            return constraint_of(self.response_format)
+        except BadConstraint as error:
+            raise bad_request(str(error), "response_format") from error
+
+    def samplings(
+        self, *, max_tokens: int | None, logprobs: int | None, **form: Any
+    ) -> list[Sampling]:
         """One `Sampling` for each choice; with a seed, choice i is drawn with seed + i.
+
+        `form` are the fields of `Sampling` that say what the answer must look like.
 
         Raises:
             ApiError: 400, a value is out of range.
@@ -116,7 +132,11 @@ class GenerationParameters(BaseModel):
         bias = {int(token): value for token, value in (self.logit_bias or {}).items()}
         try:
             first = Sampling(
-                **given, logit_bias=bias, stop=tuple(filter(None, stops)), logprobs=logprobs
+                **given,
+                logit_bias=bias,
+                stop=tuple(filter(None, stops)),
+                logprobs=logprobs,
+                **form,
             )
         except UsageError as error:
             raise bad_request(str(error), str(error).partition(" ")[0]) from error

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-
-import fsspec
+from typing import TYPE_CHECKING, Any
 
 from openhearth.errors import CorruptArtifact, NotFound
 from openhearth.store.artifact import DIGEST, Artifact, FileEntry, Manifest, file_digest
@@ -17,6 +16,9 @@ from openhearth.store.disk import explain_disk_errors, locked
 from openhearth.store.lineage import lineage
 from openhearth.store.refs import file_of
 from openhearth.store.store import Store
+
+if TYPE_CHECKING:
+    import fsspec
 
 
 def push(artifact: Artifact, url: str, *, name: str | None = None) -> int:
@@ -26,7 +28,7 @@ def push(artifact: Artifact, url: str, *, name: str | None = None) -> int:
         UsageError: `name` cannot name an artifact.
         CorruptArtifact: bytes to be sent are damaged here.
     """
-    filesystem, root = fsspec.core.url_to_fs(url)
+    filesystem, root = _open(url)
     sent = 0
     for node in reversed(lineage(artifact).walk()):
         for entry in node.artifact.manifest.files.values():
@@ -49,7 +51,7 @@ def pull(store: Store, url: str, name: str) -> Artifact:
         CorruptArtifact: what arrived does not match its digest; nothing of it is kept.
         HearthError: the disk is full or cannot be written.
     """
-    filesystem, root = fsspec.core.url_to_fs(url)
+    filesystem, root = _open(url)
     ref = f"{root}/refs/{file_of(name)}"
     digest = filesystem.cat_file(ref).decode() if filesystem.exists(ref) else name
     if not DIGEST.fullmatch(digest):
@@ -57,6 +59,13 @@ def pull(store: Store, url: str, name: str) -> Artifact:
     with explain_disk_errors(store.root), locked(store.lock_path, shared=True):
         _pull_closure(store, filesystem, root, digest)
         return store.load(digest)
+
+
+def _open(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path there."""
+    import fsspec  # a tenth of a second, which only this room's guests need
+
+    return fsspec.core.url_to_fs(url)
 
 
 def _pull_closure(

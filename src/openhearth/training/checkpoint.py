@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save as to_bytes
 
 from openhearth.errors import CorruptArtifact
-from openhearth.models.huggingface import open_safetensors
 from openhearth.store import write_atomically
 
 NAME = "checkpoint.safetensors"
@@ -25,8 +26,6 @@ def save(
 
     The number of losses is the number of steps done.
     """
-    from safetensors.torch import save as to_bytes
-
     tensors = {}
     for i, parameter in enumerate(parameters):
         tensors[f"{i}.value"] = parameter.detach()
@@ -46,8 +45,8 @@ def restore(
     path = directory / NAME
     if not path.exists():
         return []
-    file = open_safetensors(path)
     try:
+        file = safe_open(path, framework="pt")
         with torch.no_grad():
             for i, parameter in enumerate(parameters):
                 parameter.copy_(file.get_tensor(f"{i}.value"))

@@ -25,7 +25,8 @@ from openhearth.models import (
     SwiGLU,
     add_adapter,
 )
-from openhearth.models.weights import Weights, build
+from openhearth.models.build import build
+from openhearth.models.weights import Weights
 
 if _engine is None:
     pytest.skip("the extension was not built", allow_module_level=True)
@@ -75,9 +76,9 @@ class Random(Weights):
         with torch.device("meta"):
             self.shapes = {n: p.shape for n, p in Model(config).named_parameters()}
 
-    def read(self, name: str) -> torch.Tensor:
+    def values(self, name: str) -> np.ndarray:
         generator = torch.Generator().manual_seed(crc32(name.encode()))
-        values = torch.randn(self.shapes[name], generator=generator)
+        values = torch.randn(self.shapes[name], generator=generator).numpy()
         return 1 + values / 10 if "norm" in name else values / 5
 
 
@@ -253,10 +254,10 @@ def test_adapters_share_a_batch(model: Model) -> None:
             with torch.no_grad():
                 pair.copy_(torch.randn(pair.shape, generator=generator) / 8)
         pairs = model.adapter(name)
-        engine.add_adapter(
-            name,
-            {p: (x.a.detach().numpy(), x.b.detach().numpy() * x.scale) for p, x in pairs.items()},
-        )
+        numbers = {
+            p: (x.a.detach().numpy(), x.b.detach().numpy() * x.scale) for p, x in pairs.items()
+        }
+        engine.attach(name, engine.pack_adapter(name, numbers))
     prompt = tokens(40)
     used = [None, *names, "one"]
     found = engine.step(
@@ -266,7 +267,7 @@ def test_adapters_share_a_batch(model: Model) -> None:
         np.testing.assert_allclose(logits, reference(model, prompt, name), rtol=0, atol=1e-2)
     assert np.array_equal(found[1], found[3])
     assert not np.allclose(found[0], found[1])
-    engine.remove_adapter("one")
+    engine.detach("one")
     with pytest.raises(KeyError):
         engine.step([Work(prompt, 0, [0, 1], "one")])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,35 @@ def filled(outputs: int) -> int:
     return -(-outputs // _engine.PANEL) * _engine.PANEL
 
 
-Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # A [rank, in] and B [out, rank], scaled, by name
+Pairs = Mapping[str, tuple[np.ndarray, np.ndarray]]  # A [rank, in], B [out, rank], scaled, by name
 
 
-def adapt(slots: list[Slot], number: int, pairs: Pairs) -> int:
-    """Put an adapter's pairs on their products; the largest rank that came of it."""
-    largest = 0
+@dataclass(frozen=True)
+class Adapter:
+    """What an adapter adds to each product, ready for the kernels. `rank` is the largest."""
+
+    products: list[tuple[Any, Any]]
+    rank: int
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory."""
+        return sum(low_rank.bytes for _, low_rank in self.products)
+
+    def attach(self, number: int) -> None:
+        """Let rows of this number use it. Only between two steps."""
+        for linear, low_rank in self.products:
+            linear.adapt(number, low_rank)
+
+    def detach(self, number: int) -> None:
+        """Take it from its products. Only between two steps."""
+        for linear, _ in self.products:
+            linear.forget(number)
+
+
+def pack_pairs(slots: list[Slot], pairs: Pairs) -> Adapter:
+    """An adapter of its pairs, which are finite; at any time, by any thread."""
+    products, largest = [], 0
     for slot in slots:
         found = [(part, *pairs[part.name]) for part in slot.parts if part.name in pairs]
         if not found:
@@ -53,6 +77,6 @@ def adapt(slots: list[Slot], number: int, pairs: Pairs) -> int:
         whole = kind in (_engine.Format.FP32, _engine.Format.BF16)
         matrix = _engine.Matrix(kind if whole else _engine.Format.INT8, *a.shape)
         matrix.fill(F32, a.view(np.uint8), np.arange(len(a), dtype=np.int32))
-        slot.linear.adapt(number, matrix, b)
+        products.append((slot.linear, _engine.LowRank(matrix, b)))
         largest = max(largest, filled(len(a)))
-    return largest
+    return Adapter(products, largest)

@@ -13,12 +13,10 @@ from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import Work, pages_within
 from openhearth.inference.native import _engine
-from openhearth.inference.native.adapters import Pairs, adapt
+from openhearth.inference.native.adapters import Adapter, Pairs, pack_pairs
 from openhearth.inference.native.lowering import lower
 from openhearth.inference.native.memory import kept_as, token_bytes
-from openhearth.models import read_adapter
-from openhearth.models.config import ModelConfig
-from openhearth.models.load import open_model
+from openhearth.models import ModelConfig, open_model, read_adapter
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
 
@@ -69,14 +67,14 @@ class NativeExecutor:
         self._logits, self._slots = lower(
             self.program, config, weights, dtype=dtype, kept=kept, pages=pages
         )
-        self._adapters: dict[str, int] = {}
+        self._family = config.family
+        self._adapters: dict[str, tuple[int, Adapter]] = {}
         self._number = count()
 
     @classmethod
     def load(
         cls,
         base: Artifact,
-        adapters: Mapping[str, Artifact],
         *,
         memory: int,
         dtype: str = "auto",
@@ -86,14 +84,7 @@ class NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
         pages = pages_within(memory, token_bytes(config, kept_as(kv_dtype, dtype)))
-        executor = cls(
-            config, weights, pages=pages, dtype=dtype, kv_dtype=kv_dtype, threads=threads
-        )
-        for name, adapter in adapters.items():
-            pairs, scale = read_adapter(adapter, name, config.family, executor.shapes())
-            scaled = {path: (a.float(), b.float() * scale) for path, (a, b) in pairs.items()}
-            executor.add_adapter(name, {p: (a.numpy(), b.numpy()) for p, (a, b) in scaled.items()})
-        return executor
+        return cls(config, weights, pages=pages, dtype=dtype, kv_dtype=kv_dtype, threads=threads)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The matrices that an adapter may change, [out, in] by their names."""
@@ -103,12 +94,17 @@ class NativeExecutor:
             for part in slot.parts
         }
 
-    def add_adapter(self, name: str, pairs: Pairs) -> None:
-        """Let rows use an adapter: A [rank, in] and B [out, rank], already scaled, by the name of
-        the matrix that they belong to.
+    def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
+        """As `Executor` says."""
+        pairs = read_adapter(artifact, name, self._family, self.shapes())
+        return self.pack_adapter(name, pairs)
+
+    def pack_adapter(self, name: str, pairs: Pairs) -> Adapter:
+        """An adapter of A [rank, in] and B [out, rank], already scaled, by the name of the matrix
+        that they belong to.
 
         Raises:
-            UsageError: it was made for a model of another size.
+            UsageError: it was made for a model with other layers.
             CorruptArtifact: a weight is not a finite number.
         """
         if not all(np.isfinite(matrix).all() for pair in pairs.values() for matrix in pair):
@@ -117,19 +113,23 @@ class NativeExecutor:
             )
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
-        number = next(self._number)
-        self.program.make_room(adapt(self._slots, number, pairs))
-        self._adapters[name] = number
+        return pack_pairs(self._slots, pairs)
 
-    def remove_adapter(self, name: str) -> None:
-        """Forget an adapter that no row uses any more."""
-        number = self._adapters.pop(name)
-        for slot in self._slots:
-            slot.linear.forget(number)
+    def attach(self, name: str, adapter: Adapter) -> None:
+        """As `Executor` says."""
+        self.program.make_room(adapter.rank)
+        self._adapters[name] = next(self._number), adapter
+        adapter.attach(self._adapters[name][0])
+
+    def detach(self, name: str) -> None:
+        """As `Executor` says."""
+        number, adapter = self._adapters.pop(name)
+        adapter.detach(number)
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
-        return run(self.program, self._logits, works, self._adapters)[:, : self.vocab_size]
+        numbers = {name: number for name, (number, _) in self._adapters.items()}
+        return run(self.program, self._logits, works, numbers)[:, : self.vocab_size]
 
 
 def run(program: Any, made: Any, works: Sequence[Work], adapters: Mapping[str, int]) -> np.ndarray:

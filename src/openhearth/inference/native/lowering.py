@@ -11,17 +11,15 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Slot, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
-from openhearth.inference.native.weights import MIXED, Rows, pack, vector
+from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
 from openhearth.models.config import Attention, ModelConfig
 from openhearth.models.rope import Rope
-from openhearth.models.weights import Weights
+from openhearth.models.weights import Packed, Weights
 
 Out = tuple[Any, Any]  # what becomes of a product, and where
 Norm = tuple[np.ndarray, np.ndarray | None, float]  # weights, biases, what is added to the square
@@ -66,7 +64,7 @@ class Lowering:
 
     def matrix(self, name: str) -> Any:
         """The embedding or the head."""
-        rows = Rows.of(self.weights, f"{name}.weight")
+        rows = rows_of(self.weights, f"{name}.weight")
         count = len(rows.data)
         return pack(name, [rows], [np.arange(count)], count, self._head)
 
@@ -90,7 +88,7 @@ class Lowering:
 
         `places` are where a matrix's outputs stand in so many, if not one after another.
         """
-        rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
         column = 0
         for some in _alike(rows):
             end, parts = 0, []
@@ -106,7 +104,7 @@ class Lowering:
         self, names: tuple[str, str], x: Any, norm: Norm | None, use: Any, out: Any, *, bias: bool
     ) -> None:
         """The products with a gate and with what it gates, which alternate, a panel each."""
-        rows = [Rows.of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
         number = np.arange(len(rows[0].data))
         place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
         parts = [Part(names[0], place), Part(names[1], place + _engine.PANEL)]
@@ -115,7 +113,7 @@ class Lowering:
     def _product(
         self,
         parts: list[Part],
-        rows: list[Rows],
+        rows: list[Packed],
         outputs: int,
         x: Any,
         norm: Norm | None,
@@ -141,11 +139,11 @@ class Lowering:
         if rope is None:
             return None
         if rope not in self._angles:
-            tables = [
-                table[:, 0] for table in rope.angles(torch.arange(self.config.context_length))
-            ]
+            places = np.arange(self.config.context_length, dtype=np.float32)
+            angles = places[:, None] * rope.frequencies()
             more = (_engine.room(rope.head_dim) - rope.head_dim) // 2
-            self._angles[rope] = _engine.Angles(*(F.pad(t, (0, more)).numpy() for t in tables))
+            tables = [np.pad(of(angles), ((0, 0), (0, more))) for of in (np.cos, np.sin)]
+            self._angles[rope] = _engine.Angles(*tables)
         return self._angles[rope]
 
     def places(self) -> np.ndarray | None:
@@ -163,7 +161,7 @@ class Lowering:
         return added
 
 
-def _alike(rows: list[Rows]) -> list[list[int]]:
+def _alike(rows: list[Packed]) -> list[list[int]]:
     """The numbers of parts, neighbours of one type together."""
     numbers = groupby(range(len(rows)), key=lambda i: rows[i].source)
     return [list(group) for _, group in numbers]

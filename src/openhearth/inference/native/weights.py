@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gguf
 import numpy as np
-import torch
 
 from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.models.gguf import GgufFile
-from openhearth.models.weights import Weights
+from openhearth.models.weights import Packed, Weights
 
 TYPES = gguf.GGMLQuantizationType
-TORCH = {
-    torch.float32: TYPES.F32,
-    torch.float16: TYPES.F16,
-    torch.bfloat16: TYPES.BF16,
-}
 
 # What becomes of a file's weights if nothing else is asked for: as few bits as keep what they say.
 KEPT = {
@@ -46,40 +38,24 @@ FORMATS = {  # by rising bits
 MIXED = {"int4-head8": ("int4", "int8")}  # of the blocks, and of embedding and head
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A matrix as bytes, uint8 [rows, bytes], in a type of ggml. `order` says where each row of the
-    file stands in ours, int32 [rows].
+def rows_of(weights: Weights, name: str) -> Packed:
+    """The matrix that we call `name`, in a type that the kernels take.
+
+    Raises:
+        CorruptArtifact: it is missing or damaged.
     """
-
-    source: int
-    data: np.ndarray
-    order: np.ndarray
-
-    @classmethod
-    def of(cls, weights: Weights, name: str) -> Rows:
-        """The matrix that we call `name`.
-
-        Raises:
-            CorruptArtifact: it is missing or damaged.
-        """
-        if isinstance(weights, GgufFile):
-            source, data, order = weights.packed(name)
-            if source in KEPT:
-                return cls(source, data, order)
-        tensor = weights.read(name)
-        if tensor.dtype not in TORCH:
-            tensor = tensor.float()
-        data = tensor.contiguous().view(torch.uint8).numpy()
-        return cls(int(TORCH[tensor.dtype]), data, np.arange(len(data)))
-
-    @property
-    def inputs(self) -> int:
-        """Weights in a row."""
-        return self.data.shape[1] * 256 // _engine.row_bytes(self.source, 256)
+    packed = weights.packed(name)
+    if packed.source in KEPT:
+        return packed
+    return Weights.packed(weights, name)
 
 
-def format_of(rows: Sequence[Rows], dtype: str) -> Any:
+def inputs_of(rows: Packed) -> int:
+    """Weights in a row."""
+    return rows.data.shape[1] * 256 // _engine.row_bytes(rows.source, 256)
+
+
+def format_of(rows: Sequence[Packed], dtype: str) -> Any:
     """The format of a matrix made of these parts: the one asked for, or by `auto` what holds all.
 
     Raises:
@@ -94,7 +70,7 @@ def format_of(rows: Sequence[Rows], dtype: str) -> Any:
 
 
 def pack(
-    name: str, rows: Sequence[Rows], places: Sequence[np.ndarray], outputs: int, dtype: str
+    name: str, rows: Sequence[Packed], places: Sequence[np.ndarray], outputs: int, dtype: str
 ) -> Any:
     """A matrix for the kernels, of several parts, whose rows go to those of its `outputs` that
     `places` say. The others are zero.
@@ -103,8 +79,8 @@ def pack(
         CorruptArtifact: a weight is not a finite number.
         UsageError: the rows are too short to be cut into blocks.
     """
-    inputs = rows[0].inputs
-    if inputs % _engine.BLOCK or any(part.inputs != inputs for part in rows):
+    inputs = inputs_of(rows[0])
+    if inputs % _engine.BLOCK or any(inputs_of(part) != inputs for part in rows):
         raise NoKernel(
             f"The rows of {name} have {inputs} weights, no multiple of {_engine.BLOCK}: use the "
             "torch executor for this model."
@@ -126,7 +102,7 @@ def vector(weights: Weights, name: str) -> np.ndarray:
     Raises:
         CorruptArtifact: it is missing, damaged, or not finite.
     """
-    values = weights.read(name).float().contiguous().numpy()
+    values = weights.values(name)
     if not np.isfinite(values).all():
         raise CorruptArtifact(f"{name} has a weight that is no finite number: import it again.")
     return values

@@ -1,0 +1,36 @@
+"""Weights into a model, one tensor at a time, each checked for its name and shape."""
+
+from __future__ import annotations
+
+import torch
+
+from openhearth.errors import CorruptArtifact
+from openhearth.models.config import ModelConfig
+from openhearth.models.model import Model
+from openhearth.models.weights import Weights
+
+
+def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
+    """The model with these weights, in `dtype`.
+
+    Raises:
+        CorruptArtifact: a tensor is missing, damaged or of another shape than `config` says.
+    """
+    # On the meta device nothing is allocated, so that each weight is in memory only once.
+    with torch.device("meta"):
+        model = Model(config)
+    for name, empty in list(model.named_parameters()):
+        tensor = weights.read(name)
+        if tensor.shape != empty.shape:
+            raise CorruptArtifact(
+                f"The weight {name} is {_shape(tensor)} in the file, but the model's description "
+                f"wants {_shape(empty)}: the two do not belong together, so import them again."
+            )
+        module, _, leaf = name.rpartition(".")
+        parameter = torch.nn.Parameter(tensor.to(dtype).contiguous(), requires_grad=False)
+        setattr(model.get_submodule(module), leaf, parameter)
+    return model.eval()
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return " x ".join(map(str, tensor.shape))

@@ -1,0 +1,24 @@
+"""Rotary positions for torch: the angles of a batch's rows, and the rotation by them."""
+
+from __future__ import annotations
+
+import torch
+
+from openhearth.models.rope import Rope
+
+# MKL sets up its vector functions at their first call. When two threads make that call at once, one
+# of them may compute with few digits (docs/log.md), so it is made here, by one thread.
+torch.ones(1).cos()
+
+
+def angles_at(rope: Rope, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine and sine, each [rows, 1, head_dim / 2], of positions [rows]."""
+    angles = positions[:, None, None].float() * torch.from_numpy(rope.frequencies())
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Turn each pair (x[i], x[i + head_dim/2]) of x [rows, heads, head_dim] by its angle."""
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

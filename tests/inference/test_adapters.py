@@ -1,0 +1,225 @@
+"""Adapters on demand: read when asked for, the idle ones leave, errors are their askers'."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from openhearth.errors import NotFound
+from openhearth.inference import BadAdapter, Engine, EngineBusy, Request, Sampling
+from openhearth.inference.adapters import Adapters
+from openhearth.inference.native import _engine
+from openhearth.models import pull
+from openhearth.store import Store
+from tests.conftest import write_adapter
+
+NO_END = {2: -100, 4: -100}  # the tokens that end an answer
+PROMPT = list(range(20, 50))
+EXECUTORS = ["torch", *(["native"] if _engine else [])]
+WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
+
+
+@pytest.fixture(scope="module")
+def store(
+    small_directory: Path, tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Store:
+    store = Store(tmp_path_factory.mktemp("home"))
+    pull(store, str(small_directory), name="small")
+    pull(store, str(tiny_directory), name="tiny")
+    return store
+
+
+@pytest.fixture(scope="module")
+def directories(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Six adapters, a to f."""
+    root = tmp_path_factory.mktemp("adapters")
+    return {name: write_adapter(root / name, store, "small", ord(name)) for name in "abcdef"}
+
+
+@pytest.fixture(params=EXECUTORS)
+def opened(request: pytest.FixtureRequest, store: Store) -> Iterator[Callable[..., Engine]]:
+    """Opens engines with one executor and fp32 weights, and closes them."""
+    engines: list[Engine] = []
+
+    def call(adapters: dict[str, str | Path], **settings: object) -> Engine:
+        chosen = {"executor": request.param, "dtype": "float32", "kv_memory": 2**20} | settings
+        engines.append(Engine("small", adapters=adapters, store=store, **chosen))
+        return engines[-1]
+
+    yield call
+    for engine in engines:
+        engine.close()
+
+
+def answer(engine: Engine, name: str) -> list[int]:
+    return engine.generate(
+        PROMPT, model=name, max_tokens=8, temperature=0, logit_bias=NO_END
+    ).tokens
+
+
+def here(engine: Engine) -> list[str]:
+    """The adapters in memory."""
+    return [
+        card.name for card in engine.models() if card.base and engine._served[card.name].is_here
+    ]
+
+
+def size_of(engine: Engine) -> int:
+    """Bytes of one adapter."""
+    answer(engine, "a")
+    return residents(engine)._bytes["a"]
+
+
+def residents(engine: Engine) -> Adapters:
+    return engine._served["small"].lane.adapters
+
+
+def test_nothing_is_read_before_it_is_asked_for(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    engine = opened(directories)
+    assert [card.name for card in engine.models()] == ["small", *"abcdef"]
+    assert here(engine) == []
+    base = answer(engine, "small")
+    assert here(engine) == []
+    assert len({tuple(base), *(tuple(answer(engine, name)) for name in "ab")}) == 3
+    assert here(engine) == ["a", "b"]
+
+
+def test_the_least_recently_used_leaves_and_comes_back_the_same(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    expected = {name: answer(opened({name: directories[name]}), name) for name in directories}
+    size = size_of(opened(directories))
+    engine = opened(directories, adapter_memory=3 * size)
+    for name in "abc" + "a" + "d":
+        assert answer(engine, name) == expected[name]
+    assert sorted(here(engine)) == ["a", "c", "d"]
+    for name in "bedacf" * 2:
+        assert answer(engine, name) == expected[name]
+        assert len(here(engine)) <= 3
+
+
+def test_one_in_use_stays_and_keeps_its_answer(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    engine = opened(directories, adapter_memory=size_of(opened(directories)))
+    sampling = Sampling(max_tokens=300, logit_bias=NO_END)
+    running = engine.submit(Request("a", PROMPT, sampling))
+    next(running)
+    with pytest.raises(EngineBusy, match="ask again later"):
+        answer(engine, "b")
+    running.cancel()
+    assert list(running)[-1].finish_reason == "cancelled"
+    assert answer(engine, "b")
+    assert here(engine) == ["b"]
+    assert not any(residents(engine)._users.values())
+
+
+def test_one_larger_than_the_memory_can_never_be_used(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    engine = opened(directories, adapter_memory=100)
+    with pytest.raises(BadAdapter, match="adapter_memory"):
+        answer(engine, "a")
+
+
+def test_many_who_ask_at_once_share_one_reading(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    engine = opened(directories)
+    names = ["small", *"abcdef"] * 4
+    with ThreadPoolExecutor(len(names)) as pool:
+        together = list(pool.map(lambda name: answer(engine, name), names))
+    assert together == [answer(engine, name) for name in names]
+    assert not any(residents(engine)._users.values())
+
+
+def damaged(directory: Path, store: Store, how: str) -> Path:
+    """An adapter with which something is wrong."""
+    write_adapter(directory, store, "tiny" if how == "another base" else "small")
+    weights, settings = directory / WEIGHTS, directory / SETTINGS
+    if how == "cut short":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif how == "not numbers":
+        tensors = load_file(weights)
+        next(iter(tensors.values()))[0, 0] = torch.nan
+        save_file(tensors, weights)
+    elif how == "another kind":
+        settings.write_text(json.dumps(json.loads(settings.read_text()) | {"peft_type": "IA3"}))
+    elif how == "no rank":
+        settings.write_text(json.dumps({"peft_type": "LORA", "r": 0, "lora_alpha": 1}))
+    elif how == "no JSON":
+        settings.write_text("{")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("another base", "another size"),
+        ("cut short", "cut short"),
+        ("not numbers", "no finite number"),
+        ("another kind", "plain LoRA"),
+        ("no rank", "lora_alpha"),
+        ("no JSON", SETTINGS),
+    ],
+)
+def test_what_is_wrong_with_an_adapter_is_an_error_of_its_request(
+    opened: Callable[..., Engine],
+    directories: dict[str, Path],
+    store: Store,
+    tmp_path: Path,
+    how: str,
+    says: str,
+) -> None:
+    engine = opened(directories | {"bad": damaged(tmp_path / "bad", store, how)})
+    sampling = Sampling(max_tokens=100, temperature=0, logit_bias=NO_END)
+    running = engine.submit(Request("a", PROMPT, sampling))
+    for _ in range(2):
+        with pytest.raises(BadAdapter, match=says):
+            engine.submit(Request("bad", PROMPT, sampling))
+        with pytest.raises(BadAdapter, match=says):
+            engine.logits(PROMPT, model="bad")
+    assert len([token for delta in running for token in delta.tokens]) == 100
+    assert here(engine) == ["a"]
+
+
+def test_an_adapter_of_the_store_is_checked_for_its_base(
+    opened: Callable[..., Engine], store: Store, tiny_model_home: Path, tmp_path: Path
+) -> None:
+    from openhearth.models import import_adapter
+
+    foreign = import_adapter(store.get("tiny"), write_adapter(tmp_path / "x", store, "tiny"))
+    store.tag("foreign", foreign.digest)
+    engine = opened({"mine": "foreign"})
+    with pytest.raises(BadAdapter, match="was tuned on tiny, not on small"):
+        answer(engine, "mine")
+    assert answer(engine, "small")
+
+
+def test_a_directory_that_is_not_there_is_told_at_once(
+    opened: Callable[..., Engine], tmp_path: Path
+) -> None:
+    with pytest.raises(NotFound, match=SETTINGS):
+        opened({"mine": tmp_path / "nothing"})
+    with pytest.raises(NotFound, match="nobody"):
+        opened({"mine": "nobody"})
+
+
+@pytest.mark.skipif(_engine is None, reason="needs the native executor")
+def test_native_and_torch_agree(store: Store, directories: dict[str, Path]) -> None:
+    settings = {"adapters": directories, "dtype": "float32", "kv_memory": 2**20}
+    logits = []
+    for kind in ("torch", "native"):
+        with Engine("small", store=store, executor=kind, **settings) as engine:
+            logits.append([engine.logits(PROMPT, model=name) for name in ("small", *"abc")])
+    for theirs, ours in zip(*logits, strict=True):  # the native one keeps B in 16 bits
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.1)
