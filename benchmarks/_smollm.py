@@ -41,12 +41,12 @@ def prompts(count: int) -> list[list[int]]:
     return [shards.tokens(i)[~shards.loss(i)].tolist() for i in range(count)]
 
 
-def peer() -> Any:
-    """The same weights in `transformers`, dense, in the dtype that is faster here.
+def peer(dtype: str = "auto") -> Any:
+    """The same weights in `transformers`, dense, in a dtype, by default that which is faster here.
 
     Not read from the GGUF by `transformers` itself: it keeps them packed, which is slower.
     """
-    ours = load_model(base())
+    ours = load_model(base(), dtype)
     mixer, channel = ours.config.blocks[0].mixer, ours.config.blocks[0].channel
     config = LlamaConfig(
         vocab_size=ours.config.vocab_size,
