@@ -117,7 +117,7 @@ class Engine:
         _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(served.tokenizer, request.prompt, sampling.stop)
-        sequence = Running(request, served.adapter, seed, text)
+        sequence = Running(request, served.adapter, seed, text, self._loop.stream())
         served.lane.prepare(sequence)
         self._loop.submit(served.lane, sequence)
         return sequence.stream

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import EngineBusy
 from openhearth.inference.sequence import Sequence
+from openhearth.inference.stream import Stream, Waiting, wake
 
 T = TypeVar("T")
 
@@ -31,12 +32,17 @@ class Loop:
         self._changed = threading.Condition()
         self._closing = False
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._answered: list[Waiting] = []
         loaded: Future[list[Lane]] = Future()
         self._thread = threading.Thread(
             target=self._run, args=(load, loaded), name="engine", daemon=True
         )
         self._thread.start()
         loaded.result()
+
+    def stream(self) -> Stream:
+        """A stream for a sequence. The readers of all streams are woken together after a step."""
+        return Stream(self._answered.extend)
 
     def submit(self, lane: Lane, sequence: Sequence) -> None:
         """Queue a sequence in a lane.
@@ -89,6 +95,8 @@ class Loop:
                     done.set_exception(error)
             for lane in lanes:
                 self._step(lane)
+                self._wake()
+        self._wake()
 
     def _wait(self, lanes: list[Lane]) -> bool:
         """Until there is something to do; False if that is to end."""
@@ -116,3 +124,7 @@ class Loop:
         except Exception as error:
             with self._changed:
                 lane.fail(error)
+
+    def _wake(self) -> None:
+        wake(self._answered)
+        self._answered.clear()
