@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -70,24 +69,19 @@ def load(home: str) -> Callable[[], float]:
     os.environ["OPENHEARTH_HOME"] = home
     from openhearth.inference import Engine
 
-    def first() -> float:
+    def first() -> None:
         with Engine(NAME, dtype="int4", threads=THREADS) as engine:
             engine.generate("Hello", max_tokens=1, temperature=0)
-            return time.perf_counter()
 
     first()
-
-    def measure() -> float:
-        start = time.perf_counter()
-        return first() - start
-
-    return measure
+    return partial(seconds, first)
 
 
 def run(home: str) -> None:
     """`hearth run` for one token."""
-    options = ["--max-tokens", "1", "--temperature", "0", "--dtype", "int4", "--json"]
-    command = [sys.executable, "-m", "openhearth.cli", "run", NAME, "Hello", *options]
+    options = ["--max-tokens", "1", "--temperature", "0", "--dtype", "int4"]
+    program = [sys.executable, "-m", "openhearth.cli", "--json"]
+    command = [*program, "run", NAME, "Hello", *options]
     environment = os.environ | {"OPENHEARTH_HOME": home}
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     assert json.loads(done.stdout)["usage"]["completion_tokens"] == 1
