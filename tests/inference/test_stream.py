@@ -9,7 +9,7 @@ import pytest
 
 from openhearth.errors import HearthError
 from openhearth.inference.request import Delta
-from openhearth.inference.stream import Stream
+from openhearth.inference.stream import Stream, Waiting, wake
 
 
 def feed(stream: Stream, count: int) -> threading.Thread:
@@ -73,3 +73,27 @@ def test_a_reader_that_left_does_not_disturb_the_engine() -> None:
     asyncio.run(leave())
     stream.put(Delta("late", finish_reason="stop"))  # its loop is closed by now
     assert next(stream).text == "late"
+
+
+def test_readers_in_several_loops_are_woken_together() -> None:
+    waiting: list[Waiting] = []
+    streams = [Stream(waiting.extend) for _ in range(4)]
+    here, there = streams[:2], streams[2:]
+    texts: list[str] = []
+
+    async def read(some: list[Stream]) -> None:
+        texts.extend(delta.text for delta in await asyncio.gather(*map(anext, some)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(read(some),)) for some in (here, there)]
+    for thread in threads:
+        thread.start()
+    while not all(stream._waiting for stream in streams):
+        threads[0].join(0.001)
+    for i, stream in enumerate(streams):
+        stream.put(Delta(str(i)))
+    assert len(waiting) == len(streams)
+    assert not texts  # nobody was woken yet
+    wake(waiting)
+    for thread in threads:
+        thread.join()
+    assert sorted(texts) == ["0", "1", "2", "3"]

@@ -35,6 +35,9 @@ Prompt = str | Sequence[int] | Messages
 class Runner(Protocol):
     """What sees to it that sequences are answered: a `Loop` here, a `Relay` elsewhere."""
 
+    def stream(self) -> Stream:
+        """A stream for a sequence."""
+
     def submit(self, lane: Any, sequence: Running) -> None:
         """Queue a sequence in a lane."""
 
@@ -147,7 +150,7 @@ class Engine:
             sampling.stop,
             skip_special=sampling.skip_special_tokens,
         )
-        sequence = Running(request, served.adapter, seed, text)
+        sequence = Running(request, served.adapter, seed, text, self._loop.stream())
         served.lane.prepare(sequence)
         served.hold()
         try:

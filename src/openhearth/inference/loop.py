@@ -17,6 +17,7 @@ from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import EngineBusy
 from openhearth.inference.sequence import Sequence
+from openhearth.inference.stream import Stream, Waiting, wake
 
 T = TypeVar("T")
 Load = Callable[[BetweenSteps], list[Lane]]
@@ -34,12 +35,17 @@ class Loop:
         self._changed = threading.Condition()
         self._closing = False
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._answered: list[Waiting] = []
         loaded: Future[list[Lane]] = Future()
         self._thread = threading.Thread(
             target=self._run, args=(load, loaded), name="engine", daemon=True
         )
         self._thread.start()
         loaded.result()
+
+    def stream(self) -> Stream:
+        """A stream for a sequence. The readers of all streams are woken together after a step."""
+        return Stream(self._answered.extend)
 
     def submit(self, lane: Lane, sequence: Sequence) -> None:
         """Queue a sequence in a lane.
@@ -92,6 +98,8 @@ class Loop:
                     done.set_exception(error)
             for lane in lanes:
                 self._step(lane)
+                self._wake()
+        self._wake()
 
     def _wait(self, lanes: list[Lane]) -> bool:
         """Until there is something to do; False if that is to end."""
@@ -119,3 +127,7 @@ class Loop:
         except Exception as error:
             with self._changed:
                 lane.fail(error)
+
+    def _wake(self) -> None:
+        wake(self._answered)
+        self._answered.clear()

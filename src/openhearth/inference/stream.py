@@ -5,22 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from openhearth.inference.request import Delta
+
+Waiting = asyncio.Future[None]  # what a reader in an event loop waits for
+
+
+def wake(waiting: Iterable[Waiting]) -> None:
+    """Let readers go on: one call into each of their loops, whatever their number.
+
+    Every such call gives up the interpreter's lock, and a loop that has it does not soon return it.
+    """
+    loops: defaultdict[asyncio.AbstractEventLoop, list[Waiting]] = defaultdict(list)
+    for future in waiting:
+        loops[future.get_loop()].append(future)
+    for loop, futures in loops.items():
+        # The loop may have ended meanwhile; then nobody waits any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, futures)
 
 
 class Stream:
     """Iterate over it, or `async for`, by one reader. It ends after the delta that finishes.
 
-    Iteration raises whatever ended the request instead of an answer.
+    Iteration raises whatever ended the request instead of an answer. `wake` is called with those
+    who wait in event loops; one that collects them lets many streams' readers be woken together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[list[Waiting]], None] = wake) -> None:
+        self._wake = wake
         self._deltas: deque[Delta] = deque()
         self._changed = threading.Condition()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[Waiting] = []
         self._closed = False
         self._error: Exception | None = None
         self.cancelled = False
@@ -45,10 +63,7 @@ class Stream:
             self._closed = self._closed or closed
             self._changed.notify_all()
             waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            # The reader's loop may have ended meanwhile; then nobody waits any more.
-            with contextlib.suppress(RuntimeError):
-                future.get_loop().call_soon_threadsafe(_wake, future)
+        self._wake(waiting)
 
     def _next(self) -> Delta | None:
         """The next delta, if one is here. Only with the lock held."""
@@ -86,6 +101,7 @@ class Stream:
             await future
 
 
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _resolve(waiting: list[Waiting]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)

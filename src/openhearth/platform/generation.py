@@ -89,22 +89,14 @@ class Generation:
         Raises:
             EngineBusy: the engine closed before the end.
         """
-        arrived: asyncio.Queue[Item | Exception] = asyncio.Queue()
-        readers = [
-            asyncio.create_task(_read(index, stream, arrived))
-            for index, stream in enumerate(self._streams)
-        ]
-        try:
-            while not self.finished:
-                item = await arrived.get()
-                if isinstance(item, Exception):
-                    raise item
+        alone = len(self._streams) == 1
+        items = _alone(self._streams[0]) if alone else _together(self._streams)
+        async with aclosing(items):
+            async for item in items:
                 self._account(*item)
                 yield item
-        finally:
-            for reader in readers:
-                reader.cancel()
-            await asyncio.gather(*readers, return_exceptions=True)
+                if self.finished:
+                    return
 
     def _account(self, index: int, delta: Delta) -> None:
         if delta.finish_reason == "cancelled":
@@ -120,6 +112,27 @@ class Generation:
             async for index, delta in deltas:
                 answers[index].add(delta)
         return answers
+
+
+async def _alone(stream: Stream) -> AsyncGenerator[Item]:
+    """The same as `_together`, without a task between the engine and the caller."""
+    async for delta in stream:
+        yield 0, delta
+
+
+async def _together(streams: Sequence[Stream]) -> AsyncGenerator[Item]:
+    arrived: asyncio.Queue[Item | Exception] = asyncio.Queue()
+    readers = [asyncio.create_task(_read(i, stream, arrived)) for i, stream in enumerate(streams)]
+    try:
+        while True:
+            item = await arrived.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
 
 
 async def _read(index: int, stream: Stream, arrived: asyncio.Queue[Item | Exception]) -> None:

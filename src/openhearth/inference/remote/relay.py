@@ -25,6 +25,7 @@ from openhearth.inference.remote.lane import RemoteLane
 from openhearth.inference.remote.peer import Peer
 from openhearth.inference.request import Delta, EngineBusy
 from openhearth.inference.sequence import Sequence
+from openhearth.inference.stream import Stream
 
 T = TypeVar("T")
 TICK = 0.02  # seconds between looks at what was cancelled, about a step of a model
@@ -49,6 +50,10 @@ class Relay:
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._thread.start()
+
+    def stream(self) -> Stream:
+        """A stream for a sequence."""
+        return Stream()
 
     def submit(self, lane: RemoteLane, sequence: Sequence) -> None:
         """Queue a sequence of a lane.
