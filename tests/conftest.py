@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from openhearth.store import Artifact, Draft, Store
+
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)
 settings.load_profile("usual")
@@ -55,48 +57,74 @@ def write_tokenizer(directory: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-@pytest.fixture(scope="session")
-def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model as a Hugging Face directory, written by `transformers` itself."""
+def write_llama(directory: Path, **shape: int) -> None:
+    """A model as a Hugging Face directory, written by `transformers` itself."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    directory = tmp_path_factory.mktemp("tiny")
-    config = LlamaConfig(
-        vocab_size=write_tokenizer(directory),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        initializer_range=0.3,  # wide enough that different prompts have different answers
-        tie_word_embeddings=True,
-    )
+    sizes = {
+        "vocab_size": write_tokenizer(directory),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+    }
+    wide = 0.3  # enough that different prompts have different answers
+    config = LlamaConfig(**sizes | shape, initializer_range=wide, tie_word_embeddings=True)
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(directory)
     (directory / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+
+
+def make_adapter(
+    store: Store, base: Artifact, name: str, *, seed: int = 1, factor: float = 1.0
+) -> None:
+    """A random adapter, whose numbers are all NaN if `factor` is."""
+    import torch
+
+    from openhearth.models import LoraConfig, add_adapter, load_model, save_adapter
+
+    def build(draft: Draft) -> None:
+        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in add_adapter(model, "new", lora, seed=1):
+            torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+            parameter.data.mul_(factor)
+        save_adapter(model, "new", lora, base.digest, draft.path)
+
+    recipe = {"seed": seed, "factor": str(factor)}
+    adapter = store.make("adapter", build, recipe=recipe, inputs={"base": base.digest})
+    store.tag(name, adapter.digest)
+
+
+@pytest.fixture(scope="session")
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model as a Hugging Face directory."""
+    directory = tmp_path_factory.mktemp("tiny")
+    write_llama(directory)
     return directory
+
+
+def write_home(root: Path, directory: Path) -> Path:
+    """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
+    from openhearth.models import pull
+
+    store = Store(root)
+    make_adapter(store, pull(store, str(directory), name="tiny"), "tiny-adapter")
+    return store.root
 
 
 @pytest.fixture(scope="session")
 def tiny_model_home(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
-    import torch
+    """The model and its adapter in a store, too small for the kernels of the native executor."""
+    return write_home(tmp_path_factory.mktemp("home"), tiny_directory)
 
-    from openhearth.models import LoraConfig, add_adapter, load_model, pull, save_adapter
-    from openhearth.store import Draft, Store
 
-    store = Store(tmp_path_factory.mktemp("home"))
-    base = pull(store, str(tiny_directory), name="tiny")
-
-    def build(draft: Draft) -> None:
-        model, lora = load_model(base, "float32"), LoraConfig(rank=4, alpha=8)
-        generator = torch.Generator().manual_seed(1)
-        for parameter in add_adapter(model, "new", lora, seed=1):
-            torch.nn.init.normal_(parameter, std=0.3, generator=generator)
-        save_adapter(model, "new", lora, base.digest, draft.path)
-
-    adapter = store.make("adapter", build, inputs={"base": base.digest})
-    store.tag("tiny-adapter", adapter.digest)
-    return store.root
+@pytest.fixture(scope="session")
+def native_model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, of a size that has kernels."""
+    directory = tmp_path_factory.mktemp("native")
+    write_llama(directory, head_dim=32)
+    return write_home(tmp_path_factory.mktemp("home"), directory)

@@ -89,7 +89,8 @@ struct Kernels {
     void (*silu_product)(const float* gate, const float* up, size_t count, float* out);
     void (*gelu_product)(const float* gate, const float* up, size_t count, float* out);
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
-    void (*add)(const float* numbers, const Half* weights, size_t count, float* sums);
+    void (*add_fp16)(const float* numbers, const Half* weights, size_t count, float* sums);
+    void (*add_fp32)(const float* numbers, const float* weights, size_t count, float* sums);
     // To half precision.
     void (*narrow)(const float* x, size_t count, Half* out);
     // Rotates the two halves of a head by angles.

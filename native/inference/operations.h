@@ -63,12 +63,15 @@ public:
     void add(const Kernels&, const float* thin, size_t panel, float* out) const;
 
 private:
+    bool is_wide() const { return a_.format() == Format::FP32; }
+
     struct Part {
         size_t first, count, at;  // columns, and where in `b_` they lie
     };
     Matrix a_;
     std::vector<Part> parts_;  // of each panel
     std::vector<Half> b_;      // [columns][PANEL]
+    std::vector<float> wide_;  // the same beside matrices in fp32
 };
 
 // y = norm(x) W^T + bias. By SILU and GELU the rows of W are taken in pairs of panels, gate and up, of

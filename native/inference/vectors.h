@@ -49,7 +49,8 @@ inline void gelu_product(const float* gate, const float* up, size_t count, float
     }
 }
 
-inline void add(const float* numbers, const Half* weights, size_t count, float* sums) {
+template <class Number>
+void add(const float* numbers, const Number* weights, size_t count, float* sums) {
     F total = load(sums);
     for (size_t i = 0; i < count; ++i) total = fma(all(numbers[i]), load(weights + i * PANEL), total);
     store(sums, total);

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from openhearth.data.executors import default_threads
-from openhearth.errors import UsageError
+from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import Work, pages_within
 from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Pairs, adapt
@@ -104,9 +104,16 @@ class NativeExecutor:
 
         Raises:
             UsageError: it was made for a model of another size.
+            CorruptArtifact: a weight is not a finite number.
         """
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
+        for path, pair in pairs.items():
+            if not all(np.isfinite(matrix).all() for matrix in pair):
+                raise CorruptArtifact(
+                    f"Adapter {name} has a weight that is no finite number, for {path}: import or "
+                    "train it again."
+                )
         number = next(self._number)
         self.program.make_room(adapt(self._slots, number, pairs))
         self._adapters[name] = number
