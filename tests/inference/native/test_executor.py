@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openhearth.errors import CorruptArtifact
 from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
@@ -207,6 +208,15 @@ def test_adapters_share_a_batch(model: Model) -> None:
     engine.remove_adapter("one")
     with pytest.raises(KeyError):
         engine.step([Work(prompt, 0, [0, 1], "one")])
+
+
+def test_an_adapter_with_a_weight_that_is_no_number_is_refused_by_name() -> None:
+    engine, (name, (out, inputs)) = executor(), next(iter(SHARED["int8"].shapes().items()))
+    for broken in range(2):
+        pair = [np.ones((4, inputs), np.float32), np.ones((out, 4), np.float32)]
+        pair[broken][0, 0] = np.nan
+        with pytest.raises(CorruptArtifact, match=f"strange .* for {name}"):
+            engine.add_adapter("strange", {name: (pair[0], pair[1])})
 
 
 def test_the_page_is_the_one_that_the_scheduler_knows() -> None:

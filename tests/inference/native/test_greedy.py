@@ -2,7 +2,7 @@
 
 Both sum in their own order, so where two tokens are as likely but for rounding, either may come:
 an answer may leave the reference's where its token has a logit within TIE of the best, and only
-there. `OPENHEARTH_GREEDY_PROMPTS=200 pytest -s` on this file asks as many prompts of the real model.
+there. With `OPENHEARTH_GREEDY_PROMPTS=200` as many prompts are asked of the real model.
 """
 
 from __future__ import annotations
