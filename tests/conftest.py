@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from openhearth.store import Store
+    from openhearth.store import Artifact, Store
 
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)
@@ -64,27 +65,31 @@ def write_tokenizer(directory: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-def write_model(directory: Path, **sizes: int) -> Path:
+def write_model(directory: Path, **shape: int) -> Path:
     """A random Llama as a Hugging Face directory, written by `transformers` itself."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=write_tokenizer(directory),
-        num_hidden_layers=2,
-        max_position_embeddings=512,
-        **sizes,
-        initializer_range=0.3,  # wide enough that different prompts have different answers
-        tie_word_embeddings=True,
-    )
+    sizes = {
+        "vocab_size": write_tokenizer(directory),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+    }
+    wide = 0.3  # enough that different prompts have different answers
+    config = LlamaConfig(**sizes | shape, initializer_range=wide, tie_word_embeddings=True)
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(directory)
     (directory / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
-    return directory
 
 
-def write_adapter(directory: Path, store: Store, base: str, seed: int = 1) -> Path:
-    """A random adapter in the layout of `peft`."""
+def write_adapter(
+    directory: Path, store: Store, base: str, seed: int = 1, factor: float = 1.0
+) -> Path:
+    """A random adapter in the layout of `peft`, whose numbers are all NaN if `factor` is."""
     import torch
 
     from openhearth.models import LoraConfig, add_adapter, load_model, save_adapter
@@ -95,34 +100,54 @@ def write_adapter(directory: Path, store: Store, base: str, seed: int = 1) -> Pa
     generator = torch.Generator().manual_seed(seed)
     for parameter in add_adapter(model, "new", lora, seed=1):
         torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+        parameter.data.mul_(factor)
     save_adapter(model, "new", lora, artifact.digest, directory.joinpath)
     return directory
 
 
+def make_adapter(
+    store: Store, base: Artifact, name: str, *, seed: int = 1, factor: float = 1.0
+) -> None:
+    """The same in a store."""
+    from openhearth.models import import_adapter
+
+    with TemporaryDirectory() as directory:
+        written = write_adapter(Path(directory), store, base.digest, seed, factor)
+        store.tag(name, import_adapter(base, written).digest)
+
+
 @pytest.fixture(scope="session")
 def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose heads are too small for the native executor."""
-    sizes = {"hidden_size": 32, "intermediate_size": 64}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
-    return write_model(tmp_path_factory.mktemp("tiny"), **sizes, **heads)
+    """A model with heads of eight numbers."""
+    return write_model(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
 def small_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model for the native executor."""
-    sizes = {"hidden_size": 64, "intermediate_size": 96}
+    """Another, with heads of 32."""
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
-    return write_model(tmp_path_factory.mktemp("small"), **sizes, **heads)
+    return write_model(
+        tmp_path_factory.mktemp("small"), hidden_size=64, intermediate_size=96, **heads
+    )
+
+
+def write_home(root: Path, directory: Path) -> Path:
+    """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
+    from openhearth.models import pull
+    from openhearth.store import Store
+
+    store = Store(root)
+    make_adapter(store, pull(store, str(directory), name="tiny"), "tiny-adapter")
+    return store.root
 
 
 @pytest.fixture(scope="session")
 def tiny_model_home(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An OPENHEARTH_HOME whose store holds the model as `tiny` and an adapter `tiny-adapter`."""
-    from openhearth.models import import_adapter, pull
-    from openhearth.store import Store
+    """The tiny model and its adapter in a store."""
+    return write_home(tmp_path_factory.mktemp("home"), tiny_directory)
 
-    store = Store(tmp_path_factory.mktemp("home"))
-    base = pull(store, str(tiny_directory), name="tiny")
-    directory = write_adapter(tmp_path_factory.mktemp("adapter"), store, "tiny")
-    store.tag("tiny-adapter", import_adapter(base, directory).digest)
-    return store.root
+
+@pytest.fixture(scope="session")
+def native_model_home(small_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the small one."""
+    return write_home(tmp_path_factory.mktemp("home"), small_directory)

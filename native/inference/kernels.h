@@ -111,7 +111,8 @@ struct Kernels {
     void (*gelu)(const float* x, size_t count, float* out);
     void (*gelu_tanh)(const float* x, size_t count, float* out);
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
-    void (*add)(const float* numbers, const Half* weights, size_t count, float* sums);
+    void (*add_fp16)(const float* numbers, const Half* weights, size_t count, float* sums);
+    void (*add_fp32)(const float* numbers, const float* weights, size_t count, float* sums);
     // To half precision.
     void (*narrow)(const float* x, size_t count, Half* out);
     // To scale * number, numbers of eight bits; the scale.

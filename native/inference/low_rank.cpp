@@ -15,9 +15,16 @@ LowRank::LowRank(Matrix a, const float* b, size_t outputs) : a_(std::move(a)) {
         size_t begin = 0, end = rank;
         while (begin < end && !used(begin)) ++begin;
         while (end > begin && !used(end - 1)) --end;
-        parts_.push_back({begin, end - begin, b_.size()});
+        parts_.push_back({begin, end - begin, std::max(b_.size(), wide_.size())});
         for (size_t column = begin; column < end; ++column) {
-            for (size_t o = 0; o < PANEL; ++o) b_.push_back(o < count ? half(b[(first + o) * rank + column]) : Half{0});
+            for (size_t o = 0; o < PANEL; ++o) {
+                const float weight = o < count ? b[(first + o) * rank + column] : 0;
+                if (is_wide()) {
+                    wide_.push_back(weight);
+                } else {
+                    b_.push_back(half(weight));
+                }
+            }
         }
     }
 }
@@ -28,7 +35,8 @@ void LowRank::narrow(const Kernels& kernels, const Rows& rows, size_t row, float
 
 void LowRank::add(const Kernels& kernels, const float* thin, size_t panel, float* out) const {
     const auto [first, count, at] = parts_[panel];
-    kernels.add(thin + first, b_.data() + at, count, out);
+    if (is_wide()) return kernels.add_fp32(thin + first, wide_.data() + at, count, out);
+    kernels.add_fp16(thin + first, b_.data() + at, count, out);
 }
 
 }  // namespace engine

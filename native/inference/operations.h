@@ -78,17 +78,20 @@ class LowRank {
 public:
     // B is [outputs][rank].
     LowRank(Matrix a, const float* b, size_t outputs);
-    size_t bytes() const { return a_.bytes() + b_.size() * sizeof(Half) + parts_.size() * sizeof(Part); }
+    size_t bytes() const { return a_.bytes() + b_.size() * sizeof(Half) + wide_.size() * sizeof(float) + parts_.size() * sizeof(Part); }
     void narrow(const Kernels&, const Rows&, size_t row, float* thin) const;
     void add(const Kernels&, const float* thin, size_t panel, float* out) const;
 
 private:
+    bool is_wide() const { return a_.format() == Format::FP32; }
+
     struct Part {
         size_t first, count, at;  // columns, and where in `b_` they lie
     };
     Matrix a_;
     std::vector<Part> parts_;  // of each panel
     std::vector<Half> b_;      // [columns][PANEL]
+    std::vector<float> wide_;  // the same beside matrices in fp32
 };
 
 // y = norm(x) W^T + bias. By SILU_PRODUCT and GELU_PRODUCT the rows of W are taken in pairs of panels, gate

@@ -82,7 +82,8 @@ inline void gelu_tanh(const float* x, size_t count, float* out) {
     for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_tanh(load(x + i)));
 }
 
-inline void add(const float* numbers, const Half* weights, size_t count, float* sums) {
+template <class Number>
+void add(const float* numbers, const Number* weights, size_t count, float* sums) {
     F total = load(sums);
     for (size_t i = 0; i < count; ++i) total = fma(all(numbers[i]), load(weights + i * PANEL), total);
     store(sums, total);

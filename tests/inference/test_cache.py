@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from openhearth.inference.cache import Cache, Hold
-from openhearth.inference.radix import Node
+from tests.inference.accounts import check_pages
 
 PAGES, PAGE = 8, 4
 # Few different blocks, so that beginnings are often shared.
 prompts = st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=6).map(tuple)
-
-
-def nodes(node: Node) -> list[Node]:
-    return [node, *(below for child in node.children.values() for below in nodes(child))]
 
 
 class Account(RuleBasedStateMachine):
@@ -69,15 +63,7 @@ class Account(RuleBasedStateMachine):
 
     @invariant()
     def every_page_is_held_as_often_as_it_is_used(self) -> None:
-        tree = nodes(self.cache._tree.root)[1:]
-        held = Counter(page for hold, _ in self.alive for page in hold.pages)
-        held.update(node.page for node in tree)
-        holders = [self.cache._pages.holders(page) for page in range(PAGES)]
-        assert holders == [held[page] for page in range(PAGES)]
-        assert sorted(self.cache._pages._free) == [p for p in range(PAGES) if not holders[p]]
-        idle = [node for node in tree if holders[node.page] == 1]
-        assert (self.cache._tree.size, self.cache._tree.idle) == (len(tree), len(idle))
-        assert self.cache.available == PAGES - len({p for h, _ in self.alive for p in h.pages})
+        check_pages(self.cache, [hold for hold, _ in self.alive])
 
     @invariant()
     def what_runs_keeps_its_contents(self) -> None:

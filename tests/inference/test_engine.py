@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,6 +184,19 @@ def test_a_full_queue_and_a_closed_engine_are_busy(
         engine.submit(endless)
     with pytest.raises(EngineBusy, match="closing"):
         engine.logits([20])
+
+
+def test_a_closed_engine_keeps_neither_weights_nor_threads(tiny_model_home: Path) -> None:
+    pytest.importorskip("llguidance")
+    with Engine("tiny", store=Store(tiny_model_home)) as engine:
+        engine.generate([20], max_tokens=3, constraint=Constraint("regex", "[0-9]{3}"))
+        executor = weakref.ref(engine._served["tiny"].lane._executor)
+        assert executor()
+    gc.collect()
+    assert executor() is None
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("masks")]
+    with pytest.raises(EngineBusy, match="closing"):
+        engine.submit(Request("tiny", [20]))
 
 
 def test_a_failing_step_ends_its_requests_and_not_the_engine(

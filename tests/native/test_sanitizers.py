@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -31,6 +32,8 @@ def fuzzer() -> Path:
     """The fuzzer with sanitizers. It is kept, because building it takes half a minute."""
     build = ROOT / "build" / "sanitized"
     options = ["-DOPENHEARTH_SANITIZE=ON", f"-DPython_EXECUTABLE={sys.executable}"]
+    if nanobind := importlib.util.find_spec("nanobind"):
+        options.append(f"-Dnanobind_DIR={Path(str(nanobind.origin)).parent / 'cmake'}")
     for command in (["-S", ROOT, "-B", build, *options], ["--build", build, "--parallel", "2"]):
         made = subprocess.run(["cmake", *command], capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr
@@ -47,6 +50,29 @@ def test_no_model_breaks_the_engine(fuzzer: Path, tmp_path: Path) -> None:
 
 def test_a_team_of_threads_does_not_race(fuzzer: Path, tmp_path: Path) -> None:
     assert run(fuzzer.with_name("race_team"), tmp_path, "1500", str(os.getpid())) == "1500 jobs\n"
+
+
+@pytest.mark.parametrize("dtype", ["auto", "int4"])
+def test_no_crowd_of_requests_breaks_the_engine(fuzzer: Path, dtype: str) -> None:
+    """The soak in short, inside Python, which does not give back all that it holds at its end."""
+    builds = list(fuzzer.parent.glob("_engine*.so"))
+    if not builds:
+        pytest.skip("nanobind is not installed")
+    libraries = [
+        subprocess.check_output([str(COMPILER), f"-print-file-name={name}"], text=True).strip()
+        for name in ("libasan.so", "libstdc++.so")
+    ]
+    environment = {"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"}
+    arguments = ["--requests", "200", "--dtype", dtype, "--growth", "512", "--build", *builds]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.system.soak", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def run(fuzzer: Path, directory: Path, *arguments: str | Path) -> str:

@@ -94,9 +94,10 @@ class Chooser:
             sequence.draft = sequence.matcher.forced()[:MOST_GUESSED]
 
     def close(self) -> None:
-        """End the threads."""
-        if "_masker" in self.__dict__:
-            self._masker.close()
+        """End the threads, and forget the program."""
+        self._program = None
+        if masker := self.__dict__.pop("_masker", None):
+            masker.close()
 
 
 def _draft(work: Work) -> Many[int]:

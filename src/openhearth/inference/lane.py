@@ -122,10 +122,11 @@ class Lane:
             self._fail(sequence, error)
 
     def cancel_all(self) -> None:
-        """End everything because the engine closes."""
+        """End everything because the engine closes; who remembers it shall not keep the weights."""
         for sequence in self._scheduler.everything():
             self._end(sequence, "cancelled")
         self._chooser.close()
+        del self._executor
 
     def logits(self, ids: list[int], adapter: str | None) -> np.ndarray:
         """What the model expects after each of `ids`: fp32 [len(ids), vocab_size].

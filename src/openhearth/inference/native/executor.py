@@ -107,10 +107,12 @@ class NativeExecutor:
             UsageError: it was made for a model with other layers.
             CorruptArtifact: a weight is not a finite number.
         """
-        if not all(np.isfinite(matrix).all() for pair in pairs.values() for matrix in pair):
-            raise CorruptArtifact(
-                f"Adapter {name} holds a weight that is no finite number: train or import it again."
-            )
+        for path, pair in pairs.items():
+            if not all(np.isfinite(matrix).all() for matrix in pair):
+                raise CorruptArtifact(
+                    f"Adapter {name} has a weight that is no finite number, for {path}: import or "
+                    "train it again."
+                )
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
         return pack_pairs(self._slots, pairs)
