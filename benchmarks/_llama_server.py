@@ -31,7 +31,8 @@ def build() -> Path:
     shutil.rmtree(home, ignore_errors=True)
     source = _source(home)
     options = [f"-DLLAMA_{name}=OFF" for name in WITHOUT]
-    configure = ["cmake", "-S", source, "-B", home / "build", "-DCMAKE_BUILD_TYPE=Release"]
+    options += ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON"]
+    configure = ["cmake", "-S", source, "-B", home / "build"]
     subprocess.run([*configure, *options], check=True, stdout=subprocess.DEVNULL)
     make = ["cmake", "--build", home / "build", "--parallel", str(cores()), "--target", *TARGETS]
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
