@@ -180,7 +180,7 @@ def adapters(measure: Measure, home: str, folder: Path) -> Row:
     """64 adapters, 16 at a time, against the base model in the same server."""
     paths = write_adapters(base(), folder, ADAPTERS)
     options = [part for path in paths for part in ("--adapter", f"{path.name}={path}")]
-    with hearth(home, *options) as server:
+    with hearth(home, *options, "--adapter-memory", "2GiB") as server:
 
         def speed(models: list[str]) -> float:
             bodies = [ask(words(WORDS)) | {"model": model} for model in models]
