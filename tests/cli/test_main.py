@@ -46,6 +46,12 @@ def test_every_command_has_help_that_is_one_sentence_first(name: str, hearth: An
     assert command.name == name
 
 
+@pytest.mark.parametrize("words", [("--json", "ls"), ("ls", "--json")])
+def test_json_may_stand_before_a_command_and_after_it(words: tuple[str, ...], hearth: Any) -> None:
+    assert hearth(*words).out == "[]\n"
+    assert hearth("ls").out != "[]\n"
+
+
 def test_version(hearth: Any) -> None:
     assert hearth("--version").out == f"hearth, version {__version__}\n"
 

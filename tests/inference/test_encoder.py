@@ -16,7 +16,8 @@ from openhearth.inference.encoder import Encoder, open_encoder
 from openhearth.inference.native import _engine
 from openhearth.inference.torch_encoder import TorchEncoder
 from openhearth.models import MLP, Attention, Block, Model, ModelConfig, import_model
-from openhearth.models.weights import Weights, build
+from openhearth.models.build import build
+from openhearth.models.weights import Weights
 from openhearth.store import Store
 
 pytestmark = pytest.mark.skipif(_engine is None, reason="the extension was not built")
@@ -56,9 +57,9 @@ class Random(Weights):
         with torch.device("meta"):
             self.shapes = {n: p.shape for n, p in Model(config).named_parameters()}
 
-    def read(self, name: str) -> torch.Tensor:
+    def values(self, name: str) -> np.ndarray:
         generator = torch.Generator().manual_seed(crc32(name.encode()))
-        return torch.randn(self.shapes[name], generator=generator) / 4
+        return torch.randn(self.shapes[name], generator=generator).numpy() / 4
 
 
 def native(config: ModelConfig, dtype: str = "auto", threads: int = 2) -> Encoder:

@@ -13,6 +13,7 @@ import traceback
 import click
 
 from openhearth import __version__
+from openhearth.cli.frame import OUTPUT
 from openhearth.cli.lazy import LazyGroup
 from openhearth.errors import HearthError
 
@@ -37,8 +38,8 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--home", metavar="DIR", help="Where the store is (else OPENHEARTH_HOME).")
-@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress, results only.")
+@click.option("--json", "as_json", is_flag=True, help=OUTPUT["json"])
+@click.option("--quiet", is_flag=True, help=OUTPUT["quiet"])
 @click.version_option(__version__, prog_name="hearth")
 @click.pass_context
 def hearth(context: click.Context, home: str | None, as_json: bool, quiet: bool) -> None:

@@ -13,6 +13,7 @@ import click
 
 from openhearth.progress import Progress, silent
 
+OUTPUT = {"json": "Print results as JSON.", "quiet": "No progress, results only."}
 EVERY = 0.2  # seconds between updates of a live line
 EVERY_LINE = 10.0  # seconds between lines where nothing can be overwritten
 
@@ -38,9 +39,25 @@ def progress() -> Progress:
     return LiveLine() if sys.stderr.isatty() else LogLines()
 
 
+def with_output_options(command: click.Command) -> click.Command:
+    """The command with `--json` and `--quiet`, which may stand before it as well as after it."""
+    if not isinstance(command, click.Group) and not any(p.name == "json" for p in command.params):
+        for name, text in OUTPUT.items():
+            option = click.Option(
+                [f"--{name}"], is_flag=True, expose_value=False, callback=_remember, help=text
+            )
+            command.params.append(option)
+    return command
+
+
+def _remember(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(dict)[option.name] = True
+
+
 def _options() -> dict[str, bool]:
     context = click.get_current_context(silent=True)
-    return (context.obj if context else None) or {"json": False, "quiet": False}
+    return dict.fromkeys(OUTPUT, False) | ((context.obj if context else None) or {})
 
 
 class LiveLine:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from openhearth.cli.frame import with_output_options
+
 
 class LazyGroup(click.Group):
     """A group of commands named by `module:attribute`, each with a line for the help."""
@@ -25,7 +27,7 @@ class LazyGroup(click.Group):
         if name not in self.lazy:
             return None
         module, _, attribute = self.lazy[name][0].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return with_output_options(getattr(importlib.import_module(module), attribute))
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
