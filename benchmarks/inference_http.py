@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import _llama_server
-from _adapters import write_adapters
+from _adapters import KINDS, Kind, write_adapters
 from _clients import Body, Load, clients
 from _results import Row, alternate, write
 from _servers import KEY, SLOTS, Server, hearth, llama_server
@@ -176,9 +176,9 @@ def json_output(both: Comparison) -> None:
         both.row(work, "tokens/s", pair, lambda load: load.speed, 1.0, peer)
 
 
-def adapters(measure: Measure, home: str, folder: Path) -> Row:
+def adapters(measure: Measure, home: str, folder: Path, kind: Kind) -> Row:
     """64 adapters, 16 at a time, against the base model in the same server."""
-    paths = write_adapters(base(), folder, ADAPTERS)
+    paths = write_adapters(base(), folder, ADAPTERS, kind)
     options = [part for path in paths for part in ("--adapter", f"{path.name}={path}")]
     with hearth(home, *options, "--adapter-memory", "2GiB") as server:
 
@@ -188,7 +188,8 @@ def adapters(measure: Measure, home: str, folder: Path) -> Row:
 
         names = [path.name for path in paths]
         speeds = alternate(lambda: speed(names), lambda: speed([server.model] * ADAPTERS), rounds=3)
-    return Row("64 adapters, 16 clients", "tokens/s", *speeds, "ours, no adapter", 0.85)
+    work = f"64 adapters {kind.name}, 16 clients"
+    return Row(work, "tokens/s", *speeds, "ours, no adapter", 0.85)
 
 
 def main() -> None:
@@ -203,8 +204,10 @@ def main() -> None:
             for part in (one_stream, sixteen_streams, shared_prefix, json_output):
                 print(part.__name__, flush=True)
                 part(both)
-        rows = [*both.rows, adapters(measure, home, Path(folder) / "adapters")]
-    write("inference_http", rows)
+        for kind in KINDS:
+            both.rows.append(adapters(measure, home, Path(folder) / str(kind.rank), kind))
+            print(both.rows[-1], flush=True)
+    write("inference_http", both.rows)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ def write_model(directory: Path, **shape: int) -> Path:
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(directory)
     (directory / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    return directory
 
 
 def write_adapter(

@@ -36,7 +36,7 @@ class Adapters:
         memory: int,
         between_steps: BetweenSteps,
     ) -> None:
-        self._executor = executor
+        self._executor: Executor | None = executor
         self._found = dict(found)
         self._memory = memory
         self._between_steps = between_steps
@@ -76,6 +76,11 @@ class Adapters:
         with self._lock:
             self._users[name] -= 1
 
+    def close(self) -> None:
+        """Let go of the executor; nothing more is brought in."""
+        with self._lock:
+            self._executor = None
+
     def _bring(self, name: str, coming: Future[None]) -> None:
         try:
             adapter = self._read(name)
@@ -89,18 +94,25 @@ class Adapters:
                 del self._coming[name]
 
     def _read(self, name: str) -> SizedAdapter:
+        executor = self._open()
         try:
-            return self._executor.read_adapter(self._found[name](), name)
+            return executor.read_adapter(self._found[name](), name)
         except HearthError as error:
             raise BadAdapter(str(error)) from error
 
     def _attach(self, name: str, adapter: SizedAdapter) -> None:
         with self._lock:
+            executor = self._open()
             for idle in self._idle(adapter.bytes):
-                self._executor.detach(idle)
+                executor.detach(idle)
                 del self._bytes[idle]
-            self._executor.attach(name, adapter)
+            executor.attach(name, adapter)
             self._bytes[name] = adapter.bytes
+
+    def _open(self) -> Executor:
+        if self._executor is None:
+            raise EngineBusy("The engine is closing: send the request again later.")
+        return self._executor
 
     def _idle(self, wanted: int) -> list[str]:
         """Those to leave, so that there is room."""

@@ -126,6 +126,7 @@ class Lane:
         for sequence in self._scheduler.everything():
             self._end(sequence, "cancelled")
         self._chooser.close()
+        self.adapters.close()
         del self._executor
 
     def logits(self, ids: list[int], adapter: str | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference import Constraint, ContextTooLong, Sampling
+from openhearth.inference.request import BadConstraint
 
 BASE, ADAPTERS, BROKEN = "tiny", ("one", "two", "three"), "broken"
 TOKENS = range(5, 300)  # of the vocabulary, without special ones
@@ -95,6 +96,6 @@ def _spoilt(asked: Question, chance: random.Random) -> Question:
         {"prompt": [], "error": UsageError},
         {"prompt": [*asked.prompt, 10**6], "error": UsageError},
         {"prompt": [5] * 512, "error": ContextTooLong},
-        {"sampling": impossible, "error": UsageError},
+        {"sampling": impossible, "error": BadConstraint},
     ]
     return dataclasses.replace(asked, **chance.choice(changes))
