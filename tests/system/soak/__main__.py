@@ -12,6 +12,7 @@ import argparse
 import faulthandler
 import importlib.util
 import itertools
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -20,15 +21,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from openhearth.inference import Engine
+from openhearth.inference import Engine, Sampling
 from openhearth.inference.lane import Lane
 from openhearth.models import pull
+from openhearth.platform.generation import SLOW
 from openhearth.store import Store
 from tests.conftest import make_adapter, write_model
 from tests.inference.accounts import check_pages
 from tests.system.soak.clients import Clients
-from tests.system.soak.over_http import served
-from tests.system.soak.questions import ADAPTERS, BASE, BROKEN
+from tests.system.soak.over_http import ask, served
+from tests.system.soak.questions import ADAPTERS, BASE, BROKEN, Question
 from tests.system.soak.resources import Resources
 
 CLIENTS = 16
@@ -85,10 +87,19 @@ def run_round(
             done.result()
 
 
+def warm_up(store: Store) -> None:
+    """Once through a server, so that the threads are there that a process keeps for good."""
+    list(SLOW.map(time.sleep, [0.1, 0.1]))
+    with Engine(BASE, store=store) as engine, served(engine, store.root) as (port, key):
+        asked = Question(BASE, [5], Sampling(max_tokens=1))
+        ask(port, key, asked, random.Random(0))
+
+
 def soak(store: Store, *, requests: int, seed: int, dtype: str, growth: float) -> None:
     """All of it; `growth` is in MiB. Raises AssertionError."""
-    numbers, held, begin = itertools.count(), [Resources.now()], time.monotonic()
     memory, models = PAGES * PAGE_BYTES, (BASE, *ADAPTERS, BROKEN)
+    warm_up(store)
+    numbers, held, begin = itertools.count(), [Resources.now()], time.monotonic()
     with (
         Engine(*models, store=store, kv_memory=memory, most_running=RUNNING, dtype=dtype) as engine,
         served(engine, store.root) as server,
