@@ -15,7 +15,7 @@ LowRank::LowRank(Matrix a, const float* b, size_t outputs) : a_(std::move(a)) {
         size_t begin = 0, end = rank;
         while (begin < end && !used(begin)) ++begin;
         while (end > begin && !used(end - 1)) --end;
-        parts_.push_back({begin, end - begin, std::max(b_.size(), wide_.size())});
+        parts_.push_back({static_cast<uint16_t>(begin), static_cast<uint16_t>(end - begin), static_cast<uint32_t>(std::max(b_.size(), wide_.size()))});
         for (size_t column = begin; column < end; ++column) {
             for (size_t o = 0; o < PANEL; ++o) {
                 const float weight = o < count ? b[(first + o) * rank + column] : 0;

@@ -85,8 +85,9 @@ public:
 private:
     bool is_wide() const { return a_.format() == Format::FP32; }
 
-    struct Part {
-        size_t first, count, at;  // columns, and where in `b_` they lie
+    struct Part {  // small, since there is one for each panel of each adapter of a batch
+        uint16_t first, count;  // columns
+        uint32_t at;            // where in `b_` they lie
     };
     Matrix a_;
     std::vector<Part> parts_;  // of each panel
