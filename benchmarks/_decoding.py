@@ -34,9 +34,7 @@ def ours(home: str, *, greedy: bool) -> Callable[..., Any]:
     def executor(dtype: str) -> NativeExecutor:
         if dtype not in found:
             memory = 2**29
-            found[dtype] = NativeExecutor.load(
-                base(), {}, memory=memory, dtype=dtype, threads=THREADS
-            )
+            found[dtype] = NativeExecutor.load(base(), memory=memory, dtype=dtype, threads=THREADS)
         return found[dtype]
 
     def answer(work: str, dtype: str, *arguments: Any) -> Any:
