@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    import openai
+
     from openhearth.store import Artifact, Store
 
 # No test is about time, which a busy machine has none of.
@@ -152,3 +155,18 @@ def tiny_model_home(tiny_directory: Path, tmp_path_factory: pytest.TempPathFacto
 def native_model_home(small_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same of the small one."""
     return write_home(tmp_path_factory.mktemp("home"), small_directory)
+
+
+@pytest.fixture
+def oai(server: Any) -> Iterator[openai.OpenAI]:
+    """The official client of the `server` of a test's own file or folder."""
+    import openai
+
+    # Strict validation holds our replies against the client's own types.
+    with openai.OpenAI(
+        base_url=f"{server.url}/v1",
+        api_key=server.key,
+        max_retries=0,
+        _strict_response_validation=True,
+    ) as client:
+        yield client

@@ -22,18 +22,6 @@ def spoken(tokens: int, start: int = 0) -> str:
 
 
 @pytest.fixture
-def oai(server: Any) -> Iterator[openai.OpenAI]:
-    # Strict validation holds our replies against the client's own types.
-    with openai.OpenAI(
-        base_url=f"{server.url}/v1",
-        api_key=server.key,
-        max_retries=0,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
-@pytest.fixture
 def loose(server: Any) -> Iterator[openai.OpenAI]:
     """For streams of completions: their strict type has a finish_reason on every chunk."""
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.key) as client:

@@ -22,17 +22,6 @@ ASK: dict[str, Any] = {
 
 
 @pytest.fixture
-def oai(server: Any) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{server.url}/v1",
-        api_key=server.key,
-        max_retries=0,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
-@pytest.fixture
 def tog(server: Any) -> Iterator[together.Together]:
     with together.Together(base_url=server.url, api_key=server.key, max_retries=0) as client:
         yield client

@@ -15,23 +15,13 @@ import uvicorn
 
 from openhearth.inference import Engine
 from openhearth.platform import Keys, create_app
+from openhearth.platform.parameters import NUMBERS
 from tests.system.soak.questions import Question
 
 PATIENCE = 300.0  # seconds
 BUSY = (429, 503)
 DATA = b"data: "
-SAMPLING = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "repetition_penalty",
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "logprobs",
-)
+SAMPLING = ("max_tokens", *NUMBERS, "seed", "logprobs")
 
 
 @contextlib.contextmanager

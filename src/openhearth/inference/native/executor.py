@@ -68,7 +68,8 @@ class NativeExecutor:
             self.program, config, weights, dtype=dtype, kept=kept, pages=pages
         )
         self._family = config.family
-        self._adapters: dict[str, tuple[int, Adapter]] = {}
+        self._adapters: dict[str, Adapter] = {}
+        self._numbers: dict[str, int] = {}  # of adapters, as the program knows them
         self._number = count()
 
     @classmethod
@@ -120,18 +121,16 @@ class NativeExecutor:
     def attach(self, name: str, adapter: Adapter) -> None:
         """As `Executor` says."""
         self.program.make_room(adapter.rank)
-        self._adapters[name] = next(self._number), adapter
-        adapter.attach(self._adapters[name][0])
+        self._adapters[name], self._numbers[name] = adapter, next(self._number)
+        adapter.attach(self._numbers[name])
 
     def detach(self, name: str) -> None:
         """As `Executor` says."""
-        number, adapter = self._adapters.pop(name)
-        adapter.detach(number)
+        self._adapters.pop(name).detach(self._numbers.pop(name))
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
-        numbers = {name: number for name, (number, _) in self._adapters.items()}
-        return run(self.program, self._logits, works, numbers)[:, : self.vocab_size]
+        return run(self.program, self._logits, works, self._numbers)[:, : self.vocab_size]
 
 
 def run(program: Any, made: Any, works: Sequence[Work], adapters: Mapping[str, int]) -> np.ndarray:
