@@ -74,7 +74,7 @@ def here(engine: Engine) -> list[str]:
 def size_of(engine: Engine) -> int:
     """Bytes of one adapter."""
     answer(engine, "a")
-    return residents(engine)._bytes["a"]
+    return residents(engine)._here["a"].bytes
 
 
 def residents(engine: Engine) -> Adapters:
@@ -121,6 +121,41 @@ def test_one_in_use_stays_and_keeps_its_answer(
     assert answer(engine, "b")
     assert here(engine) == ["b"]
     assert not any(residents(engine)._users.values())
+
+
+def likely(engine: Engine, name: str) -> tuple[list[float], int]:
+    """The log-probabilities of an answer to a prompt of several pages, and how much was cached."""
+    said = engine.generate(
+        [*PROMPT, *PROMPT, *PROMPT], model=name, max_tokens=4, temperature=0, logprobs=0
+    )
+    assert said.usage is not None
+    return [one.logprob for one in said.logprobs], said.usage.cached_tokens
+
+
+def test_one_that_was_rewritten_is_read_anew_and_meets_no_keys_of_the_old(
+    opened: Callable[..., Engine], directories: dict[str, Path], store: Store, tmp_path: Path
+) -> None:
+    changing = {"a": write_adapter(tmp_path / "a", store, "small", seed=1), "b": directories["b"]}
+    engine = opened(changing, adapter_memory=size_of(opened(directories)))
+    first, _ = likely(engine, "a")
+    assert likely(engine, "b")
+    assert likely(engine, "a") == (first, 64)  # what came back as it was finds its own
+    write_adapter(tmp_path / "a", store, "small", seed=2)
+    assert likely(engine, "a") == (first, 64)  # it is still in memory
+    assert likely(engine, "b")
+    second, cached = likely(engine, "a")
+    assert cached == 0
+    assert second == likely(opened(changing), "a")[0] != first
+
+
+def test_names_of_one_adapter_share_its_keys(
+    opened: Callable[..., Engine], directories: dict[str, Path]
+) -> None:
+    engine = opened({"one": directories["a"], "two": directories["a"], "b": directories["b"]})
+    said, cached = likely(engine, "one")
+    assert cached == 0
+    assert likely(engine, "two") == (said, 64)
+    assert likely(engine, "b")[1] == likely(engine, "small")[1] == 0
 
 
 def test_one_larger_than_the_memory_can_never_be_used(

@@ -140,7 +140,7 @@ def test_the_whole_prompt_is_never_taken_from_the_cache() -> None:
 
 def test_adapters_do_not_share() -> None:
     queue, one, other = scheduler(), sequence(prompt(1, 20)), sequence(prompt(1, 20))
-    other.adapter = "x"
+    other.weights = "x"
     run(queue, one)
     run(queue, other)
     assert other.cached == 0

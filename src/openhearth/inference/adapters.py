@@ -11,7 +11,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from openhearth.errors import HearthError
 from openhearth.inference.executor import Executor, SizedAdapter
@@ -20,6 +20,13 @@ from openhearth.store import Artifact
 
 Find = Callable[[], Artifact]
 BetweenSteps = Callable[[Callable[[], Any]], Any]  # calls a function by the engine's thread
+
+
+class Resident(NamedTuple):
+    """An adapter in memory: what it takes, and the artifact that it was read from."""
+
+    bytes: int
+    digest: str
 
 
 class Adapters:
@@ -41,16 +48,19 @@ class Adapters:
         self._memory = memory
         self._between_steps = between_steps
         self._lock = threading.Lock()
-        self._bytes: OrderedDict[str, int] = OrderedDict()  # of those in memory, least used first
+        self._here: OrderedDict[str, Resident] = OrderedDict()  # least recently used first
         self._users: Counter[str] = Counter()
-        self._coming: dict[str, Future[None]] = {}
+        self._coming: dict[str, Future[str]] = {}
 
     def is_here(self, name: str) -> bool:
         """Whether it is in memory."""
-        return name in self._bytes
+        return name in self._here
 
-    def hold(self, name: str) -> None:
+    def hold(self, name: str) -> str:
         """Bring an adapter into memory, if it is not there, and keep it there until `release`.
+
+        Returns the digest of the artifact that it was read from: another one, if the adapter was
+        rewritten since it was last read.
 
         Raises:
             BadAdapter: it is damaged, or was made for another model.
@@ -58,15 +68,15 @@ class Adapters:
         """
         with self._lock:
             self._users[name] += 1
-            if name in self._bytes:
-                self._bytes.move_to_end(name)
-                return
+            if name in self._here:
+                self._here.move_to_end(name)
+                return self._here[name].digest
             first = name not in self._coming
             coming = self._coming.setdefault(name, Future())
         if first:
             self._bring(name, coming)
         try:
-            coming.result()
+            return coming.result()
         except BaseException:
             self.release(name)
             raise
@@ -81,33 +91,34 @@ class Adapters:
         with self._lock:
             self._executor = None
 
-    def _bring(self, name: str, coming: Future[None]) -> None:
+    def _bring(self, name: str, coming: Future[str]) -> None:
         try:
-            adapter = self._read(name)
-            self._between_steps(lambda: self._attach(name, adapter))
+            adapter, digest = self._read(name)
+            self._between_steps(lambda: self._attach(name, adapter, digest))
         except BaseException as error:  # handed to all who wait for it
             coming.set_exception(error)
         else:
-            coming.set_result(None)
+            coming.set_result(digest)
         finally:
             with self._lock:
                 del self._coming[name]
 
-    def _read(self, name: str) -> SizedAdapter:
+    def _read(self, name: str) -> tuple[SizedAdapter, str]:
         executor = self._open()
         try:
-            return executor.read_adapter(self._found[name](), name)
+            artifact = self._found[name]()
+            return executor.read_adapter(artifact, name), artifact.digest
         except HearthError as error:
             raise BadAdapter(str(error)) from error
 
-    def _attach(self, name: str, adapter: SizedAdapter) -> None:
+    def _attach(self, name: str, adapter: SizedAdapter, digest: str) -> None:
         with self._lock:
             executor = self._open()
             for idle in self._idle(adapter.bytes):
                 executor.detach(idle)
-                del self._bytes[idle]
+                del self._here[idle]
             executor.attach(name, adapter)
-            self._bytes[name] = adapter.bytes
+            self._here[name] = Resident(adapter.bytes, digest)
 
     def _open(self) -> Executor:
         if self._executor is None:
@@ -116,12 +127,12 @@ class Adapters:
 
     def _idle(self, wanted: int) -> list[str]:
         """Those to leave, so that there is room."""
-        excess = sum(self._bytes.values()) + wanted - self._memory
+        excess = sum(one.bytes for one in self._here.values()) + wanted - self._memory
         leaving = []
-        for name, size in self._bytes.items():
+        for name, one in self._here.items():
             if excess > 0 and not self._users[name]:
                 leaving.append(name)
-                excess -= size
+                excess -= one.bytes
         if wanted > self._memory:
             raise BadAdapter(
                 f"The adapter takes {wanted:,} bytes, but all may take only {self._memory:,}: "

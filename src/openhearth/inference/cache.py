@@ -21,7 +21,7 @@ class Cache:
     """`pages` pages of `page` tokens; never more are in use.
 
     A sequence's tokens come as blocks: bytes that stand for `page` tokens each, of which the first
-    also names what else the keys depend on, such as the adapter.
+    also names what else the keys depend on: the digest of the adapter.
     """
 
     def __init__(self, pages: int, page: int) -> None:

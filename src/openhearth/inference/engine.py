@@ -152,7 +152,7 @@ class Engine:
         )
         sequence = Running(request, served.adapter, seed, text, self._loop.stream())
         served.lane.prepare(sequence)
-        served.hold()
+        sequence.weights = served.hold()
         try:
             self._loop.submit(served.lane, sequence)
         except BaseException:

@@ -28,6 +28,7 @@ class Sequence:
     arrived: float = field(default_factory=time.monotonic)
     order: int = 0  # among all arrivals of its queue
     passed_over: int = 0  # times that a later arrival was let in before it
+    weights: str = ""  # the digest of the adapter, which its keys and values depend on
     hold: Hold | None = None
     computed: int = 0
     cached: int | None = None  # tokens that needed no computing at its first start
@@ -72,8 +73,7 @@ class Sequence:
         """The full blocks among the first `tokens` tokens, as the cache wants them."""
         for start in range(len(self._blocks) * page, tokens - page + 1, page):
             block = array("i", self.ids[start : start + page]).tobytes()
-            name = b"" if start or self.adapter is None else self.adapter.encode()
-            self._blocks.append(block + name)
+            self._blocks.append(block if start else block + self.weights.encode())
         return self._blocks[: tokens // page]
 
     def usage(self) -> Usage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,10 +55,13 @@ class Served:
     lane: Lane | RemoteLane
     adapter: str | None
 
-    def hold(self) -> None:
-        """Keep in memory what answers, for one request more. Raises what `Adapters.hold` raises."""
-        if self.adapter is not None and isinstance(self.lane, Lane):
-            self.lane.adapters.hold(self.adapter)
+    def hold(self) -> str:
+        """Keep in memory what answers, for one request more. Returns the digest of the adapter, if
+        it is one, and raises what `Adapters.hold` raises.
+        """
+        if self.adapter is None or not isinstance(self.lane, Lane):
+            return ""
+        return self.lane.adapters.hold(self.adapter)
 
     def release(self) -> None:
         """For one request less."""
@@ -124,7 +126,7 @@ def named_adapter(
     name: str, where: Artifact | str | Path, base: Artifact, length: int
 ) -> NamedAdapter:
     """An adapter for a base whose context has `length` tokens: an artifact, its name in the store,
-    or a directory, which comes into the store when the adapter is first asked for.
+    or a directory, which comes into the store whenever the adapter is read into memory.
 
     Raises:
         NotFound: there is nothing of this name; the directory lacks a file.
@@ -132,7 +134,7 @@ def named_adapter(
     if isinstance(where, Path):
         check_adapter(where)
         card = ModelCard(name, "", length, _name_of(base), created=int(where.stat().st_mtime))
-        return NamedAdapter(card, cache(lambda: import_adapter(base, where)))
+        return NamedAdapter(card, lambda: import_adapter(base, where))
     artifact = base.store.get(where) if isinstance(where, str) else where
     return NamedAdapter(card_of(name, artifact, base, length), lambda: _for_base(artifact, base))
 
