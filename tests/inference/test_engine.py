@@ -28,6 +28,8 @@ from openhearth.inference import (
     lane,
 )
 from openhearth.inference.chooser import Chooser
+from openhearth.inference.stream import Stream
+from openhearth.inference.text import TextStream
 from openhearth.inference.torch_executor import TorchExecutor
 from openhearth.models import (
     Piece,
@@ -234,6 +236,36 @@ def test_a_failing_request_ends_alone(
         with pytest.raises(HearthError, match="bad luck"):
             list(bad)
         assert len(tokens(list(good))) == 5
+
+
+@pytest.mark.parametrize("how", ["length", "cancelled", "closed"])
+def test_one_whose_last_text_fails_ends_alone(
+    tiny_model_home: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    finish = TextStream.finish
+
+    def fail_after_7(self: TextStream) -> str:
+        if 7 in self._ids:
+            raise RuntimeError("no such character")
+        return finish(self)
+
+    async def end(stream: Stream) -> str | None:
+        async with asyncio.timeout(60):  # rather than to wait for ever
+            return [delta async for delta in stream][-1].finish_reason
+
+    monkeypatch.setattr(TextStream, "finish", fail_after_7)
+    few, many = (Sampling(max_tokens=n, logit_bias=NO_END | {7: -100}) for n in (3, 200))
+    with Engine("tiny", store=Store(tiny_model_home), executor="torch") as engine:
+        bad = engine.submit(Request("tiny", [20, 7], few if how == "length" else many))
+        good = engine.submit(Request("tiny", [20, 21], many))
+        next(good)
+        if how == "cancelled":
+            bad.cancel()
+        elif how == "closed":
+            engine.close()
+        with pytest.raises(HearthError, match="no such character"):
+            asyncio.run(end(bad))
+        assert asyncio.run(end(good)) == ("cancelled" if how == "closed" else "length")
 
 
 def test_logits_that_are_no_numbers_end_only_their_request(tiny_model_home: Path) -> None:

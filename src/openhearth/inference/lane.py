@@ -174,9 +174,14 @@ class Lane:
         return TokenLogprob(choice.token, text(choice.token), choice.logprob, top)
 
     def _end(self, sequence: Sequence, reason: str, last: Delta | None = None) -> None:
+        """End it, or fail it alone if its text cannot be ended."""
         last = last or Delta()
+        try:
+            text = last.text + sequence.text.finish()
+        except Exception as error:
+            self._fail(sequence, error)
+            return
         self._finish(sequence)
-        text = last.text + sequence.text.finish()
         usage, timings = sequence.usage(), sequence.timings()
         sequence.stream.put(Delta(text, last.tokens, last.logprobs, reason, usage, timings))
 
