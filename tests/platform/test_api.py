@@ -241,6 +241,16 @@ def test_no_bytes_break_the_server(http: TestClient, body: bytes) -> None:
     check_fuzzed(http.post(CHAT, content=body, headers=AS_JSON))
 
 
+@pytest.mark.parametrize(
+    ("asked", "skipped"), [({}, True), ({"skip_special_tokens": False}, False)]
+)
+def test_special_tokens_come_where_they_are_asked_for(
+    http: TestClient, engine: Any, asked: dict[str, bool], skipped: bool
+) -> None:
+    assert http.post(TEXT, json={"model": "tiny", "prompt": "Hi"} | asked).status_code == 200
+    assert engine.streams[-1].request.sampling.skip_special_tokens is skipped
+
+
 def test_token_ids_come_where_they_are_asked_for(http: TestClient) -> None:
     ask = {"model": "tiny", "prompt": "Hi", "max_tokens": 5, "seed": 1}
     (choice,) = http.post(TEXT, json=ask | {"return_token_ids": True}).json()["choices"]

@@ -92,6 +92,7 @@ def local(tiny_model_home: Path) -> Iterator[Engine]:
         {"temperature": 0.0},
         {"seed": 3, "top_k": 40, "min_p": 0.01, "presence_penalty": 0.5},
         {"seed": 4, "repetition_penalty": 1.3, "logit_bias": {11: 2.0}, "stop": ["e", "\n"]},
+        {"seed": 5, "logit_bias": NO_END | {3: 9.0}, "skip_special_tokens": False},
     ],
 )
 def test_the_answers_are_those_of_the_model_here(

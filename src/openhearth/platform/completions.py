@@ -40,7 +40,8 @@ Tokens = Annotated[list[TokenId], Field(min_length=1)]
 
 class CompletionRequest(GenerationParameters):
     """The body of a request. `logprobs` is the number of alternatives to report per token;
-    `return_token_ids`, a word of vLLM's, asks for the tokens themselves beside the text.
+    `return_token_ids`, a word of vLLM's, asks for the tokens themselves beside the text, and
+    `skip_special_tokens: false`, another, for special tokens within it.
     """
 
     prompt: (
@@ -51,6 +52,7 @@ class CompletionRequest(GenerationParameters):
     )
     logprobs: int | None = None
     return_token_ids: bool | None = None
+    skip_special_tokens: bool | None = None
 
 
 class CompletionChoice(BaseModel):
@@ -126,7 +128,10 @@ def _prepare(
     if body.echo and body.logprobs is not None:
         raise bad_request("echo with logprobs is not supported: leave one of them out.", "echo")
     samplings = body.samplings(
-        max_tokens=body.max_tokens, logprobs=body.logprobs, constraint=body.constraint()
+        max_tokens=body.max_tokens,
+        logprobs=body.logprobs,
+        constraint=body.constraint(),
+        skip_special_tokens=body.skip_special_tokens is not False,
     )
     prompts = _prompts(engine.tokenizer(body.model), body)
     if len(prompts) * len(samplings) > MAX_GENERATIONS:

@@ -52,12 +52,18 @@ def test_defaults_are_said_where_servers_have_others() -> None:
     for name, every in (("openhearth", 0), ("vllm", -1), ("sglang", -1)):
         said = body(DIALECTS[name])
         assert (said["top_k"], said["min_p"], said["repetition_penalty"]) == (every, 0.0, 1.0)
+        assert said["skip_special_tokens"] is True
     said = body(DIALECTS["llamacpp"], top_k=40, repetition_penalty=1.1)
     assert (said["top_k"], said["min_p"], said["repeat_penalty"]) == (40, 0.0, 1.1)
 
 
+@pytest.mark.parametrize("dialect", [*DIALECTS.values(), PLAIN])
+def test_special_tokens_are_asked_for(dialect: Dialect) -> None:
+    assert body(dialect, skip_special_tokens=False)["skip_special_tokens"] is False
+
+
 def test_an_unknown_server_is_asked_for_no_more_than_is_wanted() -> None:
-    beyond = {"top_k", "min_p", "repetition_penalty", "return_token_ids"}
+    beyond = {"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "return_token_ids"}
     assert not beyond & body(PLAIN).keys()
     assert body(PLAIN, top_k=3)["top_k"] == 3
 

@@ -72,6 +72,7 @@ class Dialect:
             "top_k": (sampling.top_k or self.every, usual.top_k),
             "min_p": (sampling.min_p, usual.min_p),
             self.repetition_penalty: (sampling.repetition_penalty, usual.repetition_penalty),
+            "skip_special_tokens": (sampling.skip_special_tokens, usual.skip_special_tokens),
         }
         said = {name: v for name, (v, idle) in values.items() if v != idle or not self.is_strict}
         return {**said, **self.asks}
@@ -106,6 +107,7 @@ DIALECTS = {
         asks={"return_token_ids": True},
         regex=lambda pattern: {"regex": pattern},
     ),
+    # Of special tokens it tells the text only if it was started with `--special`.
     "llamacpp": Dialect(
         repetition_penalty="repeat_penalty", schema=lambda schema: {"json_schema": schema}
     ),
