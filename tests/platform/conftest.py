@@ -90,7 +90,8 @@ class FakeStream:
         held = ""
         calls = self.request.model == "calls"
         speech = CALL if calls else SPEECH[start:]
-        for token in speech.encode()[: sampling.max_tokens]:
+        tokens = speech.encode()
+        for token in tokens[: sampling.max_tokens]:
             if self.cancelled:
                 yield Delta(finish_reason="cancelled", usage=self._usage())
                 return
@@ -103,7 +104,7 @@ class FakeStream:
                 return
             text, held = self._release(held)
             yield self._delta(text, token, None)
-        reason = "stop" if calls else "length"
+        reason = "stop" if calls and len(tokens) <= sampling.max_tokens else "length"
         yield Delta(text=held, finish_reason=reason, usage=self._usage())
 
     def _release(self, held: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pytest
 import together
 
 from openhearth.inference import Constraint
+from tests.platform.conftest import CALL
 
 ASK: dict[str, Any] = {"model": "calls", "messages": [{"role": "user", "content": "Hi"}]}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -58,15 +59,28 @@ def test_calls_in_a_stream(clients: Any) -> None:
     for client in clients:
         chunks = list(client.chat.completions.create(**ASK, tools=TOOLS, stream=True))
         deltas = [chunk.choices[0].delta for chunk in chunks]
-        called = [call for delta in deltas for call in delta.tool_calls or ()]
-        assert [call.index for call in called] == [0, 1]
-        assert [(call.function.name, call.function.arguments) for call in called] == CALLS
-        assert all(call.id and call.type == "function" for call in called)
         assert "".join(delta.content or "" for delta in deltas) == "Sure.\n"
-        # The first call is there before the second has been written.
-        first = next(i for i, delta in enumerate(deltas) if delta.tool_calls)
-        assert first < len(deltas) - 2
+        assert all(len(delta.tool_calls) == 1 for delta in deltas if delta.tool_calls)
+        called = [call for delta in deltas for call in delta.tool_calls or ()]
+        for index, (name, arguments) in enumerate(CALLS):
+            begun, *more = (call for call in called if call.index == index)
+            assert (begun.function.name, begun.function.arguments) == (name, "")
+            assert begun.id
+            assert begun.type == "function"
+            assert [call.to_dict().keys() for call in more] == [{"index", "function"}] * len(more)
+            # Every byte is a token here, and of "ü" the second brings the character.
+            assert [call.function.arguments for call in more] == list(arguments)
         assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
+def test_the_clients_own_helper_joins_the_pieces(clients: Any) -> None:
+    strict = [tool | {"function": tool["function"] | {"strict": True}} for tool in TOOLS]
+    with clients[0].chat.completions.stream(**ASK, tools=strict) as stream:
+        choice = stream.get_final_completion().choices[0]
+    called = [call.function for call in choice.message.tool_calls]
+    assert [(function.name, function.arguments) for function in called] == CALLS
+    assert [function.parsed_arguments for function in called] == [{"city": "Zürich"}, {}]
+    assert choice.message.content == "Sure.\n"
 
 
 def test_without_tools_the_same_text_is_only_text(clients: Any, server: Any) -> None:
@@ -82,6 +96,29 @@ def test_an_answer_that_ends_within_a_call_says_what_it_wrote(clients: Any) -> N
     choice = clients[0].chat.completions.create(**ASK, tools=TOOLS, max_tokens=30).choices[0]
     assert choice.message.content.startswith("Sure.<tool_call>")
     assert choice.message.tool_calls is None
+    choice = clients[0].chat.completions.create(**ASK, tools=TOOLS, max_tokens=60).choices[0]
+    assert choice.message.content == "Sure."
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city": "')
+    assert choice.finish_reason == "length"
+
+
+@pytest.mark.parametrize("last", range(5, 140, 9))
+def test_a_stream_says_what_the_whole_answer_says(clients: Any, last: int) -> None:
+    ask = ASK | {"tools": TOOLS, "max_tokens": last, "logprobs": True}
+    for client in clients:
+        message = client.chat.completions.create(**ask).choices[0].message
+        text, calls, seen = "", [], 0
+        for chunk in client.chat.completions.create(**ask, stream=True):
+            delta = chunk.choices[0].delta
+            text, seen = text + (delta.content or ""), seen + bool(chunk.choices[0].logprobs)
+            for call in delta.tool_calls or ():
+                if call.index == len(calls):
+                    calls.append([call.function.name, ""])
+                calls[int(call.index)][1] += call.function.arguments
+        whole = [[c.function.name, c.function.arguments] for c in message.tool_calls or ()]
+        assert (text, calls) == (message.content or "", whole)
+        assert seen == min(last, len(CALL.encode()))
 
 
 @pytest.mark.parametrize(

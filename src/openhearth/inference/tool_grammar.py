@@ -12,7 +12,7 @@ from typing import Any
 
 from openhearth.inference.constraint import JSON_FORM
 from openhearth.inference.request import BadConstraint, Constraint
-from openhearth.inference.tools import Format
+from openhearth.inference.tool_format import Format
 
 ANYTHING = Constraint("regex", r"(.|\n)*")
 MarkerToken = Callable[[str], int | None]  # the token that a marker is, if it is one by itself

@@ -1,55 +1,25 @@
 """Tool calls in an answer, found while it streams.
 
-Models write calls as JSON behind a marker of their family. A call is given once it is complete and
-sound; what looked like one and was not comes out as the text that it is. So text is held back
-while a call may be under way, and the outcome does not depend on how the text was cut into pieces.
+Models write calls as JSON behind a marker of their family. A call is given as soon as its name is
+known and its arguments begin, and these as they come. Text is held back until then, and what looked
+like a call and was none comes out as the text that it is. A call that was given is not taken back:
+where it breaks off, its arguments end, and text goes on. The outcome does not depend on how the
+text was cut into pieces.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TypeVar
 
-SPACE = " \t\r\n"
-# What JSON is made of, outside its strings.
-OUTSIDE = frozenset("{}[]:,+-.0123456789truefalsnE" + SPACE)
+from openhearth.inference.tool_format import Format
+from openhearth.inference.tool_json import SPACE, Brackets, name_in, whole_call
 
-
-@dataclass(frozen=True)
-class Format:
-    """How a family of models writes its calls: `opening`, JSON, `closing`.
-
-    The JSON begins with `bracket`: an object is one call, an array several. `bare` models may also
-    begin an answer with the JSON alone, and part calls by semicolons. A call names its `arguments`
-    so.
-    """
-
-    opening: str
-    bracket: str
-    closing: str = ""
-    bare: bool = False
-    arguments: str = "arguments"
-
-
-FORMATS = {
-    "hermes": Format("<tool_call>", "{", "</tool_call>"),
-    "llama3": Format("<|python_tag|>", "{", bare=True, arguments="parameters"),
-    "mistral": Format("[TOOL_CALLS]", "["),
-}
-
-
-def format_of(chat_template: str) -> Format | None:
-    """The format that a model's chat template teaches, if it is a known one."""
-    for form in FORMATS.values():
-        if form.opening in chat_template:
-            return form
-    # Smaller Llamas are told of the JSON in words.
-    if '"parameters"' in chat_template and "<|start_header_id|>" in chat_template:
-        return FORMATS["llama3"]
-    return None
+T = TypeVar("T")
 
 
 def _identifier() -> str:
@@ -58,15 +28,28 @@ def _identifier() -> str:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """The call of number `index` in an answer; `arguments` is a JSON object as the model wrote it.
+    """The call of number `index` in an answer begins.
 
     The id has nine letters and digits, which is what the strictest chat template accepts.
     """
 
     index: int
     name: str
-    arguments: str
     id: str = field(default_factory=_identifier, compare=False)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """More of the arguments of call `index`: a piece of a JSON object as the model wrote it, which
+    nobody has checked.
+    """
+
+    index: int
+    text: str
+
+
+Part = str | ToolCall | Arguments
+Steps = Generator[Part | None, None, T]  # None: more text is needed
 
 
 class ToolParser:
@@ -74,157 +57,149 @@ class ToolParser:
 
     def __init__(self, form: Format) -> None:
         self._form = form
-        self._held = ""  # text that is not given yet; begins with a call if one is under way
-        self._reader: _Reader | None = None
-        self._bare = form.bare  # whether JSON alone would be a call here
-        self._count = 0
+        self._held = ""  # text that is not given yet
+        self._place = 0  # how far a call was read in it
+        self._ended = False
+        self._count = 0  # of calls
+        self._parts = self._answer()
 
-    def push(self, piece: str) -> list[str | ToolCall]:
+    def push(self, piece: str) -> list[Part]:
         """What has become certain by another piece of text."""
         self._held += piece
-        return list(self._advance(ended=False))
+        return [part for part in takewhile(lambda part: part is not None, self._parts) if part]
 
-    def finish(self) -> list[str | ToolCall]:
+    def finish(self) -> list[Part]:
         """What was held back, once the answer has ended."""
-        return list(self._advance(ended=True))
+        self._ended = True
+        return self.push("")
 
-    def _advance(self, *, ended: bool) -> Iterator[str | ToolCall]:
-        while self._held:
-            if self._reader is None:
-                before = self._find(ended=ended)
-                if before:
-                    yield self._take(before)
-                if self._reader is None:
-                    return
-            verdict = self._reader.read(self._held)
-            if verdict is None and not ended:
-                return
-            yield from self._conclude(self._reader, sound=verdict is True)
-            self._reader = None
+    def _answer(self) -> Steps[None]:
+        bare = self._form.bare  # whether JSON alone would be a call here
+        while bare or (yield from self._speech()):
+            called = yield from self._calls("" if bare else self._form.opening)
+            bare = called and self._form.bare
 
-    def _find(self, *, ended: bool) -> int:
-        """Set the reader where a call begins; the length of the text before it."""
-        if self._bare:
-            self._reader = _Reader(self._form, 0)
-            return 0
+    def _speech(self) -> Steps[bool]:
+        """Text up to a marker; False if the answer ends without one."""
         opening = self._form.opening
-        place = self._held.find(opening)
-        if place >= 0:
-            self._reader = _Reader(self._form, len(opening))
-            return place
-        return len(self._held) - (0 if ended else _overlap(self._held, opening))
+        while (place := self._held.find(opening)) < 0:
+            kept = 0 if self._ended else _overlap(self._held, opening)
+            yield self._take(len(self._held) - kept)
+            if self._ended:
+                return False
+            yield None
+        yield self._take(place)
+        return True
 
-    def _conclude(self, reader: _Reader, *, sound: bool) -> Iterator[str | ToolCall]:
-        calls = _calls(self._held[reader.start : reader.place]) if sound else []
-        if calls:
-            self._take(reader.place + len(reader.tail))
-            self._bare = self._form.bare
-        else:
-            self._bare = False
-            if reader.opened:
-                yield self._take(reader.opened)
-        for name, arguments in calls:
-            yield ToolCall(self._count, name, arguments)
-            self._count += 1
+    def _calls(self, opening: str) -> Steps[bool]:
+        """Calls behind a marker; False if there are none, or where they break off."""
+        self._place, before = len(opening), self._count
+        sound = yield from self._listed()
+        if self._count == before:
+            yield self._take(len(opening))
+            return False
+        if self._form.closing:
+            sound = yield from self._expect(self._form.closing)
+        if sound or self._place == len(self._held):  # what is held is no text but closes the call
+            self._take(self._place)
+        return sound
+
+    def _listed(self) -> Steps[bool]:
+        """One call, or several in brackets; False where they break off."""
+        several = self._form.bracket == "["
+        if several and not (yield from self._expect("[")):
+            return False
+        while (yield from self._call()):
+            self._take(self._place)
+            if not several or (yield from self._expect("]")):
+                return True
+            if not (yield from self._expect(",")):
+                return False
+        return False
+
+    def _call(self) -> Steps[bool]:
+        """An object that is a call; False where it is none or breaks off."""
+        yield from self._skip(SPACE + ";" if self._form.bare else SPACE)
+        if (yield from self._peek()) != "{":
+            return False
+        start, brackets = self._place, Brackets()
+        name = yield from self._head(brackets)
+        if name is not None:
+            yield self._begin(name)
+            self._take(self._place - 1)
+            return (yield from self._arguments(brackets)) and (yield from self._tail(brackets))
+        whole = yield from self._tail(brackets)
+        call = whole_call(self._held[start : self._place]) if whole else None
+        if call is None:
+            return False
+        yield self._begin(call[0])
+        yield Arguments(self._count - 1, call[1])
+        return True
+
+    def _head(self, brackets: Brackets) -> Steps[str | None]:
+        """Read an object up to the first one in it, and give its name, if that is its arguments."""
+        start = self._place
+        while (yield from self._read(brackets)) and brackets.depth:
+            if brackets.depth == 2 and self._held[self._place - 1] == "{" and not brackets.quoted:
+                return name_in(self._held[start : self._place - 1])
+        return None
+
+    def _arguments(self, brackets: Brackets) -> Steps[bool]:
+        """The arguments, whose first bracket has been read; False where they break off."""
+        sound = True
+        while sound and brackets.depth > 1:
+            while self._place == len(self._held) and not self._ended:
+                yield from self._flow()
+                yield None
+            sound = yield from self._read(brackets)
+        yield from self._flow()
+        return sound
+
+    def _flow(self) -> Steps[None]:
+        """What was read is arguments."""
+        if self._place:
+            yield Arguments(self._count - 1, self._take(self._place))
+
+    def _tail(self, brackets: Brackets) -> Steps[bool]:
+        """Read on to the end of the object; False where it breaks off."""
+        while brackets.depth:
+            if not (yield from self._read(brackets)):
+                return False
+        return True
+
+    def _begin(self, name: str) -> ToolCall:
+        self._count += 1
+        return ToolCall(self._count - 1, name)
+
+    def _read(self, brackets: Brackets) -> Steps[bool]:
+        """Go on by a character of JSON; False if something else is there, or nothing."""
+        sound = brackets.read((yield from self._peek()))
+        self._place += sound
+        return sound
+
+    def _expect(self, text: str) -> Steps[bool]:
+        """Go on behind spaces and this text; False if something else is there, or nothing."""
+        yield from self._skip(SPACE)
+        for wanted in text:
+            if (yield from self._peek()) != wanted:
+                return False
+            self._place += 1
+        return True
+
+    def _skip(self, characters: str) -> Steps[None]:
+        while (character := (yield from self._peek())) and character in characters:
+            self._place += 1
+
+    def _peek(self) -> Steps[str]:
+        """The next character; none at the end of the answer."""
+        while self._place == len(self._held) and not self._ended:
+            yield None
+        return self._held[self._place : self._place + 1]
 
     def _take(self, length: int) -> str:
         taken, self._held = self._held[:length], self._held[length:]
+        self._place -= length
         return taken
-
-
-class _Reader:
-    """Reads on in a text until a call's brackets are closed and its closing marker is there."""
-
-    def __init__(self, form: Format, opened: int) -> None:
-        self._form = form
-        self.opened = opened  # characters of the opening marker
-        self.start = -1  # of the JSON
-        self.place = opened  # of the next character; at last, the end of the JSON
-        self.tail = ""  # behind the JSON
-        self._depth = 0
-        self._quoted = self._escaped = False
-
-    def read(self, held: str) -> bool | None:
-        """Whether the call is complete; None while it may still become so."""
-        for character in held[self.place + len(self.tail) :]:
-            verdict = self._step(character)
-            if verdict is not None:
-                return verdict
-        return None
-
-    def _step(self, character: str) -> bool | None:
-        if self.start < 0:
-            if character in SPACE or (self._form.bare and character == ";"):
-                self.place += 1
-                return None
-            if character != self._form.bracket:
-                return False
-            self.start = self.place
-        elif self._depth == 0:
-            return self._close(character)
-        self.place += 1
-        if self._quoted:
-            self._inside(character)
-            return None
-        if character not in OUTSIDE and character != '"':
-            return False
-        self._quoted = character == '"'
-        self._depth += (character in "{[") - (character in "}]")
-        return True if self._depth == 0 and not self._form.closing else None
-
-    def _inside(self, character: str) -> None:
-        """A character of a string."""
-        self._quoted = self._escaped or character != '"'
-        self._escaped = character == "\\" and not self._escaped
-
-    def _close(self, character: str) -> bool | None:
-        """A character behind the JSON."""
-        self.tail += character
-        marker = self.tail.lstrip(SPACE)
-        if marker == self._form.closing:
-            return True
-        return None if self._form.closing.startswith(marker) else False
-
-
-def _calls(text: str) -> list[tuple[str, str]]:
-    """Names and arguments of the calls in a JSON text; none unless all are sound."""
-    try:
-        parts = _parts(text) if text.startswith("[") else {"": text}
-        calls = [_call(_parts(part)) for part in parts.values()]
-    except (ValueError, RecursionError):
-        return []
-    return [call for call in calls if call] if all(calls) else []
-
-
-def _call(members: dict[str, str]) -> tuple[str, str] | None:
-    name = json.loads(members.get("name", "null"))
-    arguments = members.get("arguments", members.get("parameters", ""))
-    if not isinstance(name, str) or not name or not arguments.startswith("{"):
-        return None
-    return name, arguments
-
-
-def _parts(text: str) -> dict[str, str]:
-    """The members of a JSON object or array as they are written, by key or number."""
-    json.loads(text)
-    parts: dict[str, str] = {}
-    decode, place = json.JSONDecoder().raw_decode, _skip(text, 1)
-    while text[place] not in "}]":
-        key = str(len(parts))
-        if text[0] == "{":
-            key, place = decode(text, place)
-            place = _skip(text, _skip(text, place) + 1)
-        _, end = decode(text, place)
-        parts[key] = text[place:end]
-        place = _skip(text, end)
-        place = _skip(text, place + (text[place] == ","))
-    return parts
-
-
-def _skip(text: str, place: int) -> int:
-    while text[place] in SPACE:
-        place += 1
-    return place
 
 
 def _overlap(text: str, marker: str) -> int:

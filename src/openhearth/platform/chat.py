@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel, Field, SerializeAsAny
+from pydantic import BaseModel, Field
 
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import BadConstraint, Delta, Request, TokenLogprob
@@ -34,7 +34,7 @@ from openhearth.platform.messages import InputMessage
 from openhearth.platform.parameters import GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
-from openhearth.platform.tools import CallDelta, CalledTool, ToolParameters, ToolUse, whole
+from openhearth.platform.tools import CallDelta, CalledTool, ToolParameters, ToolUse, steps, whole
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
@@ -67,9 +67,15 @@ class Message(BaseModel):
 
 
 class CallingMessage(Message):
-    """A turn, or a part of it, that calls tools."""
+    """A turn that calls tools."""
 
-    tool_calls: Sequence[SerializeAsAny[CalledTool]]
+    tool_calls: Sequence[CalledTool]
+
+
+class CallingStep(Message):
+    """A part of a turn that goes on with a call."""
+
+    tool_calls: Sequence[CallDelta]
 
 
 class ChatChoice(BaseModel):
@@ -97,7 +103,7 @@ class ChunkChoice(BaseModel):
     """One step of one of the n answers. Together's form of `logprobs` in a stream is a number."""
 
     index: int
-    delta: Message | CallingMessage
+    delta: Message | CallingStep
     finish_reason: str | None
     logprobs: TokenObjects | float | None
 
@@ -149,12 +155,11 @@ def _message(text: str, calls: Sequence[CalledTool]) -> Message:
     return CallingMessage(content=text if text.strip() else None, tool_calls=calls)
 
 
-def _step(
-    body: ChatRequest, index: int, delta: Delta, calls: Sequence[CallDelta] = ()
-) -> ChunkChoice:
+def _step(body: ChatRequest, index: int, delta: Delta, call: CallDelta | None) -> ChunkChoice:
+    message = Message(content=delta.text)
     return ChunkChoice(
         index=index,
-        delta=_message(delta.text, calls),
+        delta=CallingStep(content=None, tool_calls=[call]) if call else message,
         finish_reason=delta.finish_reason,
         logprobs=_step_logprobs(body, delta),
     )
@@ -167,10 +172,10 @@ async def _chunks(
     async with aclosing(generation.deltas()) as deltas:
         async for index, delta in deltas:
             said, calls = readers[index].read(delta) if readers else (delta, [])
-            if said.text or said.logprobs or said.finish_reason or calls:
-                last = generation.finished and not body.include_usage
+            for step, call in steps(said, calls):
+                last = step.finish_reason and generation.finished and not body.include_usage
                 usage = UsageReply.of(generation.usage, generation.timings) if last else None
-                yield chunk(choices=[_step(body, index, said, calls)], usage=usage)
+                yield chunk(choices=[_step(body, index, step, call)], usage=usage)
     if body.include_usage:
         yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.inference.request import Constraint, Delta
+from openhearth.inference.tool_format import Format, format_of
 from openhearth.inference.tool_grammar import ANYTHING, Tool, call_grammar
-from openhearth.inference.tools import Format, ToolCall, ToolParser, format_of
+from openhearth.inference.tools import Arguments, ToolCall, ToolParser
 from openhearth.platform.errors import bad_request
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class CalledFunction(BaseModel):
     arguments: str
 
 
+class ArgumentsPiece(BaseModel):
+    """A piece of a call's arguments."""
+
+    arguments: str
+
+
 class CalledTool(BaseModel):
     """A call, in an answer or in the conversation so far."""
 
@@ -93,10 +100,22 @@ class CalledTool(BaseModel):
         return {"id": self.id, "type": self.type, "function": function}
 
 
-class CallDelta(CalledTool):
-    """A call in a stream, where `index` says which of the answer's it is."""
+class CallBegun(CalledTool):
+    """A call begins in a stream, without arguments; `index` says which of the answer's it is."""
 
     index: int
+
+
+class MoreArguments(BaseModel):
+    """More of the arguments of a call in a stream. Its id and name are not said again, because
+    clients join the texts that they are given.
+    """
+
+    index: int
+    function: ArgumentsPiece
+
+
+CallDelta = CallBegun | MoreArguments
 
 
 @dataclass(frozen=True)
@@ -157,11 +176,11 @@ class CallReader:
         self._called = False
 
     def read(self, delta: Delta) -> tuple[Delta, list[CallDelta]]:
-        """A delta without the calls, and the calls that have become complete by it."""
+        """A delta without the calls, and what has become certain of these by it."""
         parts = self._parser.push(delta.text)
         if delta.finish_reason is not None:
             parts += self._parser.finish()
-        calls = [_reply(part) for part in parts if isinstance(part, ToolCall)]
+        calls = [_reply(part) for part in parts if not isinstance(part, str)]
         self._called = self._called or bool(calls)
         reason = delta.finish_reason
         if self._called and reason == "stop":
@@ -170,14 +189,34 @@ class CallReader:
         return replace(delta, text=text, finish_reason=reason), calls
 
 
-def _reply(call: ToolCall) -> CallDelta:
-    function = CalledFunction(name=call.name, arguments=call.arguments)
-    return CallDelta(index=call.index, id=call.id, function=function)
+def _reply(part: ToolCall | Arguments) -> CallDelta:
+    if isinstance(part, Arguments):
+        return MoreArguments(index=part.index, function=ArgumentsPiece(arguments=part.text))
+    function = CalledFunction(name=part.name, arguments="")
+    return CallBegun(index=part.index, id=part.id, function=function)
 
 
-def whole(calls: Sequence[CallDelta]) -> list[CalledTool]:
+def steps(said: Delta, calls: Sequence[CallDelta]) -> list[tuple[Delta, CallDelta | None]]:
+    """What goes out as chunks: as OpenAI does it, one has text, a call, or the end after calls."""
+    if not calls:
+        return [(said, None)] if said.text or said.logprobs or said.finish_reason else []
+    spoken, end = replace(said, finish_reason=None), Delta(finish_reason=said.finish_reason)
+    return [
+        *([(spoken, None)] if spoken.text or spoken.logprobs else []),
+        *((Delta(), call) for call in calls),
+        *([(end, None)] if end.finish_reason else []),
+    ]
+
+
+def whole(deltas: Sequence[CallDelta]) -> list[CalledTool]:
     """Calls as an answer that is no stream holds them."""
-    return [CalledTool(id=call.id, function=call.function) for call in calls]
+    calls: list[CalledTool] = []
+    for delta in deltas:
+        if isinstance(delta, CallBegun):
+            calls.append(CalledTool(id=delta.id, function=delta.function.model_copy()))
+        else:
+            calls[delta.index].function.arguments += delta.function.arguments
+    return calls
 
 
 def _parameters(function: Function) -> dict[str, Any]:
