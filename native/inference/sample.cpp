@@ -82,23 +82,19 @@ struct Row {
         const auto chunk = std::find(most.begin(), most.end(), value) - most.begin();
         return static_cast<size_t>(std::find(begin() + chunk * CHUNK, end(), value) - begin());
     }
+    // Of logits that are all numbers.
     void forbid(std::span<const uint32_t> allowed) {
-        constexpr size_t WORDS = CHUNK / 32;
+        constexpr Integers LANE = {1, 2, 4, 8};
         for (size_t chunk = 0; chunk < most.size(); ++chunk) {
-            bool all = true;
-            for (size_t word = chunk * WORDS; word < (chunk + 1) * WORDS; ++word) {
-                const uint32_t bits = word < allowed.size() ? allowed[word] : 0;
-                if (bits == ~0u) continue;
-                all = false;
-                for (size_t k = 0; k < 32; k += 8) {
-                    float* v = begin() + word * 32 + k;
-                    const uint32_t eight = bits >> k & 0xFF;
-                    if (!eight) std::fill(v, v + 8, NEVER);
-                    for (size_t j = 0; eight && j < 8; ++j)
-                        if (!(eight >> j & 1)) v[j] = NEVER;
-                }
+            Floats largest = Floats{} + NEVER;
+            for (size_t i = chunk * CHUNK; i < (chunk + 1) * CHUNK; i += 4) {
+                const uint32_t bits = i / 32 < allowed.size() ? allowed[i / 32] >> i % 32 : 0;
+                const Integers open = ((Integers{} + static_cast<int32_t>(bits)) & LANE) == LANE;
+                const Floats four = open ? four_at(begin() + i) : Floats{} + NEVER;
+                std::memcpy(begin() + i, &four, sizeof four);
+                largest = four > largest ? four : largest;
             }
-            if (!all) measure(chunk);
+            most[chunk] = std::max({largest[0], largest[1], largest[2], largest[3]});
         }
     }
 };
