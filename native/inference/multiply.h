@@ -109,6 +109,8 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
                     const int8_t* from = numbers + r * rows.inputs + 4 * g;
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(one, broadcast(from)));
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(other, broadcast(from + 16)));
+                    // Or the compiler takes all products of a block first, and puts most of them on the stack.
+                    asm("" : "+x"(sum[r]));
                 }
             }
             for (size_t r = 0; r < R; ++r) {

@@ -12,7 +12,7 @@ namespace engine {
 namespace {
 
 constexpr float INFINITE = std::numeric_limits<float>::infinity(), NEVER = -INFINITE;
-constexpr size_t GROUP = 16;  // tokens that are looked at together
+constexpr size_t GROUP = 16, CHUNK = 64;  // tokens that are looked at together
 
 // The distance below the likeliest, in factors of two.
 Floats halvings(Floats distances) { return (distances > -83.0f ? distances : Floats{} - 83.0f) * -1.44269504f; }
@@ -39,46 +39,62 @@ bool reaches(const float* values, float least, size_t count = GROUP) {
     return any(found);
 }
 
-// Logits of a row, padded to whole groups with what is never chosen.
+// Logits of a row, padded to whole chunks with what is never chosen; and the largest of each chunk, which
+// is infinite if one of them is no number below infinity.
 struct Row {
-    std::vector<float> values;
+    std::vector<float> values, most;
     size_t size;
 
     float* begin() { return values.data(); }
     float* end() { return values.data() + size; }
 
     void load(const float* logits, size_t vocabulary) {
-        size = (vocabulary + GROUP - 1) / GROUP * GROUP;
+        most.resize((vocabulary + CHUNK - 1) / CHUNK);
+        size = most.size() * CHUNK;
         values.resize(size);
-        std::fill(std::copy(logits, logits + vocabulary, begin()), end(), NEVER);
+        for (size_t chunk = 0; chunk < most.size(); ++chunk) {
+            const size_t at = chunk * CHUNK, some = std::min(CHUNK, vocabulary - at);
+            std::fill(std::copy(logits + at, logits + at + some, begin() + at), begin() + at + CHUNK, NEVER);
+            measure(chunk);
+        }
+    }
+    void measure(size_t chunk) {
+        Floats largest = Floats{} + NEVER;
+        Integers broken{};
+        for (float* v = begin() + chunk * CHUNK; v < begin() + (chunk + 1) * CHUNK; v += 4) {
+            const Floats four = four_at(v);
+            largest = four > largest ? four : largest;
+            broken |= ~(four < INFINITE);
+        }
+        most[chunk] = any(broken) ? INFINITE : std::max({largest[0], largest[1], largest[2], largest[3]});
+    }
+    void put(size_t token, float value) {
+        values[token] = value;
+        measure(token / CHUNK);
     }
     // Calls `take` with four values at a time.
     template <class Take>
     void each(Take take) {
         for (float* v = begin(); v < end(); v += 4) take(four_at(v));
     }
-    bool broken() {
-        Integers found{};
-        each([&](Floats v) { found |= ~(v < INFINITE); });
-        return any(found);
-    }
-    float maximum() {
-        Floats most = Floats{} + NEVER;
-        each([&](Floats v) { most = v > most ? v : most; });
-        return std::max({most[0], most[1], most[2], most[3]});
-    }
+    float maximum() const { return *std::max_element(most.begin(), most.end()); }
     size_t first(float value) {
-        float* v = begin();
-        while (!reaches(v, value)) v += GROUP;
-        return static_cast<size_t>(std::find(v, end(), value) - begin());
+        const auto chunk = std::find(most.begin(), most.end(), value) - most.begin();
+        return static_cast<size_t>(std::find(begin() + chunk * CHUNK, end(), value) - begin());
     }
+    // Of logits that are all numbers.
     void forbid(std::span<const uint32_t> allowed) {
-        for (size_t word = 0; word * 32 < size; ++word) {
-            const uint32_t bits = word < allowed.size() ? allowed[word] : 0;
-            if (bits == ~0u) continue;
-            float* v = begin() + word * 32;
-            for (size_t k = 0; k < std::min<size_t>(32, size - word * 32); ++k)
-                if (!(bits >> k & 1)) v[k] = NEVER;
+        constexpr Integers LANE = {1, 2, 4, 8};
+        for (size_t chunk = 0; chunk < most.size(); ++chunk) {
+            Floats largest = Floats{} + NEVER;
+            for (size_t i = chunk * CHUNK; i < (chunk + 1) * CHUNK; i += 4) {
+                const uint32_t bits = i / 32 < allowed.size() ? allowed[i / 32] >> i % 32 : 0;
+                const Integers open = ((Integers{} + static_cast<int32_t>(bits)) & LANE) == LANE;
+                const Floats four = open ? four_at(begin() + i) : Floats{} + NEVER;
+                std::memcpy(begin() + i, &four, sizeof four);
+                largest = four > largest ? four : largest;
+            }
+            most[chunk] = std::max({largest[0], largest[1], largest[2], largest[3]});
         }
     }
 };
@@ -150,45 +166,51 @@ double bound(uint32_t bits) {
     return (24 - leading) * 0.6931471805599453 + 1e-9;  // the last for rounding
 }
 
+// The least 32 random bits, of which the first 24 count, whose noise may lift a distance to `best`.
+uint32_t needed(double best, float distance) {
+    const double doublings = std::ceil((best - distance) / 0.6931471805599453 - 1e-6);  // less for rounding
+    if (doublings < 1) return 0;
+    return doublings > 24 ? ~0u : ((1u << 24) - (1u << (25 - static_cast<int>(doublings))) + 1) << 8;
+}
+
 // The token with the largest sum of distance and noise, of those not below `least`.
 size_t race(Row& row, const Draw& draw, size_t likeliest, float least) {
-    const auto bits = [&](const std::array<uint64_t, 4>& words, size_t k) {
-        return static_cast<uint32_t>(words[k / 2] >> (k % 2 * 32)) >> 8;
-    };
-    const auto noise = [&](size_t i) { return philox(draw.seed, draw.position, i / DRAWN + 1); };
+    constexpr size_t TOGETHER = 4 * DRAWN;  // tokens, whose noise takes little longer than that of DRAWN
+    const auto noise = [&](size_t first) { return philox<TOGETHER / DRAWN>(draw.seed, draw.position, first / DRAWN + 1); };
     size_t chosen = likeliest;
-    double best = gumbel(bits(noise(likeliest), likeliest % DRAWN));  // its distance is 0
+    double best = gumbel(noise(likeliest / TOGETHER * TOGETHER)[likeliest % TOGETHER] >> 8);  // its distance is 0
     const double most = bound((1u << 24) - 1);
     const auto raise = [&] { least = std::max(least, static_cast<float>(best - most) - 1e-5f); };
     raise();
-    for (size_t i = 0; i < row.size; i += GROUP) {
-        if (!reaches(&row.values[i], least)) continue;
-        for (size_t part = i; part < i + GROUP; part += DRAWN) {
-            const float* distances = &row.values[part];
-            if (!reaches(distances, least, DRAWN)) continue;
-            const auto words = noise(part);
-            for (size_t k = 0; k < DRAWN; ++k) {
-                const double distance = distances[k];
-                const uint32_t number = bits(words, k);
-                if (distances[k] < least || distance + bound(number) < best) continue;
-                const double sum = distance + gumbel(number);
-                if (sum < best || (sum == best && part + k >= chosen)) continue;
-                best = sum, chosen = part + k;
-                raise();
-            }
+    for (size_t i = 0; i < row.size; i += TOGETHER) {
+        const float largest = row.most[i / CHUNK];
+        if (largest < least) continue;
+        const auto numbers = noise(i);
+        const uint32_t enough = needed(best, largest);
+        bool some = false;
+        for (const uint32_t number : numbers) some |= number >= enough;
+        if (!some) continue;
+        for (size_t k = 0; k < TOGETHER; ++k) {
+            const double distance = row.values[i + k];
+            if (row.values[i + k] < least || distance + bound(numbers[k] >> 8) < best) continue;
+            const double sum = distance + gumbel(numbers[k] >> 8);
+            if (sum < best || (sum == best && i + k >= chosen)) continue;
+            best = sum, chosen = i + k;
+            raise();
         }
     }
     return chosen;
 }
 
 int32_t choose(Row& row, const Draw& draw) {
-    if (row.broken()) return -1;
+    if (!(row.maximum() < INFINITE)) return -1;
     if (draw.constrained) row.forbid(draw.allowed);
     const float maximum = row.maximum();
     if (!std::isfinite(maximum)) return -1;
     const size_t likeliest = row.first(maximum);
     if (draw.inverse_temperature == 0) return static_cast<int32_t>(likeliest);
-    for (float& value : row.values) value = (value - maximum) * draw.inverse_temperature;
+    for (auto* values : {&row.values, &row.most})
+        for (float& value : *values) value = (value - maximum) * draw.inverse_temperature;
     float least = std::max(draw.least, -std::numeric_limits<float>::max());
     if (draw.top_k) {
         const auto kept = largest(row, draw.top_k, least);
@@ -216,7 +238,7 @@ void sample(Team& team, const float* logits, size_t vocabulary, std::span<const 
             thread_local Row row;
             const float* mine = logits + i * vocabulary;
             row.load(mine, vocabulary);
-            for (size_t k = 0; k < draws[i].changed.size(); ++k) row.values[static_cast<size_t>(draws[i].changed[k])] = draws[i].values[k];
+            for (size_t k = 0; k < draws[i].changed.size(); ++k) row.put(static_cast<size_t>(draws[i].changed[k]), draws[i].values[k]);
             choices[i].token = choose(row, draws[i]);
             if (!draws[i].described || choices[i].token < 0) return;
             row.load(mine, vocabulary);

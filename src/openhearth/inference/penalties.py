@@ -72,6 +72,8 @@ class Penalties:
     def values(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The new logits [n] of `tokens`, from a row [vocab_size]; all in fp32."""
         sampling, new = self.sampling, logits[self.tokens]
+        if not _counts(sampling):
+            return new + self.bias
         factor = np.float32(sampling.repetition_penalty)
         new = np.where(self.repeated, np.where(new > 0, new / factor, new * factor), new)
         fixed = sampling.presence_penalty * (self.counts > 0)

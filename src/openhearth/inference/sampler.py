@@ -20,6 +20,7 @@ from openhearth.inference.request import Sampling
 
 Floats = npt.NDArray[np.float32]
 LOG2_E = np.float32(1.44269504)
+GREEDY, ANY, MOST = np.float32(0), np.float32(-np.inf), float(np.finfo(np.float32).max)
 NO_TOKENS = np.empty(0, dtype=np.int32)
 NO_VALUES = np.empty(0, dtype=np.float32)
 
@@ -113,15 +114,14 @@ def sample_row(logits: Floats, draw: Draw) -> Choice:
 def inverse_temperature(sampling: Sampling) -> np.float32:
     """What logits are multiplied by; 0 is greedy."""
     if sampling.temperature == 0 or sampling.top_k == 1:
-        return np.float32(0)
-    most = float(np.finfo(np.float32).max)
-    return np.float32(min(1 / sampling.temperature, most))
+        return GREEDY
+    return np.float32(min(1 / sampling.temperature, MOST))
 
 
 def lowest(sampling: Sampling) -> np.float32:
     """The distance to the likeliest below which min-p leaves a token out."""
     if sampling.min_p == 0:
-        return np.float32(-np.inf)
+        return ANY
     return np.float32(logarithm(np.array(sampling.min_p)))
 
 
