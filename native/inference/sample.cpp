@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 constexpr float INFINITE = std::numeric_limits<float>::infinity(), NEVER = -INFINITE;
+constexpr float LIKELY = -7;  // a distance; the few tokens above it have most of the probability
 constexpr size_t GROUP = 16, CHUNK = 64;  // tokens that are looked at together
 
 // The distance below the likeliest, in factors of two.
@@ -129,14 +130,17 @@ std::vector<Place> largest(Row& row, size_t count, float least) {
 float nucleus(Row& row, double share, float least) {
     thread_local std::vector<Integers> shares;
     shares.clear();
-    Doubles lanes{};  // of whole numbers below 2^53
+    const auto total = [](Doubles lanes) { return lanes[0] + lanes[1] + lanes[2] + lanes[3]; };
+    Doubles all{}, likely{};  // of whole numbers below 2^53
     row.each([&](Floats distances) {
         shares.push_back(weights(distances));
-        lanes += __builtin_convertvector(shares.back(), Doubles);
+        all += __builtin_convertvector(shares.back(), Doubles);
+        likely += __builtin_convertvector(distances >= LIKELY ? shares.back() : Integers{}, Doubles);
     });
-    const double most = share * (lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    const double most = share * total(all);
 
-    const float light = std::max(least, -22.0f);  // what is lighter weighs nothing
+    // What is lighter weighs nothing, or is not reached.
+    const float light = std::max(least, total(likely) < most ? -22.0f : LIKELY);
     int64_t sum = 0;
     uint32_t found = 0;  // leading bits
     for (const int shift : {20, 10, 0}) {
