@@ -73,7 +73,7 @@ def test_no_crowd_of_requests_breaks_the_engine(fuzzer: Path, dtype: str) -> Non
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run(fuzzer: Path, directory: Path, *arguments: str | Path) -> str:
