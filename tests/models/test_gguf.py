@@ -235,6 +235,25 @@ def test_a_claim_beyond_all_memory_is_refused_at_once(
         import_model(Store(tmp_path / "home"), path)
 
 
+@pytest.mark.parametrize("quantised", [False, True])
+def test_weights_that_are_no_numbers_are_refused_by_name(quantised: bool, tmp_path: Path) -> None:
+    path = write(tmp_path / "nan.gguf", quantised=quantised)
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path, "r+").tensors}
+    row = tensors["blk.1.ffn_up.weight"].data[3]
+    row.view(np.float16 if quantised else np.float32)[0] = np.nan  # of Q8_0, a scale
+    with pytest.raises(CorruptArtifact, match=r"blocks\.1\.channel\.up\.weight .* no numbers"):
+        import_model(Store(tmp_path / "home"), path)
+
+
+@pytest.mark.parametrize("field", [b"llama.embedding_length", b"llama.feed_forward_length"])
+def test_weights_of_another_shape_are_refused(field: bytes, intact: bytes, tmp_path: Path) -> None:
+    at = intact.index(field) + len(field) + 4  # behind its name and its type
+    path = tmp_path / "other.gguf"
+    path.write_bytes(intact[:at] + (128).to_bytes(4, "little") + intact[at + 4 :])
+    with pytest.raises(CorruptArtifact, match="do not belong together"):
+        import_model(Store(tmp_path / "home"), path)
+
+
 def test_other_architectures_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "other.gguf", architecture="gpt2")
     with pytest.raises(UsageError, match="'gpt2' are not supported"):

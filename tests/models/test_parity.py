@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
+from openhearth.inference.executor import Work, open_executor
+from openhearth.inference.native import _engine
 from openhearth.models import Model, Piece, Ragged, import_model, load_model
-from openhearth.store import Store
+from openhearth.store import Artifact, Store
 from tests.conftest import write_tokenizer
 
 SIZES = {
@@ -68,18 +71,27 @@ FAMILIES = {
 """Family and what differs from the others."""
 
 
-def both(family: str, tmp_path: Path) -> tuple[Model, transformers.PreTrainedModel]:
-    """The same random weights in our model and in theirs."""
+def imported(
+    family: str, tmp_path: Path, **sizes: int
+) -> tuple[Artifact, transformers.PreTrainedModel]:
+    """A model of `transformers` with random weights, and the directory that it wrote in a store."""
     name, settings = FAMILIES[family]
     vocabulary = write_tokenizer(tmp_path)
     kind = "Gemma3Text" if name == "Gemma3" else name
-    config = getattr(transformers, f"{kind}Config")(vocab_size=vocabulary, **SIZES, **settings)
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=vocabulary, **SIZES | sizes, **settings
+    )
     torch.manual_seed(0)
     theirs = getattr(transformers, f"{name}ForCausalLM")(config).eval()
     for parameter in theirs.parameters():  # biases and norms are not random by default
         torch.nn.init.normal_(parameter, std=0.2)
     theirs.save_pretrained(tmp_path)
-    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    return import_model(Store(tmp_path / "home"), tmp_path), theirs
+
+
+def both(family: str, tmp_path: Path) -> tuple[Model, transformers.PreTrainedModel]:
+    """The same random weights in our model and in theirs."""
+    artifact, theirs = imported(family, tmp_path)
     return load_model(artifact, "float32"), theirs
 
 
@@ -96,6 +108,19 @@ def test_logits_are_those_of_transformers(family: str, tmp_path: Path) -> None:
         expected = theirs(ids[None]).logits[0]
     assert expected.std() > 0.05  # the comparison would mean nothing between zeros
     torch.testing.assert_close(mine, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.skipif(_engine is None, reason="the extension was not built")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_native_logits_are_those_of_transformers(family: str, tmp_path: Path) -> None:
+    """With rows that fill whole blocks of 32 weights, as the kernels want them."""
+    artifact, theirs = imported(family, tmp_path, hidden_size=96, intermediate_size=160)
+    ids = tokens(150)
+    executor = open_executor("native", artifact, memory=2**22, dtype="float32")
+    found = executor.step([Work(ids.tolist(), 0, [4, 0, 3, 1, 2], wanted=150)])
+    with torch.inference_mode():
+        expected = theirs(ids[None]).logits[0]
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
 @pytest.fixture(scope="module", params=["llama 3.1", "gemma3"])

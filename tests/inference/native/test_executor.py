@@ -196,10 +196,26 @@ def test_every_kind_of_kernels_gives_the_same(
 ) -> None:
     prompt = tokens(70)
     best = executor(dtype, kv_dtype=kv_dtype).step([Work(prompt, 0, [0, 1, 2], wanted=70)])
+    asked: list[str] = []
+
+    class Program(_engine.Program):
+        def __init__(self, kernels: str, threads: int) -> None:
+            asked.append(kernels)
+            super().__init__(kernels, threads)
+
+    monkeypatch.setattr(_engine, "Program", Program)
     monkeypatch.setenv("OPENHEARTH_ISA", kind)
     forced = executor(dtype, threads=1, kv_dtype=kv_dtype)
-    assert forced.kernels == kind
+    assert asked == [kind]
     assert np.array_equal(forced.step([Work(prompt, 0, [0, 1, 2], wanted=70)]), best)
+
+
+def test_kernels_that_this_processor_lacks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENHEARTH_ISA", "sse9")
+    with pytest.raises(UsageError, match=r"OPENHEARTH_ISA is 'sse9', but .* portable"):
+        executor()
+    with pytest.raises(ValueError, match="cannot run these kernels"):
+        _engine.Program("sse9", 1)
 
 
 SHARED = {

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from openhearth.inference.native import _engine
+from openhearth.models.weights import Packed
 
-pytestmark = pytest.mark.skipif(_engine is None, reason="the extension was not built")
+if _engine is None:
+    pytest.skip("the extension was not built", allow_module_level=True)
+from openhearth.inference.native.weights import format_of
 
 TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"]
 SCALES = {"Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,)}  # bytes of a super block
@@ -63,6 +66,29 @@ def test_sources_are_read_as_their_format_says(name: str) -> None:
 def test_what_a_format_can_hold_stays(name: str, kind: str, tolerance: float) -> None:
     found, meant = packed(name, getattr(_engine.Format, kind))
     np.testing.assert_allclose(found, meant, rtol=0, atol=tolerance * np.abs(meant).max() * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "step", "mean"),
+    [
+        ("F16", "BF16", 2**-7, 2e-3),
+        ("Q5_0", "INT8", 1 / 127, 6e-3),
+        ("Q5_1", "INT8", 1 / 127, 6e-3),
+        ("Q5_K", "INT8", 1 / 127, 6e-3),
+        ("Q6_K", "INT8", 1 / 127, 6e-3),
+    ],
+)
+def test_what_no_format_holds_is_rounded_by_auto(
+    name: str, kind: str, step: float, mean: float
+) -> None:
+    """By half a step of a block's largest weight at most, and `mean` of the root mean square."""
+    number, rows, _ = source(name)
+    kept = format_of([Packed(number, rows, np.arange(ROWS))], "auto")
+    assert kept == getattr(_engine.Format, kind)
+    found, meant = packed(name, kept)
+    error, blocks = (found - meant).reshape(-1, 32), meant.reshape(-1, 32)
+    assert (np.abs(error) <= 1.001 * step / 2 * np.abs(blocks).max(-1, keepdims=True)).all()
+    assert 0 < np.sqrt(np.square(error).mean() / np.square(blocks).mean()) < mean
 
 
 @pytest.mark.parametrize(

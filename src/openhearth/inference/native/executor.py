@@ -41,8 +41,8 @@ class NativeExecutor:
     """A model with `pages` pages of keys and values.
 
     `dtype` is that of the weights: int4, int4-head8 (embedding and head in eight bits), int4-min,
-    int8, bfloat16, float32, or `auto`, as few bits as keep what the file says. `kv_dtype` is
-    that of keys and values, see `kept_as`.
+    int8, bfloat16, float32, or `auto`, as few bits as are near to the file's, see `KEPT` in
+    `weights.py`. `kv_dtype` is that of keys and values, see `kept_as`.
 
     Raises:
         UsageError: a layer or a size has no kernel, or the model is an encoder.

@@ -15,7 +15,8 @@ from openhearth.models.weights import Packed, Weights
 
 TYPES = gguf.GGMLQuantizationType
 
-# What becomes of a file's weights if nothing else is asked for: as few bits as keep what they say.
+# What becomes of a file's weights if nothing else is asked for. Q4_0, Q4_1, Q8_0, BF16 and F32 stay
+# as they are, Q4_K but for its scales (root mean square 0.03 %); F16 loses 0.2 %, the others 0.5 %.
 KEPT = {
     int(getattr(TYPES, name)): kept
     for kept, names in {
