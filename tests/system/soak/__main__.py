@@ -14,6 +14,7 @@ import importlib.util
 import itertools
 import random
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +90,8 @@ def run_round(
 
 def warm_up(store: Store) -> None:
     """Once through a server, so that the threads are there that a process keeps for good."""
-    list(SLOW.map(time.sleep, [0.1, 0.1]))
+    every = threading.Barrier(SLOW._max_workers)
+    list(SLOW.map(lambda _: every.wait(), range(SLOW._max_workers)))
     with Engine(BASE, store=store) as engine, served(engine, store.root) as (port, key):
         asked = Question(BASE, [5], Sampling(max_tokens=1))
         ask(port, key, asked, random.Random(0))
