@@ -69,7 +69,6 @@ class Peer:
 # threads spin for 200 ms after a step, into our turn.
 INTEL_OPENMP = {
     "LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so"),
-    "KMP_AFFINITY": "granularity=fine,scatter",
     "KMP_BLOCKTIME": "5",
     "KMP_TPAUSE": "0",
 }
