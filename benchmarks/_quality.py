@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
+from _results import Row
 from _sides import Measure
 from _smollm import base
 
 from openhearth.data import Tokenizer
 
 MEASURED = 600  # tokens
+EIGHT_BITS = 0.01  # nat that eight bits may lose at most
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The mean KL in nats of the next token's distribution from the one that is meant, and
+    perplexity.
+    """
+
+    kl: float
+    perplexity: float
 
 
 def text() -> list[int]:
-    """Prose and code, as tokens."""
-    root = Path(__file__).parents[1]
-    pages = [root / "README.md", root / "docs" / "explanation" / "architecture.md"]
-    return Tokenizer.load(base()).encode("\n".join(p.read_text() for p in pages))[:MEASURED]
+    """Prose and code, as tokens: the project's README as it once was, the same in every run."""
+    page = Path(__file__).with_name("prose.txt").read_text()
+    return Tokenizer.load(base()).encode(page)[:MEASURED]
 
 
 def logits(side: Measure, tokens: list[int], *first: str) -> np.ndarray:
@@ -28,10 +41,23 @@ def logits(side: Measure, tokens: list[int], *first: str) -> np.ndarray:
         return np.load(file.name)
 
 
-def report(name: str, found: np.ndarray, meant: np.ndarray, tokens: list[int]) -> None:
-    """Print both measures of it."""
-    kl, surprise = divergence(found, meant), perplexity(found, tokens)
-    print(f"{name}: KL {kl:.4f}, perplexity {surprise:.2f}", flush=True)
+def measure(name: str, found: np.ndarray, meant: np.ndarray, tokens: list[int]) -> Quality:
+    """Both, which are printed too."""
+    quality = Quality(divergence(found, meant), perplexity(found, tokens))
+    print(f"{name}: KL {quality.kl:.4f}, perplexity {quality.perplexity:.2f}", flush=True)
+    return quality
+
+
+def rows(dtype: str, ours: Quality, peer: str, theirs: Quality) -> Iterator[Row]:
+    """The gate: no worse than a peer with as many bits, and eight bits hardly worse than fp32."""
+
+    def row(work: str, unit: str, mine: float, other: float, name: str) -> Row:
+        return Row(f"{work}, {dtype}", unit, mine, other, name, 1.0, less_is_better=True)
+
+    yield row("KL from fp32", "nat", ours.kl, theirs.kl, peer)
+    yield row("perplexity", "", ours.perplexity, theirs.perplexity, peer)
+    if dtype == "int8":
+        yield row("KL from fp32", "nat", ours.kl, EIGHT_BITS, "limit")
 
 
 def divergence(logits: np.ndarray, meant: np.ndarray) -> float:

@@ -60,6 +60,10 @@ def alternate(
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
+def figure(value: float) -> str:
+    return f"{value:10.1f}" if value >= 10 else f"{value:10.3g}"
+
+
 def write(name: str, rows: list[Row]) -> None:
     """Write `results/NAME.json` and print it as a table."""
     RESULTS.mkdir(exist_ok=True)
@@ -71,7 +75,7 @@ def write(name: str, rows: list[Row]) -> None:
     for row in rows:
         verdict = "met" if row.ratio >= row.goal else "NOT met"
         print(
-            f"  {row.work:<{width}}  {row.ours:10.1f} {row.unit:<9} against {row.peer:10.1f}"
-            f" ({row.peer_name})  ratio {row.ratio:6.2f}  goal {row.goal:.1f}  {verdict}"
+            f"  {row.work:<{width}}  {figure(row.ours)} {row.unit:<9} against {figure(row.peer)}"
+            f" ({row.peer_name})  ratio {row.ratio:6.2f}  goal {row.goal:g}  {verdict}"
         )
     print(f"  written to benchmarks/results/{path.name}")

@@ -3,8 +3,9 @@
 The peer is built for this processor from the source of `llama-cpp-python` (ten minutes, once), and
 runs with flash attention and its best layouts: all weights in Q4_0, the same with a head in Q8_0,
 and Q8_0; ours has as many bits. A decode step takes all streams one token further, a prompt has 512
-tokens. Quality is the mean divergence (KL) of the next token's distribution from that of the
-weights in the file, computed in fp32, and perplexity, on the same text.
+tokens. One stream is also held against what the memory gives, see `_bandwidth.py`. Quality is the
+mean divergence (KL) of the next token's distribution from that of the weights in the file, computed
+in fp32, and perplexity, on the same text; ours should be no worse than the peer's.
 
 With `--isa avx2` neither side uses anything newer: ours is told so, the peer is built so.
 """
@@ -17,9 +18,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from _decoding import THREADS, ours, rows
+import _bandwidth
+import _quality
+from _decoding import THREADS, ours, rows, speed
 from _peers import peer_python, peer_side, pinned
-from _quality import logits, report, text
+from _quality import logits, text
 from _results import Row, write
 from _sides import side
 from _smollm import base, prepare
@@ -28,7 +31,7 @@ STREAMS = (1, 4, 8, 16, 32)
 Q4_0, Q8_0 = 2, 8
 PEERS = {  # the bits of the body and of the head, and our dtype with as many
     "Q4_0": (Q4_0, Q4_0, "int4"),
-    "Q4_0, head Q8_0": (Q4_0, Q8_0, "int4"),
+    "Q4_0, head Q8_0": (Q4_0, Q8_0, "int4-head8"),
     "Q8_0": (Q8_0, Q8_0, "int8"),
 }
 AVX2 = ";".join(
@@ -55,22 +58,35 @@ def main() -> None:
     if isa:
         os.environ["OPENHEARTH_ISA"] = isa  # our side inherits it
     found: list[Row] = []
+
+    def add(row: Row) -> None:
+        print(row, flush=True)
+        found.append(row)
+
     with TemporaryDirectory() as folder:
         home = str(Path(folder) / "home")
         prepare(home)
         tokens, file = text(), str(base().path("model.gguf"))
+        memory = _bandwidth.build(Path(folder))
         us = side(partial(ours, home, greedy=False))
         them = peer_side(python, Path(__file__).with_name("_llama_cpp.py"))
         meant = logits(us, tokens, "float32")
         for name, (body, head, dtype) in PEERS.items():
-            made = str(Path(folder) / f"{body}-{head}.gguf")
+            made, peer = str(Path(folder) / f"{body}-{head}.gguf"), f"llama.cpp {name}"
             assert them("quantise", file, made, body, head) == 0
             them("open", made, THREADS, max(STREAMS))
-            report(f"{dtype}, ours", logits(us, tokens, dtype), meant, tokens)
-            report(f"{name}, llama.cpp", logits(them, tokens), meant, tokens)
-            for row in rows(dtype, us, f"llama.cpp {name}", them, STREAMS, tokens):
-                print(row, flush=True)
-                found.append(row)
+            mine = _quality.measure(f"ours, {dtype}", logits(us, tokens, dtype), meant, tokens)
+            theirs = _quality.measure(peer, logits(them, tokens), meant, tokens)
+            for row in _quality.rows(dtype, mine, peer, theirs):
+                add(row)
+            for row in rows(dtype, us, peer, them, STREAMS, tokens):
+                add(row)
+            one = partial(speed, us, dtype, streams=1)
+            add(
+                _bandwidth.row(
+                    memory, f"weights read, 1 stream, {dtype}", us("bytes", dtype), THREADS, one
+                )
+            )
     write("inference_decode" + (f"_{isa}" if isa else ""), found)
 
 

@@ -18,9 +18,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import _quality
 from _decoding import THREADS, ours, rows
 from _peers import ENVIRONMENTS, peer_python, peer_side, pinned
-from _quality import logits, report, text
+from _quality import logits, text
 from _results import Row, write
 from _sides import Measure, side
 from _smollm import base, prepare
@@ -45,7 +46,9 @@ def openvino() -> Path:
 
 @dataclass(frozen=True)
 class Peer:
-    """A side by the name of its script; what it opens, with which arguments; our dtypes."""
+    """A side by the name of its script; what it opens, with which arguments; our dtypes, the first
+    of which has as many bits.
+    """
 
     name: str
     python: Callable[[], Path]
@@ -62,8 +65,13 @@ class Peer:
         return them
 
 
-# As vLLM's manual asks for.
-INTEL_OPENMP = {"LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so")}
+# As vLLM's manual asks for, and as vLLM sets it up for workers in processes of their own: else its
+# threads spin for 200 ms after a step, into our turn.
+INTEL_OPENMP = {
+    "LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so"),
+    "KMP_BLOCKTIME": "5",
+    "KMP_TPAUSE": "0",
+}
 BF16 = ("bfloat16", "int8", "int4")
 PEERS = (
     Peer("transformers fp32", transformers, "directory", ("float32",), ("float32",)),
@@ -96,9 +104,11 @@ def main() -> None:
         meant = logits(us, tokens, "float32")
         for peer in PEERS:
             them = peer.side(folder)
-            report(peer.name, logits(them, tokens), meant, tokens)
+            theirs = _quality.measure(peer.name, logits(them, tokens), meant, tokens)
             for dtype in peer.dtypes:
-                report(f"ours, {dtype}", logits(us, tokens, dtype), meant, tokens)
+                mine = _quality.measure(f"ours, {dtype}", logits(us, tokens, dtype), meant, tokens)
+                if dtype == peer.dtypes[0] != "float32":  # by which all are measured
+                    found.extend(_quality.rows(dtype, mine, peer.name, theirs))
                 for row in rows(dtype, us, peer.name, them, STREAMS, tokens):
                     print(row, flush=True)
                     found.append(row)
