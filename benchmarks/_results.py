@@ -15,6 +15,7 @@ from pathlib import Path
 
 from openhearth.bench import describe_machine
 
+REST = 0.3  # seconds before a turn; some threads spin that long after theirs
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -55,8 +56,12 @@ def alternate(
     ours: Callable[[], float], peer: Callable[[], float], rounds: int
 ) -> tuple[float, float]:
     """The medians of two measurements taken in turn, after one round that does not count."""
-    ours(), peer()
-    pairs = [(ours(), peer()) for _ in range(rounds)]
+
+    def turn(measure: Callable[[], float]) -> float:
+        time.sleep(REST)
+        return measure()
+
+    pairs = [(turn(ours), turn(peer)) for _ in range(rounds + 1)][1:]
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 

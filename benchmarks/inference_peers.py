@@ -65,13 +65,8 @@ class Peer:
         return them
 
 
-# As vLLM's manual asks for, and as vLLM sets it up for workers in processes of their own: else its
-# threads spin for 200 ms after a step, into our turn.
-INTEL_OPENMP = {
-    "LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so"),
-    "KMP_BLOCKTIME": "5",
-    "KMP_TPAUSE": "0",
-}
+# As vLLM's manual asks for.
+INTEL_OPENMP = {"LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so")}
 BF16 = ("bfloat16", "int8", "int4")
 PEERS = (
     Peer("transformers fp32", transformers, "directory", ("float32",), ("float32",)),
