@@ -145,6 +145,20 @@ def test_log_probabilities_are_those_of_the_model(engine: Engine, tiny_model_hom
     assert [i for i, _, _ in described.top] == expected.topk(3).indices.tolist()
 
 
+def test_every_token_of_the_vocabulary_can_have_its_log_probability(engine: Engine) -> None:
+    answer = engine.generate(PROMPTS[1], max_tokens=1, logprobs=320, logit_bias=NO_END)
+    (described,) = answer.logprobs
+    assert sorted(token for token, _, _ in described.top) == [*range(320)]
+    total = np.exp([logprob for _, _, logprob in described.top]).sum()
+    assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_whole_numbers_of_numpy_are_tokens_too(engine: Engine) -> None:
+    settings = {"max_tokens": 4, "temperature": 0}
+    ids = list(np.array(PROMPTS[1]))
+    assert engine.generate(ids, **settings).tokens == engine.generate(PROMPTS[1], **settings).tokens
+
+
 def test_cancelling_ends_a_running_and_a_waiting_request(engine: Engine) -> None:
     endless = Sampling(max_tokens=400, logit_bias=NO_END)
     streams = [engine.submit(Request("tiny", [20, 21], endless)) for _ in range(20)]
@@ -165,6 +179,13 @@ def test_refused_requests_say_why(engine: Engine) -> None:
         engine.submit(Request("tiny", [10**6]))
     with pytest.raises(UsageError, match="outside the vocabulary"):
         engine.submit(Request("tiny", [1], Sampling(logit_bias={10**6: 1.0})))
+    for wrong in ([1.5], ["1"], [None]):
+        with pytest.raises(UsageError, match="no whole number"):
+            engine.submit(Request("tiny", wrong))
+    with pytest.raises(UsageError, match="no whole number"):
+        engine.submit(Request("tiny", [1], Sampling(logit_bias={1.5: 1.0})))
+    with pytest.raises(UsageError, match="has only 320 tokens"):
+        engine.submit(Request("tiny", [1], Sampling(logprobs=321)))
     with pytest.raises(ContextTooLong, match="holds 512"):
         engine.submit(Request("tiny", [5] * 500, Sampling(max_tokens=13)))
 

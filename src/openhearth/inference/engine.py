@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -133,7 +134,8 @@ class Engine:
 
         Raises:
             NotFound: the model is not served.
-            UsageError: the prompt is empty, or a token is not in the model's vocabulary.
+            UsageError: the prompt is empty, a token is not in the model's vocabulary, or more
+                log-probabilities are asked for than it has tokens.
             BadConstraint: the constraint cannot be followed.
             BadAdapter: the adapter is damaged, or was made for another model.
             ContextTooLong: prompt and answer do not fit the context, or the memory.
@@ -143,6 +145,11 @@ class Engine:
         served = self._get(request.model)
         sampling = request.sampling
         _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
+        if (sampling.logprobs or 0) > served.lane.vocab_size:
+            raise UsageError(
+                f"logprobs is {sampling.logprobs}, but this model has only "
+                f"{served.lane.vocab_size} tokens."
+            )
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(
             served.tokenizer,
@@ -259,8 +266,13 @@ def _check(
     if not prompt:
         raise UsageError("The prompt is empty: give at least one token.")
     size = served.lane.vocab_size
-    if not all(0 <= token < size for token in [*prompt, *biased]):
-        raise UsageError(f"A token id lies outside the vocabulary: use ids from 0 to {size - 1}.")
+    ids = [*prompt, *biased]
+    whole = all(issubclass(kind, Integral) for kind in set(map(type, ids)))
+    if not whole or not all(0 <= token < size for token in ids):
+        raise UsageError(
+            "A token id lies outside the vocabulary, or is no whole number: use ids from 0 to "
+            f"{size - 1}."
+        )
     if len(prompt) + wanted > longest:
         raise ContextTooLong(
             f"The prompt has {len(prompt)} tokens and max_tokens is {wanted}, but the context "
