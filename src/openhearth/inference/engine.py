@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
 from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
+from openhearth.inference.beside import beside
 from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
@@ -167,29 +169,42 @@ class Engine:
             raise
         return sequence.stream
 
-    def stream(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Stream:
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        priority: int = 0,
+        deadline: float | None = None,
+        **sampling: Any,
+    ) -> Stream:
         """Answer a prompt: a text, token ids, or messages, which the model's template frames.
 
-        For `for` or `async for`. `sampling` are fields of `Sampling`. Without `model`, the first
-        answers. Raises what `submit` raises.
+        For `for` or `async for`. Without `model`, the first answers. `priority` and `deadline` are
+        those of `Request`, and `sampling` are fields of `Sampling`. Raises what `submit` raises.
         """
-        name = model or next(iter(self._served))
-        ids = _encode(self.tokenizer(name), prompt)
-        return self.submit(Request(name, ids, Sampling(**sampling)))
+        return self.submit(self._request(prompt, model, priority, deadline, **sampling))
 
-    def generate(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Answer:
-        """The whole answer; the arguments are those of `stream`."""
+    def generate(self, prompt: Prompt, **options: Any) -> Answer:
+        """The whole answer; the options are those of `stream`.
+
+        Raises:
+            DeadlinePassed: it could not start in time.
+            HearthError: as `submit` says, or the answer failed.
+        """
         answer = Answer()
-        for delta in self.stream(prompt, model=model, **sampling):
+        for delta in self.stream(prompt, **options):
             answer.add(delta)
         return answer
 
-    async def agenerate(
-        self, prompt: Prompt, *, model: str | None = None, **sampling: Any
-    ) -> Answer:
-        """`generate` for event loops. Cancelling it cancels the request."""
+    async def agenerate(self, prompt: Prompt, **options: Any) -> Answer:
+        """`generate` for event loops, which it does not hold up. Cancelling it cancels the
+        request.
+        """
         answer = Answer()
-        stream = self.stream(prompt, model=model, **sampling)
+        request = self._request(prompt, **options)
+        submit = partial(self.submit, request)
+        stream = await beside(submit) if self.is_slow_to_submit(request) else submit()
         try:
             async for delta in stream:
                 answer.add(delta)
@@ -226,6 +241,18 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _request(
+        self,
+        prompt: Prompt,
+        model: str | None = None,
+        priority: int = 0,
+        deadline: float | None = None,
+        **sampling: Any,
+    ) -> Request:
+        name = model or next(iter(self._served))
+        ids = _encode(self.tokenizer(name), prompt)
+        return Request(name, ids, Sampling(**sampling), priority, deadline=deadline)
 
     def _get(self, model: str) -> Served:
         if model not in self._served:

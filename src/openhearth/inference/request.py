@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -108,6 +109,9 @@ class Request:
 
     The highest `priority` goes first, and tenants share alike what is left. A request that has
     not started `deadline` seconds after it came ends with `DeadlinePassed`.
+
+    Raises:
+        UsageError: priority or deadline is no such number.
     """
 
     model: str
@@ -116,6 +120,12 @@ class Request:
     priority: int = 0
     tenant: str = ""
     deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.priority, Integral):
+            raise UsageError(f"priority is {self.priority}, but must be a whole number.")
+        if self.deadline is not None:
+            _check_range("deadline", self.deadline, 0.0, math.inf)
 
 
 @dataclass(frozen=True)
