@@ -206,7 +206,10 @@ def _prepare(engine: Engine, body: ChatRequest, caller: str) -> Asked:
         tools=tools.offered if tools else None,
     )
     tokens = tokenizer.encode(text)
-    requests = [Request(body.model, tokens, sampling, tenant=caller) for sampling in samplings]
+    requests = [
+        Request(body.model, tokens, sampling, body.engine_priority, caller)
+        for sampling in samplings
+    ]
     return Asked(text, requests, tools)
 
 

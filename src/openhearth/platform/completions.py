@@ -137,7 +137,7 @@ def _prepare(
     if len(prompts) * len(samplings) > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
     return prompts, [
-        Request(body.model, prompt.tokens, sampling, tenant=caller)
+        Request(body.model, prompt.tokens, sampling, body.engine_priority, caller)
         for prompt in prompts
         for sampling in samplings
     ]

@@ -77,6 +77,7 @@ class GenerationParameters(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
+    priority: int | None = Field(None, ge=0, lt=2**31)  # nobody gets ahead of another's requests
     echo: bool | None = None
 
     @field_validator("logit_bias")
@@ -91,6 +92,11 @@ class GenerationParameters(BaseModel):
     def choices(self) -> int:
         """How many answers are wanted to each prompt."""
         return self.n or 1
+
+    @property
+    def engine_priority(self) -> int:
+        """The engine's priority. In a body, as for vLLM, the lowest number goes first."""
+        return -(self.priority or 0)
 
     @property
     def include_usage(self) -> bool:
