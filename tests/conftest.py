@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -90,6 +91,29 @@ def write_model(directory: Path, **shape: int) -> Path:
     return directory
 
 
+def write_encoder(directory: Path) -> Path:
+    """A random BERT with a WordPiece tokenizer, likewise."""
+    import tokenizers
+    import torch
+    from transformers import BertConfig, BertModel
+
+    words = tokenizers.BertWordPieceTokenizer()
+    words.train_from_iterator(TEXT, vocab_size=100, show_progress=False)
+    words.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer_config.json").write_text('{"cls_token": "[CLS]"}')
+    config = BertConfig(
+        vocab_size=words.get_vocab_size(),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=256,
+    )
+    torch.manual_seed(0)
+    BertModel(config, add_pooling_layer=False).save_pretrained(directory)
+    return directory
+
+
 def write_adapter(
     directory: Path, store: Store, base: str, seed: int = 1, factor: float = 1.0
 ) -> Path:
@@ -133,6 +157,24 @@ def small_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(
         tmp_path_factory.mktemp("small"), hidden_size=64, intermediate_size=96, **heads
     )
+
+
+@pytest.fixture(scope="session")
+def encoder_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of texts."""
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
+def plain_directory(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model without a chat template."""
+    directory = tmp_path_factory.mktemp("plain") / "plain"
+    shutil.copytree(tiny_directory, directory)
+    path = directory / "tokenizer_config.json"
+    settings = json.loads(path.read_text())
+    del settings["chat_template"]
+    path.write_text(json.dumps(settings))
+    return directory
 
 
 def write_home(root: Path, directory: Path) -> Path:

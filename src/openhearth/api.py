@@ -59,17 +59,18 @@ def tune(
 def generate(model: Artifact | str, prompt: str, **sampling: Any) -> str:
     """The answer of a model or adapter to one message; `sampling` are fields of `Sampling`.
 
+    A model without a chat template continues the text instead.
+
     Loads the model for this one answer; open an `openhearth.inference.Engine` for many.
 
     Raises:
         NotFound: there is no such model.
         UsageError: a sampling parameter is out of range.
     """
-    from openhearth.inference import Engine, Request, Sampling
+    from openhearth.inference import Engine
 
     name = model if isinstance(model, str) else model.digest
     with Engine.open(Store(), [name]) as engine:
-        tokenizer = engine.tokenizer(name)
-        text = tokenizer.chat([{"role": "user", "content": prompt}], add_generation_prompt=True)
-        stream = engine.submit(Request(name, tokenizer.encode(text), Sampling(**sampling)))
-        return "".join(delta.text for delta in stream)
+        framed = engine.tokenizer(name).chat_template
+        message = [{"role": "user", "content": prompt}]
+        return engine.generate(message if framed else prompt, **sampling).text

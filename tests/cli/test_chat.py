@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+import openhearth as oh
+from openhearth.data import Tokenizer
+
 GREEDY = ("--temperature", "0", "--max-tokens", "8")
 
 
@@ -65,6 +68,26 @@ def test_chat_answers_each_line_and_clear_forgets(
 def test_chat_without_a_name_takes_the_latest(hearth: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch, "")
     assert "Loading tiny-adapter" in hearth("chat", *GREEDY).err
+
+
+def test_chat_without_a_name_leaves_encoders_out(hearth: Any, encoder_directory: Path) -> None:
+    assert hearth("pull", str(encoder_directory), "--name", "vectors").code == 0
+    result = hearth("chat")
+    assert result.code == 3
+    assert "There is no model yet" in result.err
+
+
+def test_a_model_without_a_template_continues_the_prompt(
+    hearth: Any, plain_directory: Path, home: Path
+) -> None:
+    value = hearth("--json", "run", str(plain_directory), "Hello", *GREEDY).json
+    prompt = Tokenizer.load(plain_directory).encode("Hello")
+    assert value["usage"]["prompt_tokens"] == len(prompt)
+    assert value["usage"]["completion_tokens"] == 8
+    assert oh.generate(str(plain_directory), "Hello", max_tokens=8, temperature=0) == value["text"]
+    told = hearth("run", str(plain_directory), "Hello", "--system", "Be brief.", *GREEDY)
+    assert told.code == 2
+    assert "leave out --system" in told.err
 
 
 def test_what_cannot_be_answered_is_a_sentence(hearth: Any) -> None:

@@ -17,8 +17,10 @@ from openhearth import platform
 from openhearth.cli.serve import serve, up
 from openhearth.errors import HearthError, NotFound
 from openhearth.inference import ModelCard
+from openhearth.models import pull
 from openhearth.platform import Keys
 from openhearth.store import Store
+from tests.conftest import make_adapter
 
 
 class FakeEngine:
@@ -103,14 +105,13 @@ def test_a_port_in_use_fails_before_the_model_is_loaded(home: Path) -> None:
     assert not (home / "keys.json").exists()
 
 
-def test_up_serves_every_named_model_and_adapter_and_shows_how_to_call_them(home: Path) -> None:
+def test_up_serves_all_that_has_a_name_and_writes_and_shows_how_to_call_it(
+    home: Path, tiny_directory: Path, encoder_directory: Path
+) -> None:
     store = Store()
-    for kind in ("model", "adapter", "corpus"):
-
-        def build(draft: Any, kind: str = kind) -> None:
-            draft.path("weights").write_text(kind)
-
-        store.tag(f"my-{kind}", store.make(kind, build).digest)
+    make_adapter(store, pull(store, str(tiny_directory), name="my-model"), "my-adapter")
+    pull(store, str(encoder_directory), name="my-encoder")
+    store.tag("my-corpus", store.make("corpus", lambda draft: None).digest)
     output = said(up, "--port", free_port())
     assert FakeEngine.opened == [["my-adapter", "my-model"]]
     assert "from openai import OpenAI" in output

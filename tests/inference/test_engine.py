@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,10 +26,11 @@ from openhearth.inference import (
     EngineBusy,
     Request,
     Sampling,
+    Stream,
     lane,
 )
 from openhearth.inference.chooser import Chooser
-from openhearth.inference.stream import Stream
+from openhearth.inference.constraint import Compiler, Matcher
 from openhearth.inference.text import TextStream
 from openhearth.inference.torch_executor import TorchExecutor
 from openhearth.models import (
@@ -145,6 +147,20 @@ def test_log_probabilities_are_those_of_the_model(engine: Engine, tiny_model_hom
     assert [i for i, _, _ in described.top] == expected.topk(3).indices.tolist()
 
 
+def test_every_token_of_the_vocabulary_can_have_its_log_probability(engine: Engine) -> None:
+    answer = engine.generate(PROMPTS[1], max_tokens=1, logprobs=320, logit_bias=NO_END)
+    (described,) = answer.logprobs
+    assert sorted(token for token, _, _ in described.top) == [*range(320)]
+    total = np.exp([logprob for _, _, logprob in described.top]).sum()
+    assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_whole_numbers_of_numpy_are_tokens_too(engine: Engine) -> None:
+    settings = {"max_tokens": 4, "temperature": 0}
+    ids = list(np.array(PROMPTS[1]))
+    assert engine.generate(ids, **settings).tokens == engine.generate(PROMPTS[1], **settings).tokens
+
+
 def test_cancelling_ends_a_running_and_a_waiting_request(engine: Engine) -> None:
     endless = Sampling(max_tokens=400, logit_bias=NO_END)
     streams = [engine.submit(Request("tiny", [20, 21], endless)) for _ in range(20)]
@@ -165,6 +181,13 @@ def test_refused_requests_say_why(engine: Engine) -> None:
         engine.submit(Request("tiny", [10**6]))
     with pytest.raises(UsageError, match="outside the vocabulary"):
         engine.submit(Request("tiny", [1], Sampling(logit_bias={10**6: 1.0})))
+    for wrong in ([1.5], ["1"], [None]):
+        with pytest.raises(UsageError, match="no whole number"):
+            engine.submit(Request("tiny", wrong))
+    with pytest.raises(UsageError, match="no whole number"):
+        engine.submit(Request("tiny", [1], Sampling(logit_bias={1.5: 1.0})))
+    with pytest.raises(UsageError, match="has only 320 tokens"):
+        engine.submit(Request("tiny", [1], Sampling(logprobs=321)))
     with pytest.raises(ContextTooLong, match="holds 512"):
         engine.submit(Request("tiny", [5] * 500, Sampling(max_tokens=13)))
 
@@ -310,6 +333,90 @@ def test_what_cannot_start_in_time_says_so(tiny_model_home: Path) -> None:
             list(late)
         first.cancel()
         assert list(first)[-1].finish_reason == "cancelled"
+
+
+def test_priority_and_deadline_can_be_given_with_a_prompt(tiny_model_home: Path) -> None:
+    endless = {"max_tokens": 400, "logit_bias": NO_END}
+    with Engine("tiny", store=Store(tiny_model_home), most_running=1) as engine:
+        first = engine.stream([20, 21], priority=2, **endless)
+        next(first)  # it runs now, in the only place
+        later, sooner = (engine.stream([22], priority=p, **endless) for p in (0, 1))
+        with pytest.raises(DeadlinePassed):
+            engine.generate([22], deadline=0.0)
+        with pytest.raises(DeadlinePassed):
+            asyncio.run(engine.agenerate([22], deadline=0.0))
+        first.cancel()
+        assert next(sooner).tokens
+        assert not later._deltas  # nothing came of it yet
+        for stream in (later, sooner):
+            stream.cancel()
+        wrong: list[dict[str, Any]] = [{"priority": "high"}, {"deadline": -1}]
+        for options in wrong:
+            with pytest.raises(UsageError, match=rf"^{next(iter(options))} is"):
+                engine.generate([22], **options)
+
+
+@pytest.fixture
+def submitted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
+    """The streams of all requests that come to the engine."""
+    streams, submit = [], engine.submit
+
+    def remembered(request: Request) -> Stream:
+        streams.append(submit(request))
+        return streams[-1]
+
+    monkeypatch.setattr(engine, "submit", remembered)
+    return streams
+
+
+def test_cancelling_an_awaited_answer_cancels_the_request(
+    engine: Engine, submitted: list[Stream]
+) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(engine.agenerate([20], max_tokens=400, logit_bias=NO_END))
+        while not submitted:
+            await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    assert list(submitted[0])[-1].finish_reason == "cancelled"
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_an_event_loop_goes_on_while_a_constraint_is_compiled(
+    cancel: bool, engine: Engine, submitted: list[Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cancelled meanwhile is cancelled once it is compiled."""
+    pytest.importorskip("llguidance")
+    compiling, go_on, matcher = threading.Event(), threading.Event(), Compiler.matcher
+
+    def slow(self: Compiler, constraint: Constraint) -> Matcher:
+        compiling.set()
+        assert go_on.wait(20), "the loop stands still"
+        return matcher(self, constraint)
+
+    async def main() -> Answer:
+        form = Constraint("regex", "[0-9]{300}")
+        task = asyncio.create_task(engine.agenerate([20], max_tokens=400, constraint=form))
+        while not compiling.is_set():
+            await asyncio.sleep(0)
+        if cancel:
+            task.cancel()
+            await asyncio.sleep(0)
+        go_on.set()
+        return await task
+
+    monkeypatch.setattr(Compiler, "matcher", slow)
+    if not cancel:
+        assert re.fullmatch("[0-9]{300}", asyncio.run(main()).text)
+        return
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    while not submitted:
+        threading.Event().wait(0.01)
+    assert list(submitted[0])[-1].finish_reason == "cancelled"
 
 
 def test_answers_say_what_was_cached_and_how_long_it_took(engine: Engine) -> None:

@@ -118,11 +118,32 @@ def test_logprobs_are_those_before_any_change() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", 2.5), ("top_p", -0.1), ("max_tokens", 0), ("logprobs", 21), ("min_p", 2.0)],
+    [
+        ("temperature", 2.5),
+        ("temperature", float("nan")),
+        ("top_p", -0.1),
+        ("max_tokens", 0),
+        ("max_tokens", 1.5),
+        ("top_k", 2.5),
+        ("seed", 0.5),
+        ("logprobs", -1),
+        ("logprobs", 10**7),
+        ("min_p", 2.0),
+        ("logit_bias", {5: float("nan")}),
+        ("logit_bias", {5: float("-inf")}),
+        ("logit_bias", {5: 1e39}),
+        ("stop", [5]),
+    ],
 )
-def test_values_out_of_range_name_the_parameter(name: str, value: float) -> None:
-    with pytest.raises(UsageError, match=rf"^{name} is"):
+def test_wrong_values_name_the_parameter(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=rf"^{name} (of token 5 )?is"):
         Sampling(**{name: value})
+
+
+def test_a_text_is_one_stop() -> None:
+    assert Sampling(stop="END").stop == ("END",)
+    assert Sampling(stop=["a", "b"]).stop == ("a", "b")
+    assert Sampling(top_k=np.int64(4), seed=np.uint64(7)).top_k == 4
 
 
 samplings = st.builds(

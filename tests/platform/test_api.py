@@ -96,11 +96,13 @@ def test_a_bug_tells_the_caller_nothing_but_its_id(http: TestClient) -> None:
         ({"n": 17}, "n"),
         ({"n": True}, "n"),
         ({"seed": 2**64}, "seed"),
+        ({"priority": -1}, "priority"),
+        ({"priority": 0.5}, "priority"),
         ({"stop": ["x"] * 17}, "stop"),
         ({"stop": "x" * 257}, "stop"),
         ({"logit_bias": {"a": 1}}, "logit_bias"),
         ({"logit_bias": {"1": 101}}, "logit_bias"),
-        ({"logprobs": True, "top_logprobs": 21}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"logprobs": 21}, "logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"response_format": {"type": "xml"}}, "response_format"),
@@ -138,6 +140,7 @@ def test_a_bad_chat_parameter_is_named(change: dict, param: str, http: TestClien
         ({"prompt": [-1]}, "prompt"),
         ({"prompt": ["a"] * 65}, "prompt"),
         ({"prompt": ["a"] * 40, "n": 4}, "n"),
+        ({"prompt": "a", "logprobs": 21}, "logprobs"),
         ({"prompt": "a", "echo": True, "logprobs": 1}, "echo"),
         ({"prompt": "a", "suffix": "b"}, "suffix"),
     ],
@@ -153,6 +156,13 @@ def test_null_means_the_default(http: TestClient, engine: Any) -> None:
     response = http.post(CHAT, json=ASK | dict.fromkeys(names))
     assert response.status_code == 200
     assert engine.streams[-1].request.sampling.temperature == 1.0
+
+
+@pytest.mark.parametrize(("path", "body"), [(CHAT, ASK), (TEXT, {"model": "tiny", "prompt": "a"})])
+def test_a_larger_number_steps_back(path: str, body: dict, http: TestClient, engine: Any) -> None:
+    for sent, meant in ((3, -3), (0, 0), (None, 0)):
+        assert http.post(path, json=body | {"priority": sent}).status_code == 200
+        assert engine.streams[-1].request.priority == meant
 
 
 @pytest.mark.parametrize(

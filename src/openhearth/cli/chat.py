@@ -14,6 +14,7 @@ from openhearth.cli.frame import emit, say
 from openhearth.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from openhearth.data import Tokenizer
     from openhearth.inference import Engine, Sampling
     from openhearth.store import Store
 
@@ -96,7 +97,10 @@ def run(
     system: str | None,
     **settings: Any,
 ) -> None:
-    """Print MODEL's answer to PROMPT; `-` reads the prompt from standard input."""
+    """Print MODEL's answer to PROMPT; `-` reads the prompt from standard input.
+
+    A model without a chat template continues the prompt.
+    """
     from openhearth.inference import Engine, Sampling
     from openhearth.store import Store
 
@@ -104,9 +108,9 @@ def run(
     if not text.strip():
         raise UsageError("The prompt is empty: write something to answer.")
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed)
-    messages = [*_opening(system), {"role": "user", "content": text}]
     with Engine.open(Store(), [model], **settings) as engine:
-        answer = engine.generate(messages, model=model, **asdict(sampling))
+        asked = _framed(engine.tokenizer(model), text, system)
+        answer = engine.generate(asked, model=model, **asdict(sampling))
     told = {
         "model": model,
         "text": answer.text,
@@ -115,6 +119,18 @@ def run(
         "timings": asdict(answer.timings) if answer.timings else None,
     }
     emit(told, answer.text)
+
+
+def _framed(tokenizer: Tokenizer, text: str, system: str | None) -> str | Messages:
+    """A conversation for the model's template; the text as it is where there is none."""
+    if tokenizer.chat_template:
+        return [*_opening(system), {"role": "user", "content": text}]
+    if system:
+        raise UsageError(
+            "This model has no chat template, so it only continues text: leave out --system, or "
+            "use a model tuned for chat."
+        )
+    return text
 
 
 def _opening(system: str | None) -> Messages:
@@ -143,10 +159,12 @@ def _ask() -> str | None:
 
 
 def _latest(store: Store) -> str:
+    from openhearth.models import writes_text
+
     named = [
         (artifact.created, name)
         for name in store.refs.all()
-        if (artifact := store.get(name)).kind in ("model", "adapter")
+        if writes_text(artifact := store.get(name))
     ]
     if not named:
         raise NotFound("There is no model yet: `hearth pull smollm2-135m` fetches a small one.")

@@ -69,11 +69,12 @@ def adapter_named(text: str) -> tuple[str, str | Path]:
 @HOST
 @PORT
 def up(host: str, port: int, **settings: Any) -> None:
-    """Serve every model and adapter that has a name, and show how to call them."""
+    """Serve every model and adapter that has a name and writes text; show how to call them."""
+    from openhearth.models import writes_text
     from openhearth.store import Store
 
     store = Store()
-    names = [name for name in store.refs.all() if store.get(name).kind in ("model", "adapter")]
+    names = [name for name in store.refs.all() if writes_text(store.get(name))]
     if not names:
         raise NotFound(
             "There is no model to serve yet: `hearth pull` fetches one, `hearth demo` tunes one."

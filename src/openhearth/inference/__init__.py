@@ -1,12 +1,14 @@
 """Inference: an engine that answers many requests at once on one set of weights.
 
 In: requests (tokens and sampling parameters) for a model or an adapter by name. Out: streams of
-deltas. It owns the schedule, the cache of keys and values, and the choice of each token.
-Importing it does not import torch; opening an `Engine` does.
+deltas. It owns the schedule, the cache of keys and values, and the choice of each token. Beside it
+are encoders, which make vectors of texts. Neither importing it nor running a model natively imports
+torch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from openhearth.door import lazily
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import (
     BadAdapter,
@@ -25,6 +27,7 @@ from openhearth.inference.request import (
 )
 
 if TYPE_CHECKING:
+    from openhearth.inference.encoder import Encoder, open_encoder
     from openhearth.inference.engine import Engine
     from openhearth.inference.stream import Stream
 
@@ -36,6 +39,7 @@ __all__ = [
     "ContextTooLong",
     "DeadlinePassed",
     "Delta",
+    "Encoder",
     "Engine",
     "EngineBusy",
     "ModelCard",
@@ -45,16 +49,10 @@ __all__ = [
     "Timings",
     "TokenLogprob",
     "Usage",
+    "open_encoder",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "Engine":
-        from openhearth.inference.engine import Engine
-
-        return Engine
-    if name == "Stream":
-        from openhearth.inference.stream import Stream
-
-        return Stream
-    raise AttributeError(name)
+__getattr__ = lazily(
+    __name__,
+    {"Encoder": "encoder", "Engine": "engine", "Stream": "stream", "open_encoder": "encoder"},
+)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -15,6 +17,7 @@ from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import NotFound, UsageError
 from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
+from openhearth.inference.beside import beside
 from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
@@ -133,7 +136,8 @@ class Engine:
 
         Raises:
             NotFound: the model is not served.
-            UsageError: the prompt is empty, or a token is not in the model's vocabulary.
+            UsageError: the prompt is empty, a token is not in the model's vocabulary, or more
+                log-probabilities are asked for than it has tokens.
             BadConstraint: the constraint cannot be followed.
             BadAdapter: the adapter is damaged, or was made for another model.
             ContextTooLong: prompt and answer do not fit the context, or the memory.
@@ -143,6 +147,11 @@ class Engine:
         served = self._get(request.model)
         sampling = request.sampling
         _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
+        if (sampling.logprobs or 0) > served.lane.vocab_size:
+            raise UsageError(
+                f"logprobs is {sampling.logprobs}, but this model has only "
+                f"{served.lane.vocab_size} tokens."
+            )
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(
             served.tokenizer,
@@ -160,29 +169,42 @@ class Engine:
             raise
         return sequence.stream
 
-    def stream(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Stream:
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | None = None,
+        priority: int = 0,
+        deadline: float | None = None,
+        **sampling: Any,
+    ) -> Stream:
         """Answer a prompt: a text, token ids, or messages, which the model's template frames.
 
-        For `for` or `async for`. `sampling` are fields of `Sampling`. Without `model`, the first
-        answers. Raises what `submit` raises.
+        For `for` or `async for`. Without `model`, the first answers. `priority` and `deadline` are
+        those of `Request`, and `sampling` are fields of `Sampling`. Raises what `submit` raises.
         """
-        name = model or next(iter(self._served))
-        ids = _encode(self.tokenizer(name), prompt)
-        return self.submit(Request(name, ids, Sampling(**sampling)))
+        return self.submit(self._request(prompt, model, priority, deadline, **sampling))
 
-    def generate(self, prompt: Prompt, *, model: str | None = None, **sampling: Any) -> Answer:
-        """The whole answer; the arguments are those of `stream`."""
+    def generate(self, prompt: Prompt, **options: Any) -> Answer:
+        """The whole answer; the options are those of `stream`.
+
+        Raises:
+            DeadlinePassed: it could not start in time.
+            HearthError: as `submit` says, or the answer failed.
+        """
         answer = Answer()
-        for delta in self.stream(prompt, model=model, **sampling):
+        for delta in self.stream(prompt, **options):
             answer.add(delta)
         return answer
 
-    async def agenerate(
-        self, prompt: Prompt, *, model: str | None = None, **sampling: Any
-    ) -> Answer:
-        """`generate` for event loops. Cancelling it cancels the request."""
+    async def agenerate(self, prompt: Prompt, **options: Any) -> Answer:
+        """`generate` for event loops, which it does not hold up. Cancelling it cancels the
+        request.
+        """
         answer = Answer()
-        stream = self.stream(prompt, model=model, **sampling)
+        request = self._request(prompt, **options)
+        submit = partial(self.submit, request)
+        stream = await beside(submit) if self.is_slow_to_submit(request) else submit()
         try:
             async for delta in stream:
                 answer.add(delta)
@@ -219,6 +241,18 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _request(
+        self,
+        prompt: Prompt,
+        model: str | None = None,
+        priority: int = 0,
+        deadline: float | None = None,
+        **sampling: Any,
+    ) -> Request:
+        name = model or next(iter(self._served))
+        ids = _encode(self.tokenizer(name), prompt)
+        return Request(name, ids, Sampling(**sampling), priority, deadline=deadline)
 
     def _get(self, model: str) -> Served:
         if model not in self._served:
@@ -259,8 +293,13 @@ def _check(
     if not prompt:
         raise UsageError("The prompt is empty: give at least one token.")
     size = served.lane.vocab_size
-    if not all(0 <= token < size for token in [*prompt, *biased]):
-        raise UsageError(f"A token id lies outside the vocabulary: use ids from 0 to {size - 1}.")
+    ids = [*prompt, *biased]
+    whole = all(issubclass(kind, Integral) for kind in set(map(type, ids)))
+    if not whole or not all(0 <= token < size for token in ids):
+        raise UsageError(
+            "A token id lies outside the vocabulary, or is no whole number: use ids from 0 to "
+            f"{size - 1}."
+        )
     if len(prompt) + wanted > longest:
         raise ContextTooLong(
             f"The prompt has {len(prompt)} tokens and max_tokens is {wanted}, but the context "

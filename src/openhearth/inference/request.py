@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal
 
 from openhearth.errors import HearthError, UsageError
+
+LARGEST_VOCABULARY = 1_000_000  # tokens; what lies above is a mistake
 
 
 class EngineBusy(HearthError):
@@ -44,7 +48,8 @@ class Sampling:
     """How to choose the next token. The defaults are those of the OpenAI API.
 
     `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 switch those filters off. `logprobs` is the
-    number of alternatives to report beside the chosen token; None reports nothing. The text of an
+    number of alternatives to report beside the chosen token, at most as many as there are tokens;
+    None reports nothing. `stop` is a text before which the answer ends, or several. The text of an
     answer leaves out special tokens, unless `skip_special_tokens` is false.
 
     Raises:
@@ -71,18 +76,31 @@ class Sampling:
             "max_tokens": (1, 1_000_000),
             "temperature": (0.0, 2.0),
             "top_p": (0.0, 1.0),
-            "top_k": (0, 1_000_000),
+            "top_k": (0, LARGEST_VOCABULARY),
             "min_p": (0.0, 1.0),
             "repetition_penalty": (0.01, 10.0),
             "presence_penalty": (-2.0, 2.0),
             "frequency_penalty": (-2.0, 2.0),
         }
         for name, (low, high) in ranges.items():
+            _check_range(name, getattr(self, name), low, high)
+        if self.logprobs is not None:
+            _check_range("logprobs", self.logprobs, 0, LARGEST_VOCABULARY)
+        for token, bias in self.logit_bias.items():
+            _check_range(f"logit_bias of token {token}", bias, -100.0, 100.0)
+        for name in ("max_tokens", "top_k", "logprobs", "seed"):
             value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"{name} is {value}, but must lie between {low} and {high}.")
-        if self.logprobs is not None and not 0 <= self.logprobs <= 20:
-            raise UsageError(f"logprobs is {self.logprobs}, but must lie between 0 and 20.")
+            if not (value is None or isinstance(value, Integral)):
+                raise UsageError(f"{name} is {value}, but must be a whole number.")
+        stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        if not all(isinstance(stop, str) for stop in stops):
+            raise UsageError(f"stop is {stops}, but must be a text, or several.")
+        object.__setattr__(self, "stop", stops)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # nor is NaN
+        raise UsageError(f"{name} is {value}, but must lie between {low} and {high}.")
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,9 @@ class Request:
 
     The highest `priority` goes first, and tenants share alike what is left. A request that has
     not started `deadline` seconds after it came ends with `DeadlinePassed`.
+
+    Raises:
+        UsageError: priority or deadline is no such number.
     """
 
     model: str
@@ -99,6 +120,12 @@ class Request:
     priority: int = 0
     tenant: str = ""
     deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.priority, Integral):
+            raise UsageError(f"priority is {self.priority}, but must be a whole number.")
+        if self.deadline is not None:
+            _check_range("deadline", self.deadline, 0.0, math.inf)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from openhearth.inference.adapters import Adapters, BetweenSteps
 from openhearth.inference.executor import open_executor
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import ModelCard
-from openhearth.models import ModelConfig, base_of, check_adapter, import_adapter
+from openhearth.models import base_of, check_adapter, config_of, import_adapter
 from openhearth.store import Artifact
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def open_base(
         kv_dtype=settings.kv_dtype,
         threads=settings.threads,
     )
-    length = ModelConfig.from_json(base.path("config.json").read_bytes()).context_length
+    length = config_of(base).context_length
     adapters = {
         name: named_adapter(name, where, base, length)
         for name, where in {**named, **further}.items()

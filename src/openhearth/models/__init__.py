@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
     from openhearth.models.score import answer_nats
-    from openhearth.models.stored import base_of, open_model
+    from openhearth.models.stored import base_of, config_of, open_model, writes_text
 
 __all__ = [
     "CATALOGUE",
@@ -44,6 +44,7 @@ __all__ = [
     "base_of",
     "check_adapter",
     "choose",
+    "config_of",
     "find",
     "import_adapter",
     "import_model",
@@ -54,6 +55,7 @@ __all__ = [
     "pull",
     "read_adapter",
     "save_adapter",
+    "writes_text",
 ]
 
 __getattr__ = lazily(
@@ -74,6 +76,7 @@ __getattr__ = lazily(
         "base_of": "stored",
         "check_adapter": "adapter_files",
         "choose": "precision",
+        "config_of": "stored",
         "find": "catalogue",
         "import_adapter": "adapter_files",
         "import_model": "load",
@@ -84,6 +87,7 @@ __getattr__ = lazily(
         "pull": "catalogue",
         "read_adapter": "adapter_files",
         "save_adapter": "lora",
+        "writes_text": "stored",
     },
     extras={"gguf": "torch", "torch": "torch"},
 )

@@ -19,10 +19,20 @@ def open_model(artifact: Artifact) -> tuple[ModelConfig, Weights]:
     """
     if artifact.kind != "model":
         raise UsageError(f"{artifact.digest[:12]} is of kind {artifact.kind}, not a model.")
-    config = ModelConfig.from_json(artifact.path("config.json").read_bytes())
+    config = config_of(artifact)
     if "model.gguf" in artifact.manifest.files:
         return config, GgufFile(artifact.path("model.gguf"))
     return config, SafetensorsWeights.of(artifact, config.family)
+
+
+def config_of(model: Artifact) -> ModelConfig:
+    """A model's description."""
+    return ModelConfig.from_json(model.path("config.json").read_bytes())
+
+
+def writes_text(artifact: Artifact) -> bool:
+    """Whether it is a model or an adapter that answers: no encoder, and nothing else."""
+    return artifact.kind in ("model", "adapter") and config_of(base_of(artifact)).causal
 
 
 def base_of(artifact: Artifact) -> Artifact:

@@ -31,7 +31,7 @@ from openhearth.platform.logprobs import (
     token_objects,
 )
 from openhearth.platform.messages import InputMessage
-from openhearth.platform.parameters import GenerationParameters
+from openhearth.platform.parameters import Alternatives, GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
 from openhearth.platform.tools import CallDelta, CalledTool, ToolParameters, ToolUse, steps, whole
@@ -45,8 +45,8 @@ class ChatRequest(ToolParameters, GenerationParameters):
 
     messages: Annotated[list[InputMessage], Field(min_length=1, max_length=4096)]
     max_completion_tokens: int | None = None
-    logprobs: bool | int | None = None
-    top_logprobs: int | None = None
+    logprobs: bool | Alternatives | None = None
+    top_logprobs: Alternatives | None = None
 
     @property
     def alternatives(self) -> int | None:
@@ -206,7 +206,10 @@ def _prepare(engine: Engine, body: ChatRequest, caller: str) -> Asked:
         tools=tools.offered if tools else None,
     )
     tokens = tokenizer.encode(text)
-    requests = [Request(body.model, tokens, sampling, tenant=caller) for sampling in samplings]
+    requests = [
+        Request(body.model, tokens, sampling, body.engine_priority, caller)
+        for sampling in samplings
+    ]
     return Asked(text, requests, tools)
 
 

@@ -24,7 +24,7 @@ from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
 from openhearth.platform.generation import Generation, begin
 from openhearth.platform.logprobs import TokenLists, finite, token_lists
-from openhearth.platform.parameters import GenerationParameters
+from openhearth.platform.parameters import Alternatives, GenerationParameters
 from openhearth.platform.replies import EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
 
@@ -50,7 +50,7 @@ class CompletionRequest(GenerationParameters):
         | Annotated[list[str], Field(min_length=1, max_length=MAX_PROMPTS)]
         | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
     )
-    logprobs: int | None = None
+    logprobs: Alternatives | None = None
     return_token_ids: bool | None = None
     skip_special_tokens: bool | None = None
 
@@ -137,7 +137,7 @@ def _prepare(
     if len(prompts) * len(samplings) > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
     return prompts, [
-        Request(body.model, prompt.tokens, sampling, tenant=caller)
+        Request(body.model, prompt.tokens, sampling, body.engine_priority, caller)
         for prompt in prompts
         for sampling in samplings
     ]

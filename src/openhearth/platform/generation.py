@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openhearth.inference.answer import Answer
+from openhearth.inference.beside import beside
 from openhearth.inference.request import Delta, EngineBusy, Request, Timings, Usage
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine, Stream
 
 Item = tuple[int, Delta]
-# What takes longer than a moment to submit, so that it holds up nothing but others of its kind.
-SLOW = ThreadPoolExecutor(2, "prepare")
 
 
 async def begin(engine: Engine, requests: Sequence[Request], choices: int = 1) -> Generation:
     """Submit requests without blocking the event loop. Raises what `Generation` raises."""
-    if not any(map(engine.is_slow_to_submit, requests)):
-        return Generation(engine, requests, choices)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(SLOW, Generation, engine, requests, choices)
+    submit = partial(Generation, engine, requests, choices)
+    return await beside(submit) if any(map(engine.is_slow_to_submit, requests)) else submit()
 
 
 class Generation:

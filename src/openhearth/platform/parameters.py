@@ -19,6 +19,7 @@ from openhearth.inference.response_format import constraint_of
 from openhearth.platform.errors import bad_request
 
 MAX_CHOICES = 16
+Alternatives = Annotated[int, Field(ge=0, le=20)]  # as many as OpenAI's API gives
 StopString = Annotated[str, Field(max_length=256)]
 
 # Parameters that `Sampling` knows by the same name.
@@ -69,15 +70,14 @@ class GenerationParameters(BaseModel):
     repetition_penalty: float | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
-        None, max_length=1024
-    )
+    logit_bias: dict[str, float] | None = Field(None, max_length=1024)
     n: int | None = Field(None, ge=1, le=MAX_CHOICES)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     stop: StopString | Annotated[list[StopString], Field(max_length=16)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
+    priority: int | None = Field(None, ge=0, lt=2**31)  # nobody gets ahead of another's requests
     echo: bool | None = None
 
     @field_validator("logit_bias")
@@ -92,6 +92,11 @@ class GenerationParameters(BaseModel):
     def choices(self) -> int:
         """How many answers are wanted to each prompt."""
         return self.n or 1
+
+    @property
+    def engine_priority(self) -> int:
+        """The engine's priority. In a body, as for vLLM, the lowest number goes first."""
+        return -(self.priority or 0)
 
     @property
     def include_usage(self) -> bool:
@@ -126,7 +131,6 @@ class GenerationParameters(BaseModel):
         Raises:
             ApiError: 400, a value is out of range.
         """
-        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         values = {name: getattr(self, name) for name in NUMBERS} | {"max_tokens": max_tokens}
         given = {name: value for name, value in values.items() if value is not None}
         bias = {int(token): value for token, value in (self.logit_bias or {}).items()}
@@ -134,7 +138,7 @@ class GenerationParameters(BaseModel):
             first = Sampling(
                 **given,
                 logit_bias=bias,
-                stop=tuple(filter(None, stops)),
+                stop=self.stop or (),
                 logprobs=logprobs,
                 **form,
             )

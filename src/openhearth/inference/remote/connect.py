@@ -13,7 +13,7 @@ from openhearth.inference.remote.lane import RemoteLane
 from openhearth.inference.remote.peer import Listed, Peer
 from openhearth.inference.remote.relay import Relay
 from openhearth.inference.request import ModelCard
-from openhearth.models import ModelConfig, find
+from openhearth.models import config_of, find
 from openhearth.store import Artifact, Store
 
 LONGEST = 1_000_000  # tokens, where nobody says; the server refuses what it cannot hold
@@ -97,7 +97,7 @@ def _choose(peer: Peer, name: str, model: str) -> Listed:
 def _card(model: str, artifact: Artifact, found: Listed) -> ModelCard:
     longest = found.longest
     if longest is None and artifact.kind == "model":
-        longest = ModelConfig.from_json(artifact.path("config.json").read_bytes()).context_length
+        longest = config_of(artifact).context_length
     return ModelCard(
         name=model,
         digest=artifact.digest,
