@@ -237,6 +237,24 @@ def test_what_is_no_archive_is_set_aside(name: str, data: bytes, tmp_path: Path)
     assert len(aside) == 1
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_compressed_files_too_large_for_memory_are_read_as_they_come(
+    pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "IN_MEMORY", -1)
+    line = b'{"text": "A packed line."}\n'
+    packed = {
+        ".gz": gzip.compress(line),
+        ".bz2": bz2.compress(line),
+        ".xz": lzma.compress(line),
+        ".zst": zstandard.compress(line),
+    }
+    files = {f"lines.jsonl{suffix}": data for suffix, data in packed.items()}
+    rows, aside = read_bytes(tmp_path / f"a.{pack.__name__[:3]}", pack(files))
+    assert [row["text"] for row in rows] == ["A packed line."] * len(packed)
+    assert not aside
+
+
 SMALL = {name: data for name, data in FILES.items() if not name.endswith("html")}
 SEEDS = {
     "a.zip": zipped(SMALL),

@@ -154,6 +154,12 @@ class Bounded(io.RawIOBase):
         self._position += len(self.last)
         return self.last
 
+    def readinto(self, buffer: Any) -> int:
+        """The same into a buffer: how many bytes."""
+        data = self.read(min(len(buffer), LARGEST_READ))
+        buffer[: len(data)] = data
+        return len(data)
+
     def tell(self) -> int:
         """How much was read."""
         return self._position
