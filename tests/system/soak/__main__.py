@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from openhearth.inference import Engine, Sampling
+from openhearth.inference.beside import SLOW
 from openhearth.inference.lane import Lane
 from openhearth.models import pull
-from openhearth.inference.beside import SLOW
 from openhearth.store import Store
 from tests.conftest import make_adapter, write_model
 from tests.inference.accounts import check_pages
