@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from openhearth.data import read
+from openhearth.data.schema import BLOCK_BYTES
 
 PACKAGES = "python:installed"
-PIECE = 1e6  # bytes of a piece: half of what a block of the pipeline has, as rounds are short
 
 
 def texts() -> list[str]:
@@ -35,8 +35,8 @@ def megabytes(column: pa.Array) -> float:
 
 
 def pieces(column: pa.Array) -> list[pa.Array]:
-    """The texts in pieces of about the size of the pipeline's blocks."""
+    """The texts in pieces of the size of the pipeline's blocks."""
     sizes = [len(text.encode()) for text in column.to_pylist()]
-    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // PIECE)) + 1
+    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // BLOCK_BYTES)) + 1
     ends = pairwise([0, *cuts.tolist(), len(column)])
     return [column.slice(begin, end - begin) for begin, end in ends]

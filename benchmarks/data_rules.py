@@ -32,7 +32,7 @@ SETS = (  # redpajama-v1 needs scores, which these documents do not have
 RULES = {name: load_rules([name]) for name in SETS}
 SIGNALS = needed([rule for rules in RULES.values() for rule in rules])
 DATATROVE = ("datatrove==0.10.1", "spacy==3.8.18", "regex==2026.11.19")
-MOST, FEW = 30e6, 500e3  # bytes of text that we and datatrove read in a round
+MOST, FEW = 60e6, 500e3  # bytes of text that we and datatrove read in a round
 
 
 def documents(texts: pa.Array) -> pa.RecordBatch:

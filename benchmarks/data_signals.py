@@ -29,7 +29,7 @@ PEER = (
     "typing_extensions==4.16.0",
 )
 ASKED = ("rps", "oh")
-MOST, FEW = 30e6, 500e3  # bytes of text that we and the peer read in a round
+MOST, FEW = 60e6, 500e3  # bytes of text that we and the peer read in a round
 
 
 def values_of(table: pa.Table, name: str) -> list[list[float | None]]:
