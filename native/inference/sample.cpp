@@ -33,12 +33,14 @@ bool any(Integers lanes) {
     return pair[0] | pair[1];
 }
 
-// Whether any of `count` values is as large.
-bool reaches(const float* values, float least, size_t count = GROUP) {
+// Whether any of a group of values is as large.
+bool reaches(const float* values, float least) {
     Integers found{};
-    for (size_t k = 0; k < count; k += 4) found |= four_at(values + k) >= least;
+    for (size_t k = 0; k < GROUP; k += 4) found |= four_at(values + k) >= least;
     return any(found);
 }
+
+float maximum_of(Floats lanes) { return std::max({lanes[0], lanes[1], lanes[2], lanes[3]}); }
 
 // Logits of a row, padded to whole chunks with what is never chosen; and the largest of each chunk, which
 // is infinite if one of them is no number below infinity.
@@ -67,7 +69,7 @@ struct Row {
             largest = four > largest ? four : largest;
             broken |= ~(four < INFINITE);
         }
-        most[chunk] = any(broken) ? INFINITE : std::max({largest[0], largest[1], largest[2], largest[3]});
+        most[chunk] = any(broken) ? INFINITE : maximum_of(largest);
     }
     void put(size_t token, float value) {
         values[token] = value;
@@ -95,7 +97,7 @@ struct Row {
                 std::memcpy(begin() + i, &four, sizeof four);
                 largest = four > largest ? four : largest;
             }
-            most[chunk] = std::max({largest[0], largest[1], largest[2], largest[3]});
+            most[chunk] = maximum_of(largest);
         }
     }
 };
