@@ -13,7 +13,8 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.config import MLP, Attention, Block, ModelConfig, SwiGLU
+    from openhearth.models.channel_config import MLP, SwiGLU
+    from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
         LoraConfig,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
+    from openhearth.models.mixer_config import Attention, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -38,6 +40,7 @@ __all__ = [
     "ModelConfig",
     "Piece",
     "Ragged",
+    "ShortConv",
     "SwiGLU",
     "add_adapter",
     "answer_nats",
@@ -61,16 +64,17 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "Attention": "config",
+        "Attention": "mixer_config",
         "Block": "config",
         "CATALOGUE": "catalogue",
         "LoraConfig": "lora",
-        "MLP": "config",
+        "MLP": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",
         "Ragged": "ragged",
-        "SwiGLU": "config",
+        "ShortConv": "mixer_config",
+        "SwiGLU": "channel_config",
         "add_adapter": "lora",
         "answer_nats": "score",
         "base_of": "stored",

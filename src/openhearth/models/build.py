@@ -6,12 +6,18 @@ import torch
 
 from openhearth.errors import CorruptArtifact
 from openhearth.models.config import ModelConfig
+from openhearth.models.linear import Linear
 from openhearth.models.model import Model
+from openhearth.models.norm import NORMS
 from openhearth.models.weights import Weights
+
+# What the numbers between the layers are multiplied by. All else, such as a mixer's filters and
+# decays, is small, and stays fp32.
+NARROW = (Linear, torch.nn.Embedding, *NORMS.values())
 
 
 def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
-    """The model with these weights, in `dtype`.
+    """The model with these weights, its matrices, norms and embeddings in `dtype`.
 
     Raises:
         CorruptArtifact: a tensor is missing, damaged or of another shape than `config` says.
@@ -26,9 +32,11 @@ def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
                 f"The weight {name} is {_shape(tensor)} in the file, but the model's description "
                 f"wants {_shape(empty)}: the two do not belong together, so import them again."
             )
-        module, _, leaf = name.rpartition(".")
-        parameter = torch.nn.Parameter(tensor.to(dtype).contiguous(), requires_grad=False)
-        setattr(model.get_submodule(module), leaf, parameter)
+        path, _, leaf = name.rpartition(".")
+        module = model.get_submodule(path)
+        kind = dtype if isinstance(module, NARROW) else torch.float32
+        parameter = torch.nn.Parameter(tensor.to(kind).contiguous(), requires_grad=False)
+        setattr(module, leaf, parameter)
     return model.eval()
 
 

@@ -2,92 +2,22 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from openhearth.errors import UsageError
-
-MOST_BLOCKS, LARGEST_HEAD = 1024, 4096  # beyond every model there is
-
-
-def bounded(value: int, most: int) -> int:
-    """`value`, which a foreign file claims and which memory is about to be spent on.
-
-    Raises:
-        ValueError: it is not between 1 and `most`.
-    """
-    if not 1 <= value <= most:
-        raise ValueError(f"{value} is not between 1 and {most}")
-    return value
-
-
-class Part(BaseModel):
-    """A piece of a model's description: frozen, and unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Attention(Part):
-    """Grouped-query attention with rotary positions (RoPE, Su et al. 2021, arXiv:2104.09864).
-
-    `rope_factors` divide the rotary frequencies, one each, which expresses every static way of
-    stretching a context (linear, Llama 3.1). `bias` is on q, k and v, as in Qwen2. A token sees
-    itself and, without `window`, all before it, or with it the `window` - 1 before it; if not
-    `causal`, the whole text.
-    """
-
-    name: Literal["attention"] = "attention"
-    heads: Annotated[int, Field(gt=0)]
-    kv_heads: Annotated[int, Field(gt=0)]
-    head_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD, multiple_of=2)]
-    rope_theta: Annotated[float, Field(gt=0)] | None = 10000.0  # None: no rotation
-    rope_factors: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    bias: bool = False
-    output_bias: bool = False
-    qk_norm: bool = False  # RMS norm over each head of q and k, before the rotation
-    scale: Annotated[float, Field(gt=0)] | None = None  # of q·k; None: head_dim ** -0.5
-    window: Annotated[int, Field(gt=0)] | None = None
-    causal: bool = True
-
-    @property
-    def numbers_per_token(self) -> int:
-        """The keys and values of one token of one sequence."""
-        return 2 * self.kv_heads * self.head_dim
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Attention:
-        if self.heads % self.kv_heads:
-            raise ValueError(f"{self.heads} heads cannot share {self.kv_heads} kv_heads evenly")
-        if self.rope_factors is not None and len(self.rope_factors) != self.head_dim // 2:
-            raise ValueError(f"rope_factors must be {self.head_dim // 2} numbers")
-        if self.window is not None and not self.causal:
-            raise ValueError("a window is for causal attention only")
-        return self
-
-
-class SwiGLU(Part):
-    """The gated feed-forward layer of Llama, and of Gemma with GELU (arXiv:2002.05202)."""
-
-    name: Literal["swiglu"] = "swiglu"
-    hidden: Annotated[int, Field(gt=0)]
-    activation: Literal["silu", "gelu_tanh"] = "silu"
-    bias: bool = False
-
-
-class MLP(Part):
-    """The feed-forward layer of BERT: two matrices with biases and GELU between them."""
-
-    name: Literal["mlp"] = "mlp"
-    hidden: Annotated[int, Field(gt=0)]
-    activation: Literal["gelu", "gelu_tanh"] = "gelu"
+from openhearth.models.channel_config import Channel
+from openhearth.models.mixer_config import Mixer
+from openhearth.models.part import MOST_BLOCKS, Part
 
 
 class Block(Part):
-    """A sequence mixer and a channel mixer, each added to the residual stream."""
+    """A sequence mixer and, if there is one, a channel mixer, each added to the residual stream."""
 
-    mixer: Attention
-    channel: Annotated[SwiGLU | MLP, Field(discriminator="name")]
+    mixer: Mixer
+    channel: Channel | None = None
 
 
 class ModelConfig(Part):
@@ -116,7 +46,7 @@ class ModelConfig(Part):
     @property
     def causal(self) -> bool:
         """Whether it can write text; otherwise it is an encoder, and its logits mean nothing."""
-        return all(block.mixer.causal for block in self.blocks)
+        return all(block.mixer.is_causal for block in self.blocks)
 
     def check_writes(self) -> None:
         """Raises:
@@ -131,6 +61,11 @@ class ModelConfig(Part):
         """
         if self.causal:
             raise UsageError("This model writes text: to make vectors, use an encoder.")
+
+    def state_numbers(self) -> int:
+        """What the recurrent mixers keep of a sequence, however long it is, all fp32."""
+        shapes = (block.mixer.state_shapes(self.width) for block in self.blocks)
+        return sum(prod(shape) for of_one in shapes for shape in of_one.values())
 
     @classmethod
     def from_json(cls, data: bytes) -> ModelConfig:

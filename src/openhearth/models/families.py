@@ -6,16 +6,10 @@ import math
 from typing import Any
 
 from openhearth.errors import UsageError
-from openhearth.models.config import (
-    LARGEST_HEAD,
-    MLP,
-    MOST_BLOCKS,
-    Attention,
-    Block,
-    ModelConfig,
-    SwiGLU,
-    bounded,
-)
+from openhearth.models.channel_config import MLP, SwiGLU
+from openhearth.models.config import Block, ModelConfig
+from openhearth.models.mixer_config import Attention
+from openhearth.models.part import LARGEST_HEAD, MOST_BLOCKS, bounded
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
 GATED = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}

@@ -18,6 +18,7 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families import describe
 from openhearth.models.gguf_reader import Header
+from openhearth.models.mixer_config import Attention
 from openhearth.models.names import GGUF, translate
 from openhearth.models.weights import Packed, Weights
 
@@ -127,9 +128,11 @@ class GgufFile(Weights):
     def _ordered(self, name: str, rows: np.ndarray) -> np.ndarray:
         """The rows of a matrix in our order."""
         mixer = self.config.blocks[0].mixer
-        if self.architecture == "llama" and ".mixer.q." in name:
+        if self.architecture != "llama" or not isinstance(mixer, Attention):
+            return rows
+        if ".mixer.q." in name:
             return _uninterleave(rows, mixer.heads)
-        if self.architecture == "llama" and ".mixer.k." in name:
+        if ".mixer.k." in name:
             return _uninterleave(rows, mixer.kv_heads)
         return rows
 

@@ -13,15 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from openhearth.models.attention import GroupedQueryAttention, KeyValues
+from openhearth.models.channels.registry import CHANNELS
 from openhearth.models.config import Block, ModelConfig
-from openhearth.models.feed_forward import FeedForward, GatedFeedForward
 from openhearth.models.linear import Linear, LowRank
+from openhearth.models.mixers.attention import KeyValues
+from openhearth.models.mixers.recurrent import Slots
+from openhearth.models.mixers.registry import MIXERS
 from openhearth.models.norm import NORMS
 from openhearth.models.ragged import Ragged
 
-MIXERS = {"attention": GroupedQueryAttention}
-CHANNELS = {"swiglu": GatedFeedForward, "mlp": FeedForward}
+State = KeyValues | Slots
 
 
 class ResidualBlock(nn.Module):
@@ -33,15 +34,19 @@ class ResidualBlock(nn.Module):
         self.mixer_norm = _norm(model)
         self.mixer = MIXERS[config.mixer.name](config.mixer, model.width, model.norm_eps)
         self.mixer_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
-        self.channel_norm = _norm(model)
-        self.channel = CHANNELS[config.channel.name](config.channel, model.width)
-        self.channel_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
+        self.channel = None
+        if config.channel is not None:
+            self.channel_norm = _norm(model)
+            self.channel = CHANNELS[config.channel.name](config.channel, model.width)
+            self.channel_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
 
-    def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, batch: Ragged, state: State | None) -> torch.Tensor:
         if self.norms == "post":
             x = self.mixer_norm(x + self.mixer(x, batch, state))
-            return self.channel_norm(x + self.channel(x, batch))
+            return x if self.channel is None else self.channel_norm(x + self.channel(x, batch))
         x = x + self.mixer_post_norm(self.mixer(self.mixer_norm(x), batch, state))
+        if self.channel is None:
+            return x
         return x + self.channel_post_norm(self.channel(self.channel_norm(x), batch))
 
 
@@ -77,22 +82,23 @@ class Model(nn.Module):
         """[vocab_size, width]: the embedding itself when the head is tied."""
         return self.embed.weight if self.head is None else self.head.weight
 
-    def new_states(self, pages: int, page: int) -> list[KeyValues]:
-        """One state per block, with room for `pages` times `page` tokens.
+    def new_states(self, pages: int, page: int, slots: int = 0) -> list[State]:
+        """One state per block, with room for `pages` times `page` tokens, and `slots` sequences.
 
         Raises:
             UsageError: the model is an encoder.
         """
         self.config.check_writes()
         blocks = cast(Iterable[ResidualBlock], self.blocks)
-        return [block.mixer.new_state(pages, page, self.dtype) for block in blocks]
+        return [block.mixer.new_state(pages, page, slots, self.dtype) for block in blocks]
 
     def bytes_per_token(self) -> int:
-        """What the states hold of one token of one sequence."""
-        return sum(KeyValues.bytes_per_token(b.mixer, self.dtype) for b in self.config.blocks)
+        """What the states hold of every token of a sequence."""
+        numbers = sum(block.mixer.numbers_per_token for block in self.config.blocks)
+        return numbers * self.dtype.itemsize
 
     def forward(
-        self, tokens: torch.Tensor, batch: Ragged, states: Sequence[KeyValues] | None = None
+        self, tokens: torch.Tensor, batch: Ragged, states: Sequence[State] | None = None
     ) -> torch.Tensor:
         """Token ids [rows] -> hidden states [rows, width], after the last norm."""
         x = self._embed(tokens, batch)

@@ -17,20 +17,23 @@ import torch
 
 @dataclass(frozen=True)
 class Piece:
-    """`length` tokens of one sequence, the first at `position`; `pages` keep its state, if any."""
+    """`length` tokens of one sequence, the first at `position`; `pages` keep its keys and values,
+    and `slot` the state of its recurrent mixers, if any."""
 
     length: int
     position: int = 0
     pages: Sequence[int] | None = None
     adapter: str | None = None
+    slot: int | None = None
 
 
 @dataclass(frozen=True)
 class Decodes:
-    """The pieces of one token: their `rows` [n] in the batch, `positions` [n], and `pages`
+    """The `pieces` of one token: their `rows` [n] in the batch, `positions` [n], and `pages`
     [n, most], those of shorter ones filled up with their first page again, which is not seen there.
     """
 
+    pieces: list[Piece]
     rows: torch.Tensor
     positions: torch.Tensor
     pages: torch.Tensor
@@ -88,6 +91,7 @@ class Ragged:
         pages = [list(p.pages or ()) for _, p in found]
         most = max(map(len, pages))
         return Decodes(
+            [p for _, p in found],
             torch.tensor([row for row, _ in found]),
             torch.tensor([p.position for _, p in found]),
             torch.tensor([own + own[:1] * (most - len(own)) for own in pages]),

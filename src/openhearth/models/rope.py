@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openhearth.models.config import Attention
+from openhearth.models.mixer_config import Attention
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.weights import vector
-from openhearth.models.config import Attention
+from openhearth.models.mixer_config import Attention
 from openhearth.models.rope import Rope
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openhearth.inference.native import _engine
-from openhearth.models.config import MLP, SwiGLU
+from openhearth.models.channel_config import MLP, SwiGLU
 
 if TYPE_CHECKING:
     from openhearth.inference.native.lowering import Lowering, Norm, Out

@@ -17,7 +17,8 @@ from openhearth.inference.native.adapters import Part, Slot, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
 from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
-from openhearth.models.config import Attention, ModelConfig
+from openhearth.models.config import ModelConfig
+from openhearth.models.mixer_config import Attention
 from openhearth.models.rope import Rope
 from openhearth.models.weights import Packed, Weights
 

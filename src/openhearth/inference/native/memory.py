@@ -7,6 +7,7 @@ from typing import Any
 from openhearth.errors import UsageError
 from openhearth.inference.native import _engine
 from openhearth.models.config import ModelConfig
+from openhearth.models.mixer_config import Attention
 
 KEPT = {
     "float32": _engine.Kept.FP32,
@@ -31,5 +32,5 @@ def kept_as(kv_dtype: str, dtype: str) -> Any:
 
 def token_bytes(config: ModelConfig, kept: Any) -> int:
     """What the keys and values of a token take in all blocks."""
-    mixers = [block.mixer for block in config.blocks]
+    mixers = [b.mixer for b in config.blocks if isinstance(b.mixer, Attention)]
     return sum(_engine.token_bytes(kept, mixer.kv_heads, mixer.head_dim) for mixer in mixers)

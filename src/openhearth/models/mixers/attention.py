@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from openhearth.models.config import Attention
 from openhearth.models.linear import Linear
+from openhearth.models.mixer_config import Attention
 from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
 from openhearth.models.rope import Rope
@@ -54,11 +54,6 @@ class KeyValues:
         )
         return keys.transpose(0, 1), values.transpose(0, 1)
 
-    @staticmethod
-    def bytes_per_token(config: Attention, dtype: torch.dtype) -> int:
-        """What one token of one sequence occupies in this layer."""
-        return config.numbers_per_token * dtype.itemsize
-
 
 class GroupedQueryAttention(nn.Module):
     """x [rows, width] -> [rows, width]."""
@@ -75,8 +70,8 @@ class GroupedQueryAttention(nn.Module):
         self.q_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
 
-    def new_state(self, pages: int, page: int, dtype: torch.dtype) -> KeyValues:
-        """Room for `pages` times `page` tokens."""
+    def new_state(self, pages: int, page: int, slots: int, dtype: torch.dtype) -> KeyValues:
+        """Room for `pages` times `page` tokens; there is nothing to keep of a sequence beside."""
         return KeyValues(self.config, pages, page, dtype)
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:

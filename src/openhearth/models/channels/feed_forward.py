@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from openhearth.models.config import MLP, SwiGLU
+from openhearth.models.channel_config import MLP, SwiGLU
 from openhearth.models.linear import Linear
 from openhearth.models.ragged import Ragged
 

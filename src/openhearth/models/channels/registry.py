@@ -1,0 +1,10 @@
+"""Channel mixers by name. A new one is a file here, settings in `channel_config`, and a line."""
+
+from __future__ import annotations
+
+from openhearth.models.channels.feed_forward import FeedForward, GatedFeedForward
+
+CHANNELS = {
+    "mlp": FeedForward,
+    "swiglu": GatedFeedForward,
+}

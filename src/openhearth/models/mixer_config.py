@@ -1,0 +1,87 @@
+"""What sequence mixers there are, and their settings; the layers are in `mixers/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from openhearth.models.part import LARGEST_HEAD, Part
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class MixerPart(Part):
+    """A sequence mixer's settings, and what it keeps of a sequence for the tokens to come."""
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a token sees only itself and those before it."""
+        return True
+
+    @property
+    def numbers_per_token(self) -> int:
+        """What it keeps of every token, for ever: keys and values."""
+        return 0
+
+    def state_shapes(self, width: int) -> Shapes:
+        """What it keeps of a sequence, however long, in a model of this width: arrays of fp32."""
+        return {}
+
+
+class Attention(MixerPart):
+    """Grouped-query attention with rotary positions (RoPE, Su et al. 2021, arXiv:2104.09864).
+
+    `rope_factors` divide the rotary frequencies, one each, which expresses every static way of
+    stretching a context (linear, Llama 3.1). `bias` is on q, k and v, as in Qwen2. A token sees
+    itself and, without `window`, all before it, or with it the `window` - 1 before it; if not
+    `causal`, the whole text.
+    """
+
+    name: Literal["attention"] = "attention"
+    heads: Annotated[int, Field(gt=0)]
+    kv_heads: Annotated[int, Field(gt=0)]
+    head_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD, multiple_of=2)]
+    rope_theta: Annotated[float, Field(gt=0)] | None = 10000.0  # None: no rotation
+    rope_factors: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    bias: bool = False
+    output_bias: bool = False
+    qk_norm: bool = False  # RMS norm over each head of q and k, before the rotation
+    scale: Annotated[float, Field(gt=0)] | None = None  # of q·k; None: head_dim ** -0.5
+    window: Annotated[int, Field(gt=0)] | None = None
+    causal: bool = True
+
+    @property
+    def is_causal(self) -> bool:
+        return self.causal
+
+    @property
+    def numbers_per_token(self) -> int:
+        return 2 * self.kv_heads * self.head_dim
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Attention:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"{self.heads} heads cannot share {self.kv_heads} kv_heads evenly")
+        if self.rope_factors is not None and len(self.rope_factors) != self.head_dim // 2:
+            raise ValueError(f"rope_factors must be {self.head_dim // 2} numbers")
+        if self.window is not None and not self.causal:
+            raise ValueError("a window is for causal attention only")
+        return self
+
+
+class ShortConv(MixerPart):
+    """A convolution over the last `kernel` tokens between two gates (LFM2, Liquid AI 2025).
+
+    out(c * conv(b * x)), where b, c and x, each as wide as the model, come from the token itself.
+    """
+
+    name: Literal["short_conv"] = "short_conv"
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+    bias: bool = False
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, width)}
+
+
+Mixer = Annotated[Attention | ShortConv, Field(discriminator="name")]

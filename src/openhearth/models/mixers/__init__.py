@@ -1,0 +1,1 @@
+"""Sequence mixers: what moves information along a text. Each is one file, found by `registry`."""

@@ -1,0 +1,11 @@
+"""Sequence mixers by name. A new one is a file here, settings in `mixer_config`, and a line."""
+
+from __future__ import annotations
+
+from openhearth.models.mixers.attention import GroupedQueryAttention
+from openhearth.models.mixers.short_conv import GatedShortConv
+
+MIXERS = {
+    "attention": GroupedQueryAttention,
+    "short_conv": GatedShortConv,
+}

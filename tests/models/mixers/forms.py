@@ -1,0 +1,84 @@
+"""What every mixer must hold: its forms compute the same, and its state is as large as it says."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from openhearth.models import Piece, Ragged
+from openhearth.models.mixer_config import Mixer
+from openhearth.models.mixers.recurrent import RecurrentMixer, Slots
+from openhearth.models.mixers.registry import MIXERS
+
+WIDTH = 24
+LENGTHS = (1, 37, 64, 5)
+
+
+def random_mixer(config: Mixer, width: int = WIDTH, seed: int = 0) -> torch.nn.Module:
+    """A layer with random weights of a size that keeps its outputs near one."""
+    generator = torch.Generator().manual_seed(seed)
+    mixer = MIXERS[config.name](config, width, 1e-5)
+    for parameter in mixer.parameters():
+        scale = 1 / math.sqrt(parameter.shape[-1]) if parameter.dim() > 1 else 0.5
+        parameter.data.normal_(0, scale, generator=generator)
+    return mixer.eval()
+
+
+@torch.inference_mode()
+def check_forms(mixer: torch.nn.Module, config: Mixer, *, tolerance: float = 1e-5) -> None:
+    """Whole texts side by side, each alone, in chunks, and token by token: all the same."""
+    assert isinstance(mixer, RecurrentMixer)
+    x = torch.randn(sum(LENGTHS), WIDTH, generator=torch.Generator().manual_seed(1))
+    whole = mixer(x, Ragged([Piece(n) for n in LENGTHS]), None)
+    texts = list(zip(x.split(LENGTHS), whole.split(LENGTHS), strict=True))
+    for text, expected in texts:
+        assert_near(mixer(text, Ragged([Piece(len(text))]), None), expected, tolerance)
+        assert_near(in_chunks(mixer, text, 16), expected, tolerance)
+    assert_near(side_by_side(mixer, [text for text, _ in texts]), whole, tolerance)
+    slots = mixer.new_state(0, 1, 3, torch.float32)
+    assert {n: tuple(t.shape[1:]) for n, t in slots.kept.items()} == config.state_shapes(WIDTH)
+    assert all(kept.dtype == torch.float32 for kept in slots.kept.values())
+
+
+def in_chunks(mixer: RecurrentMixer, text: torch.Tensor, size: int) -> torch.Tensor:
+    """A text in pieces, the first of them where another text was before."""
+    slots = dirty(mixer)
+    outs = []
+    for start in range(0, len(text), size):
+        piece = text[start : start + size]
+        outs.append(mixer(piece, Ragged([Piece(len(piece), start, (), slot=1)]), slots))
+    return torch.cat(outs)
+
+
+def side_by_side(mixer: RecurrentMixer, texts: list[torch.Tensor]) -> torch.Tensor:
+    """Texts that grow together, each a token a step; the second is ahead by a chunk at first."""
+    slots = dirty(mixer, len(texts))
+    done = [0] * len(texts)
+    outs: list[list[torch.Tensor]] = [[] for _ in texts]
+    while any(d < len(t) for d, t in zip(done, texts, strict=True)):
+        pieces, rows, at = [], [], []
+        for i, text in enumerate(texts):
+            if done[i] == len(text):
+                continue
+            length = 9 if i == 1 and done[i] == 0 else 1
+            pieces.append(Piece(length, done[i], (), slot=i))
+            rows.append(text[done[i] : done[i] + length])
+            at.append(i)
+            done[i] += length
+        out = mixer(torch.cat(rows), Ragged(pieces), slots)
+        for i, part in zip(at, out.split([p.length for p in pieces]), strict=True):
+            outs[i].append(part)
+    return torch.cat([part for parts in outs for part in parts])
+
+
+def dirty(mixer: RecurrentMixer, slots: int = 2) -> Slots:
+    """States that others left."""
+    made = mixer.new_state(0, 1, slots, torch.float32)
+    for kept in made.kept.values():
+        kept.fill_(float("nan"))
+    return made
+
+
+def assert_near(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
+    torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
