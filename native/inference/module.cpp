@@ -207,6 +207,36 @@ NB_MODULE(_engine, m) {
             engine::Filter filter{channels, taps, std::move(weights), bias ? floats(*bias) : std::vector<float>(), x, before, after, silu};
             p.add(std::make_unique<engine::Convolve>(in, std::move(filter), std::move(states), out));
         }, "x"_a, "weight"_a, "bias"_a.none(), "column"_a, "before"_a.none(), "after"_a.none(), "silu"_a, "states"_a, "out"_a)
+        .def("pace", [](engine::Program& p, engine::Buffer& in, size_t column, const Flat<float>& bias, const std::optional<Flat<float>>& logs,
+                        float least, float most, engine::Buffer& out) {
+            if (bias.size() % PANEL || (logs && logs->size() != bias.size())) throw nb::value_error("rates come in whole panels");
+            p.add(std::make_unique<engine::Pace>(in, column, floats(bias), logs ? floats(*logs) : std::vector<float>(), least, most, out));
+        }, "x"_a, "column"_a, "bias"_a, "logs"_a.none(), "least"_a, "most"_a, "out"_a)
+        .def("sigmoid", [](engine::Program& p, engine::Buffer& x, size_t column, size_t count, float factor) {
+            p.add(std::make_unique<engine::Sigmoid>(x, column, count, factor));
+        })
+        .def("norm_parts", [](engine::Program& p, engine::Buffer& x, size_t column, size_t parts, size_t weights, const NormArguments& with) {
+            engine::Norm made = norm(with);
+            if (made.weight.size() % (weights * PANEL)) throw nb::value_error("there is no kernel for a norm of this size");
+            p.add(std::make_unique<engine::NormParts>(x, column, parts, weights, std::move(made)));
+        }, "x"_a, "column"_a, "parts"_a, "weights"_a, "norm"_a)
+        .def("gate", [](engine::Program& p, engine::Buffer& gate, size_t column, engine::Buffer& x) {
+            p.add(std::make_unique<engine::Gate>(gate, column, x));
+        })
+        .def("remember", [](engine::Program& p, engine::Buffer& in, engine::Buffer& rates, size_t heads, size_t groups, size_t keys, size_t values,
+                            size_t key, size_t query, size_t value, size_t decay, size_t share, bool corrects,
+                            const std::optional<Flat<float>>& skip, std::shared_ptr<engine::States> states, engine::Buffer& out) {
+            if (values % PANEL) throw nb::value_error("there is no kernel for values of this size");
+            engine::Memory memory{heads, groups, keys, values, key, query, value, decay, share, corrects, skip ? floats(*skip) : std::vector<float>()};
+            p.add(std::make_unique<engine::Remember>(in, rates, std::move(memory), std::move(states), out));
+        }, "x"_a, "rates"_a, "heads"_a, "groups"_a, "keys"_a, "values"_a, "key"_a, "query"_a, "value"_a, "decay"_a, "share"_a, "corrects"_a,
+           "skip"_a.none(), "states"_a, "out"_a)
+        .def("scan", [](engine::Program& p, engine::Buffer& x, engine::Buffer& steps, engine::Buffer& chosen, const Table<float>& logs,
+                        const Flat<float>& skip, size_t write, size_t read, std::shared_ptr<engine::States> states, engine::Buffer& out) {
+            if (skip.size() % PANEL || logs.shape(1) != skip.size()) throw nb::value_error("there is no kernel for so many channels");
+            engine::Space space{{logs.data(), logs.data() + logs.size()}, floats(skip), write, read};
+            p.add(std::make_unique<engine::Scan>(x, steps, chosen, std::move(space), std::move(states), out));
+        }, "x"_a, "steps"_a, "chosen"_a, "logs"_a, "skip"_a, "write"_a, "read"_a, "states"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);
