@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, ShortConv
+    from openhearth.models.mixer_config import Attention, Mamba, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -36,6 +36,7 @@ __all__ = [
     "Attention",
     "Block",
     "LoraConfig",
+    "Mamba",
     "Model",
     "ModelConfig",
     "Piece",
@@ -69,6 +70,7 @@ __getattr__ = lazily(
         "CATALOGUE": "catalogue",
         "LoraConfig": "lora",
         "MLP": "channel_config",
+        "Mamba": "mixer_config",
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",

@@ -84,4 +84,25 @@ class ShortConv(MixerPart):
         return {"tail": (self.kernel - 1, width)}
 
 
-Mixer = Annotated[Attention | ShortConv, Field(discriminator="name")]
+class Mamba(MixerPart):
+    """Mamba's selective state space (Gu & Dao 2023, arXiv:2312.00752).
+
+    Each of `inner` channels keeps `state` numbers, which decay and take up what comes as the token
+    itself says. `step_rank` is the rank of the matrix that gives the size of the steps; `norms` are
+    those of Jamba, on what gives the step and on what is written and read.
+    """
+
+    name: Literal["mamba"] = "mamba"
+    inner: Annotated[int, Field(gt=0)]
+    state: Annotated[int, Field(gt=0, le=LARGEST_HEAD)] = 16
+    step_rank: Annotated[int, Field(gt=0)]
+    kernel: Annotated[int, Field(ge=2, le=64)] = 4
+    bias: bool = False
+    conv_bias: bool = True
+    norms: bool = False
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, self.inner), "state": (self.inner, self.state)}
+
+
+Mixer = Annotated[Attention | Mamba | ShortConv, Field(discriminator="name")]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from openhearth.models.mixers.attention import GroupedQueryAttention
+from openhearth.models.mixers.mamba import MambaMixer
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
     "attention": GroupedQueryAttention,
+    "mamba": MambaMixer,
     "short_conv": GatedShortConv,
 }
