@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, Mamba, ShortConv
+    from openhearth.models.mixer_config import Attention, Mamba, Mamba2, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -37,6 +37,7 @@ __all__ = [
     "Block",
     "LoraConfig",
     "Mamba",
+    "Mamba2",
     "Model",
     "ModelConfig",
     "Piece",
@@ -71,6 +72,7 @@ __getattr__ = lazily(
         "LoraConfig": "lora",
         "MLP": "channel_config",
         "Mamba": "mixer_config",
+        "Mamba2": "mixer_config",
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",

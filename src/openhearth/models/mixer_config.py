@@ -105,4 +105,51 @@ class Mamba(MixerPart):
         return {"tail": (self.kernel - 1, self.inner), "state": (self.inner, self.state)}
 
 
-Mixer = Annotated[Attention | Mamba | ShortConv, Field(discriminator="name")]
+class Mamba2(MixerPart):
+    """Mamba-2's state space, whose heads forget as a whole (Dao & Gu 2024, arXiv:2405.21060).
+
+    A head keeps `head_dim` times `state` numbers. What is written and read of them is the same for
+    the heads of a group. Steps are held between `least_step` and `most_step`; the norm before the
+    last matrix is over each of `norm_groups` parts of the channels by itself.
+    """
+
+    name: Literal["mamba2"] = "mamba2"
+    heads: Annotated[int, Field(gt=0)]
+    head_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD)] = 64
+    state: Annotated[int, Field(gt=0, le=LARGEST_HEAD)] = 128
+    groups: Annotated[int, Field(gt=0)] = 1
+    norm_groups: Annotated[int, Field(gt=0)] = 1
+    kernel: Annotated[int, Field(ge=2, le=64)] = 4
+    bias: bool = False
+    conv_bias: bool = True
+    least_step: Annotated[float, Field(ge=0)] = 0.0
+    most_step: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def inner(self) -> int:
+        """Channels inside."""
+        return self.heads * self.head_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: what goes in, and what is written and read by each group."""
+        return self.inner + 2 * self.groups * self.state
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {
+            "tail": (self.kernel - 1, self.convolved),
+            "state": (self.heads, self.head_dim, self.state),
+        }
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Mamba2:
+        if self.heads % self.groups:
+            raise ValueError(f"{self.heads} heads cannot be in {self.groups} groups evenly")
+        if self.inner % self.norm_groups:
+            raise ValueError(
+                f"{self.inner} channels cannot be in {self.norm_groups} norm_groups evenly"
+            )
+        return self
+
+
+Mixer = Annotated[Attention | Mamba | Mamba2 | ShortConv, Field(discriminator="name")]
