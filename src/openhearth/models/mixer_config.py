@@ -84,6 +84,44 @@ class ShortConv(MixerPart):
         return {"tail": (self.kernel - 1, width)}
 
 
+class GatedDelta(MixerPart):
+    """Gated DeltaNet (Yang et al. 2024, arXiv:2412.06464), as in Qwen3-Next and OLMo-hybrid.
+
+    A memory of each of `heads` heads, from keys of `key_dim` to values of `value_dim` numbers,
+    fades, and is corrected where it says something else of a key than what comes; `key_heads` heads
+    of keys are shared. With `negative`, it may be corrected twice over (arXiv:2411.12537).
+    `matrices` says which parts of what comes in are made by one matrix: `joint` as in Qwen3.5,
+    `by_head` as in Qwen3-Next, where those of a head lie together, and `apart` as in OLMo-hybrid.
+    """
+
+    name: Literal["gated_delta"] = "gated_delta"
+    heads: Annotated[int, Field(gt=0)]
+    key_heads: Annotated[int, Field(gt=0)]
+    key_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD)]
+    value_dim: Annotated[int, Field(gt=0, le=LARGEST_HEAD)]
+    kernel: Annotated[int, Field(ge=2, le=64)] = 4
+    negative: bool = False
+    matrices: Literal["joint", "by_head", "apart"] = "joint"
+    norm_eps: Annotated[float, Field(gt=0)] | None = None  # of the last norm; None: the model's
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the convolution: queries, keys and values."""
+        return 2 * self.key_heads * self.key_dim + self.heads * self.value_dim
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {
+            "tail": (self.kernel - 1, self.convolved),
+            "state": (self.heads, self.key_dim, self.value_dim),
+        }
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> GatedDelta:
+        if self.heads % self.key_heads:
+            raise ValueError(f"{self.heads} heads cannot share {self.key_heads} key_heads evenly")
+        return self
+
+
 class Mamba(MixerPart):
     """Mamba's selective state space (Gu & Dao 2023, arXiv:2312.00752).
 
@@ -152,4 +190,4 @@ class Mamba2(MixerPart):
         return self
 
 
-Mixer = Annotated[Attention | Mamba | Mamba2 | ShortConv, Field(discriminator="name")]
+Mixer = Annotated[Attention | GatedDelta | Mamba | Mamba2 | ShortConv, Field(discriminator="name")]
