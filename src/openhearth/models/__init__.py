@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, ShortConv
+    from openhearth.models.mixer_config import Attention, GatedDelta, Mamba, Mamba2, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -35,7 +35,10 @@ __all__ = [
     "MLP",
     "Attention",
     "Block",
+    "GatedDelta",
     "LoraConfig",
+    "Mamba",
+    "Mamba2",
     "Model",
     "ModelConfig",
     "Piece",
@@ -67,8 +70,11 @@ __getattr__ = lazily(
         "Attention": "mixer_config",
         "Block": "config",
         "CATALOGUE": "catalogue",
+        "GatedDelta": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
+        "Mamba": "mixer_config",
+        "Mamba2": "mixer_config",
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",

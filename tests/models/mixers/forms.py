@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -82,3 +83,35 @@ def dirty(mixer: RecurrentMixer, slots: int = 2) -> Slots:
 
 def assert_near(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
     torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
+
+
+def check_gradients(
+    fast: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    slow: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    inputs: Sequence[torch.Tensor],
+    *,
+    tolerance: float = 1e-10,
+) -> None:
+    """What both give, an output and a state, and all gradients of them in float64, are the same."""
+    found = []
+    for compute in (fast, slow):
+        leaves = [x.detach().double().requires_grad_() for x in inputs]
+        results = compute(*leaves)
+        generator = torch.Generator().manual_seed(2)
+        weights = [torch.randn(r.shape, generator=generator).double() for r in results]
+        total = sum((w * r).sum() for w, r in zip(weights, results, strict=True))
+        found.append([*results, *torch.autograd.grad(total, leaves)])
+    for got, expected in zip(*found, strict=True):
+        assert_near(got, expected, tolerance)
+
+
+@torch.no_grad()
+def copy_into(theirs: torch.nn.Module, ours: torch.nn.Module, names: dict[str, str]) -> None:
+    """Our weights into a layer of someone else's, by what they call each module or weight."""
+    weights = ours.state_dict()
+
+    def ours_of(theirs: str) -> torch.Tensor:
+        module, _, leaf = theirs.rpartition(".")
+        return weights[names[theirs] if theirs in names else f"{names[module]}.{leaf}"]
+
+    theirs.load_state_dict({name: ours_of(name) for name in theirs.state_dict()})

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from openhearth.models.mixers.attention import GroupedQueryAttention
+from openhearth.models.mixers.gated_delta import GatedDeltaNet
+from openhearth.models.mixers.mamba import MambaMixer
+from openhearth.models.mixers.mamba2 import Mamba2Mixer
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
     "attention": GroupedQueryAttention,
+    "gated_delta": GatedDeltaNet,
+    "mamba": MambaMixer,
+    "mamba2": Mamba2Mixer,
     "short_conv": GatedShortConv,
 }
