@@ -105,6 +105,25 @@ class GatedDelta(MixerPart):
     norm_eps: Annotated[float, Field(gt=0)] | None = None  # of the last norm; None: the model's
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Of each part that comes in, the numbers for one head of keys: queries, keys, values, the
+        gate z, the corrections' shares b, and the size a of the fading.
+        """
+        shared = self.heads // self.key_heads
+        values = shared * self.value_dim
+        keys = self.key_dim
+        return {"q": keys, "k": keys, "v": values, "z": values, "b": shared, "a": shared}
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The matrices, each called by the parts that it makes."""
+        return {
+            "joint": ("qkv", "z", "b", "a"),
+            "by_head": ("qkvz", "ba"),
+            "apart": ("q", "k", "v", "z", "b", "a"),
+        }[self.matrices]
+
+    @property
     def convolved(self) -> int:
         """Channels of the convolution: queries, keys and values."""
         return 2 * self.key_heads * self.key_dim + self.heads * self.value_dim

@@ -14,7 +14,12 @@ from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
-HF: dict[str, dict[str, str]] = {"hearth": {}, "llama": HF_LLAMA, "gemma3": HF_GEMMA3, "bert": HF_BERT}
+HF: dict[str, dict[str, str]] = {
+    "hearth": {},
+    "llama": HF_LLAMA,
+    "gemma3": HF_GEMMA3,
+    "bert": HF_BERT,
+}
 """The table of each family; with an empty one names are as ours."""
 
 BLOCK = re.compile(r"^blocks\.(\d+)\.")
