@@ -23,7 +23,14 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, GatedDelta, Mamba, Mamba2, ShortConv
+    from openhearth.models.mixer_config import (
+        RWKV7,
+        Attention,
+        GatedDelta,
+        Mamba,
+        Mamba2,
+        ShortConv,
+    )
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "MLP",
+    "RWKV7",
     "Attention",
     "Block",
     "GatedDelta",
@@ -78,6 +86,7 @@ __getattr__ = lazily(
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",
+        "RWKV7": "mixer_config",
         "Ragged": "ragged",
         "ShortConv": "mixer_config",
         "SwiGLU": "channel_config",

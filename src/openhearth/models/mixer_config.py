@@ -70,6 +70,26 @@ class Attention(MixerPart):
         return self
 
 
+class RWKV7(MixerPart):
+    """The time mixing of RWKV-7 (Peng et al. 2025, arXiv:2503.14456), without what later blocks
+    there take from the values of the first.
+
+    The memory of a head fades channel by channel, and what it says of a key is taken out at a rate
+    for each channel. The ranks are those of the pairs of matrices that give the fading, the rates
+    and the gate.
+    """
+
+    name: Literal["rwkv7"] = "rwkv7"
+    heads: Annotated[int, Field(gt=0)]
+    head_dim: Annotated[int, Field(gt=1, le=LARGEST_HEAD)] = 64
+    decay_rank: Annotated[int, Field(gt=0)] = 64
+    rate_rank: Annotated[int, Field(gt=0)] = 64
+    gate_rank: Annotated[int, Field(gt=0)] = 128
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"last": (width,), "state": (self.heads, self.head_dim, self.head_dim)}
+
+
 class ShortConv(MixerPart):
     """A convolution over the last `kernel` tokens between two gates (LFM2, Liquid AI 2025).
 

@@ -6,6 +6,7 @@ from openhearth.models.mixers.attention import GroupedQueryAttention
 from openhearth.models.mixers.gated_delta import GatedDeltaNet
 from openhearth.models.mixers.mamba import MambaMixer
 from openhearth.models.mixers.mamba2 import Mamba2Mixer
+from openhearth.models.mixers.rwkv7 import TimeMixing
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
@@ -13,5 +14,6 @@ MIXERS = {
     "gated_delta": GatedDeltaNet,
     "mamba": MambaMixer,
     "mamba2": Mamba2Mixer,
+    "rwkv7": TimeMixing,
     "short_conv": GatedShortConv,
 }
