@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, ShortConv
+    from openhearth.models.mixer_config import Attention, GatedConv, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -35,6 +35,7 @@ __all__ = [
     "MLP",
     "Attention",
     "Block",
+    "GatedConv",
     "LoraConfig",
     "Model",
     "ModelConfig",
@@ -67,6 +68,7 @@ __getattr__ = lazily(
         "Attention": "mixer_config",
         "Block": "config",
         "CATALOGUE": "catalogue",
+        "GatedConv": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
         "Model": "model",

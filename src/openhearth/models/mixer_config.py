@@ -84,4 +84,22 @@ class ShortConv(MixerPart):
         return {"tail": (self.kernel - 1, width)}
 
 
-Mixer = Annotated[Attention | ShortConv, Field(discriminator="name")]
+class GatedConv(MixerPart):
+    """A convolution with a modal filter between two gates (StripedHyena, Together 2023).
+
+    The filter of each channel is a sum of `modes`, which is what a sequence keeps; before it and
+    the gates is a convolution over `kernel` tokens. `heads` says in how many groups the channels
+    of gates and values stand beside each other (`column_split_hyena`): with 1, in three blocks.
+    """
+
+    name: Literal["gated_conv"] = "gated_conv"
+    modes: Annotated[int, Field(gt=0, le=256)] = 2
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+    heads: Annotated[int, Field(gt=0)] = 1
+    bias: bool = True
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, 3 * width), "modes": (width, self.modes, 2)}
+
+
+Mixer = Annotated[Attention | ShortConv | GatedConv, Field(discriminator="name")]

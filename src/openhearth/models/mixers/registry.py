@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from openhearth.models.mixers.attention import GroupedQueryAttention
+from openhearth.models.mixers.gated_conv import ModalGatedConv
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
     "attention": GroupedQueryAttention,
+    "gated_conv": ModalGatedConv,
     "short_conv": GatedShortConv,
 }
