@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, GatedConv, ShortConv
+    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -36,6 +36,7 @@ __all__ = [
     "Attention",
     "Block",
     "GatedConv",
+    "Hyena",
     "LoraConfig",
     "Model",
     "ModelConfig",
@@ -69,6 +70,7 @@ __getattr__ = lazily(
         "Block": "config",
         "CATALOGUE": "catalogue",
         "GatedConv": "mixer_config",
+        "Hyena": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
         "Model": "model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -102,4 +102,37 @@ class GatedConv(MixerPart):
         return {"tail": (self.kernel - 1, 3 * width), "modes": (width, self.modes, 2)}
 
 
-Mixer = Annotated[Attention | ShortConv | GatedConv, Field(discriminator="name")]
+class FilterNet(MixerPart):
+    """Filters of `taps` tokens that a network of width `hidden` makes from the time, given to it as
+    so many `features`: one, and two for each frequency. `frequency` is that of the sines in it
+    when training begins, and `shift` what its fading window leaves (Hyena, arXiv:2302.10866).
+    """
+
+    taps: Annotated[int, Field(ge=2, le=2**20)]
+    hidden: Annotated[int, Field(gt=0, le=4096)] = 64
+    features: Annotated[int, Field(ge=3, le=65)] = 5
+    frequency: Annotated[float, Field(gt=0)] = 10.0
+    shift: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _is_odd(self) -> Self:
+        if self.features % 2 == 0:
+            raise ValueError(f"features are one and two for each frequency, not {self.features}")
+        return self
+
+
+class Hyena(FilterNet):
+    """A convolution with an implicit filter between two gates (Poli et al. 2023), of order 2.
+
+    A token sees the `taps` - 1 before it, which decoding keeps; before filter and gates is a
+    convolution over `kernel` tokens.
+    """
+
+    name: Literal["hyena"] = "hyena"
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, 3 * width), "inputs": (self.taps - 1, width)}
+
+
+Mixer = Annotated[Attention | ShortConv | GatedConv | Hyena, Field(discriminator="name")]
