@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, SwiGLU
+    from openhearth.models.channel_config import MLP, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, ShortConv
+    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, Monarch, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -40,6 +40,8 @@ __all__ = [
     "LoraConfig",
     "Model",
     "ModelConfig",
+    "Monarch",
+    "MonarchMLP",
     "Piece",
     "Ragged",
     "ShortConv",
@@ -75,6 +77,8 @@ __getattr__ = lazily(
         "MLP": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
+        "Monarch": "mixer_config",
+        "MonarchMLP": "channel_config",
         "Piece": "ragged",
         "Ragged": "ragged",
         "ShortConv": "mixer_config",

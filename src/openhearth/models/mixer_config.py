@@ -135,4 +135,20 @@ class Hyena(FilterNet):
         return {"tail": (self.kernel - 1, 3 * width), "inputs": (self.taps - 1, width)}
 
 
-Mixer = Annotated[Attention | ShortConv | GatedConv | Hyena, Field(discriminator="name")]
+class Monarch(FilterNet):
+    """The mixer of M2-BERT (Fu et al. 2023): as Hyena, but seeing what comes after a token too.
+
+    With `residual` a second convolution, of the layer's input itself, is added.
+    """
+
+    name: Literal["monarch"] = "monarch"
+    hidden: Annotated[int, Field(gt=0, le=4096)] = 128
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+    residual: bool = True
+
+    @property
+    def is_causal(self) -> bool:
+        return False
+
+
+Mixer = Annotated[Attention | ShortConv | GatedConv | Hyena | Monarch, Field(discriminator="name")]

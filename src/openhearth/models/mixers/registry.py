@@ -5,11 +5,13 @@ from __future__ import annotations
 from openhearth.models.mixers.attention import GroupedQueryAttention
 from openhearth.models.mixers.gated_conv import ModalGatedConv
 from openhearth.models.mixers.hyena import HyenaMixer
+from openhearth.models.mixers.monarch import MonarchMixer
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
     "attention": GroupedQueryAttention,
     "gated_conv": ModalGatedConv,
     "hyena": HyenaMixer,
+    "monarch": MonarchMixer,
     "short_conv": GatedShortConv,
 }
