@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, SwiGLU
+    from openhearth.models.channel_config import MLP, MoE, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -36,6 +36,7 @@ __all__ = [
     "Attention",
     "Block",
     "LoraConfig",
+    "MoE",
     "Model",
     "ModelConfig",
     "Piece",
@@ -69,6 +70,7 @@ __getattr__ = lazily(
         "CATALOGUE": "catalogue",
         "LoraConfig": "lora",
         "MLP": "channel_config",
+        "MoE": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
         "Piece": "ragged",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from openhearth.models.channels.feed_forward import FeedForward, GatedFeedForward
+from openhearth.models.channels.mixture import MixtureOfExperts
 
 CHANNELS = {
     "mlp": FeedForward,
     "swiglu": GatedFeedForward,
+    "moe": MixtureOfExperts,
 }
