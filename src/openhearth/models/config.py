@@ -40,7 +40,7 @@ class ModelConfig(Part):
     positions: bool = False
     segments: Annotated[int, Field(ge=0)] = 0
     tied_head: bool = False
-    family: Literal["hearth", "llama", "gemma3", "bert"] = "llama"
+    family: Literal["hearth", "llama", "gemma3", "bert", "mamba", "mamba2", "jamba"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

@@ -11,10 +11,19 @@ import re
 from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
-HF: dict[str, dict[str, str]] = {"hearth": {}, "llama": HF_LLAMA, "gemma3": HF_GEMMA3, "bert": HF_BERT}
+HF: dict[str, dict[str, str]] = {
+    "hearth": {},
+    "llama": HF_LLAMA,
+    "gemma3": HF_GEMMA3,
+    "bert": HF_BERT,
+    "mamba": HF_MAMBA,
+    "mamba2": HF_MAMBA2,
+    "jamba": HF_JAMBA,
+}
 """The table of each family; with an empty one names are as ours."""
 
 BLOCK = re.compile(r"^blocks\.(\d+)\.")
