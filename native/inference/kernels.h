@@ -119,8 +119,10 @@ struct Recall {
     size_t rows, keys, values;
     const float *key, *query, *value;  // of the first row, `stride` from each to the next
     size_t stride;
-    const float *decay, *share;        // likewise
-    size_t rate_stride;
+    const float* decay;
+    size_t decay_stride;
+    const float* share;
+    size_t share_stride;
     bool corrects;
     float skip;
     float* memory;

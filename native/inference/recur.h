@@ -34,7 +34,7 @@ void recall_some(const Recall& work, size_t first) {
     for (size_t row = 0; row < work.rows; ++row) {
         const float *key = work.key + row * work.stride, *query = work.query + row * work.stride;
         const float* value = work.value + row * work.stride + first;
-        const F decay = all(work.decay[row * work.rate_stride]), share = all(work.share[row * work.rate_stride]);
+        const F decay = all(work.decay[row * work.decay_stride]), share = all(work.share[row * work.share_stride]);
         F taken[N], out[N];
         if (work.corrects) {
             for (size_t n = 0; n < N; ++n) taken[n] = zero();

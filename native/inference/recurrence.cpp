@@ -1,5 +1,5 @@
 // Operations of mixers with a recurrent state.
-#include "operations.h"
+#include "recurrent_operations.h"
 
 namespace engine {
 
@@ -39,11 +39,11 @@ void Remember::run(Context& context) {
         const size_t head = i % heads, group = head / (heads / memory_.groups), size = memory_.keys * memory_.values;
         float* const memory = states_->at(piece.slot) + head * size;
         if (piece.place == 0) std::fill_n(memory, size, 0.0f);
-        const float *row = in_.row(piece.row), *rates = rates_.row(piece.row);
+        const float* row = in_.row(piece.row);
         context.kernels.recall({
             piece.count, memory_.keys, memory_.values,
             row + memory_.key + group * memory_.keys, row + memory_.query + group * memory_.keys, row + memory_.value + head * memory_.values, in_.width,
-            rates + memory_.decay + head, rates + memory_.share + head, rates_.width,
+            decays_.row(piece.row) + memory_.decay + head, decays_.width, shares_.row(piece.row) + memory_.share + head, shares_.width,
             memory_.corrects, memory_.skip.empty() ? 0.0f : memory_.skip[head], memory,
             out_.row(piece.row) + head * memory_.values, out_.width,
         });

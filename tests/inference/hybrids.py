@@ -7,7 +7,17 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from openhearth.models import Attention, Block, Model, ModelConfig, ShortConv, SwiGLU
+from openhearth.models import (
+    Attention,
+    Block,
+    GatedDelta,
+    Mamba,
+    Mamba2,
+    Model,
+    ModelConfig,
+    ShortConv,
+    SwiGLU,
+)
 from openhearth.models.mixer_config import Mixer
 from openhearth.store import Draft, Store
 from tests.conftest import write_tokenizer
@@ -15,8 +25,8 @@ from tests.conftest import write_tokenizer
 WIDTH = 32
 ATTENTION = Attention(heads=4, kv_heads=2, head_dim=8)
 MIXERS: dict[str, list[Mixer]] = {
-    "hybrid": [ShortConv(), ATTENTION, ShortConv(kernel=5)],
-    "constant": [ShortConv(), ShortConv(kernel=40)],
+    "hybrid": [ShortConv(), ATTENTION, GatedDelta(heads=4, key_heads=2, key_dim=16, value_dim=16)],
+    "constant": [Mamba2(heads=4, head_dim=16, state=16), Mamba(inner=64, step_rank=8)],
 }
 
 

@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, SwiGLU
+    from openhearth.models.channel_config import MLP, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Mamba2,
         ShortConv,
     )
+    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, Monarch, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -44,11 +45,15 @@ __all__ = [
     "Attention",
     "Block",
     "GatedDelta",
+    "GatedConv",
+    "Hyena",
     "LoraConfig",
     "Mamba",
     "Mamba2",
     "Model",
     "ModelConfig",
+    "Monarch",
+    "MonarchMLP",
     "Piece",
     "Ragged",
     "ShortConv",
@@ -79,12 +84,16 @@ __getattr__ = lazily(
         "Block": "config",
         "CATALOGUE": "catalogue",
         "GatedDelta": "mixer_config",
+        "GatedConv": "mixer_config",
+        "Hyena": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
         "Mamba": "mixer_config",
         "Mamba2": "mixer_config",
         "Model": "model",
         "ModelConfig": "config",
+        "Monarch": "mixer_config",
+        "MonarchMLP": "channel_config",
         "Piece": "ragged",
         "RWKV7": "mixer_config",
         "Ragged": "ragged",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from openhearth.models.part import Part
 
@@ -26,4 +26,18 @@ class MLP(Part):
     activation: Literal["gelu", "gelu_tanh"] = "gelu"
 
 
-Channel = Annotated[SwiGLU | MLP, Field(discriminator="name")]
+class MonarchMLP(Part):
+    """The feed-forward layer of M2-BERT: gated by GELU, its matrices in `blocks` on a diagonal."""
+
+    name: Literal["monarch_mlp"] = "monarch_mlp"
+    hidden: Annotated[int, Field(gt=0)]
+    blocks: Annotated[int, Field(gt=0)] = 4
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.hidden % self.blocks:
+            raise ValueError(f"{self.blocks} blocks cannot share {self.hidden} hidden evenly")
+        return self
+
+
+Channel = Annotated[SwiGLU | MLP | MonarchMLP, Field(discriminator="name")]

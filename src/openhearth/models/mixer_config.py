@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -125,6 +125,25 @@ class GatedDelta(MixerPart):
     norm_eps: Annotated[float, Field(gt=0)] | None = None  # of the last norm; None: the model's
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Of each part that comes in, the numbers for one head of keys: queries, keys, values, the
+        gate z, the corrections' shares b, and the size a of the fading.
+        """
+        shared = self.heads // self.key_heads
+        values = shared * self.value_dim
+        keys = self.key_dim
+        return {"q": keys, "k": keys, "v": values, "z": values, "b": shared, "a": shared}
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The matrices, each called by the parts that it makes."""
+        return {
+            "joint": ("qkv", "z", "b", "a"),
+            "by_head": ("qkvz", "ba"),
+            "apart": ("q", "k", "v", "z", "b", "a"),
+        }[self.matrices]
+
+    @property
     def convolved(self) -> int:
         """Channels of the convolution: queries, keys and values."""
         return 2 * self.key_heads * self.key_dim + self.heads * self.value_dim
@@ -211,3 +230,71 @@ class Mamba2(MixerPart):
 
 
 Mixer = Annotated[Attention | GatedDelta | Mamba | Mamba2 | ShortConv, Field(discriminator="name")]
+class GatedConv(MixerPart):
+    """A convolution with a modal filter between two gates (StripedHyena, Together 2023).
+
+    The filter of each channel is a sum of `modes`, which is what a sequence keeps; before it and
+    the gates is a convolution over `kernel` tokens. `heads` says in how many groups the channels
+    of gates and values stand beside each other (`column_split_hyena`): with 1, in three blocks.
+    """
+
+    name: Literal["gated_conv"] = "gated_conv"
+    modes: Annotated[int, Field(gt=0, le=256)] = 2
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+    heads: Annotated[int, Field(gt=0)] = 1
+    bias: bool = True
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, 3 * width), "modes": (width, self.modes, 2)}
+
+
+class FilterNet(MixerPart):
+    """Filters of `taps` tokens that a network of width `hidden` makes from the time, given to it as
+    so many `features`: one, and two for each frequency. `frequency` is that of the sines in it
+    when training begins, and `shift` what its fading window leaves (Hyena, arXiv:2302.10866).
+    """
+
+    taps: Annotated[int, Field(ge=2, le=2**20)]
+    hidden: Annotated[int, Field(gt=0, le=4096)] = 64
+    features: Annotated[int, Field(ge=3, le=65)] = 5
+    frequency: Annotated[float, Field(gt=0)] = 10.0
+    shift: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _is_odd(self) -> Self:
+        if self.features % 2 == 0:
+            raise ValueError(f"features are one and two for each frequency, not {self.features}")
+        return self
+
+
+class Hyena(FilterNet):
+    """A convolution with an implicit filter between two gates (Poli et al. 2023), of order 2.
+
+    A token sees the `taps` - 1 before it, which decoding keeps; before filter and gates is a
+    convolution over `kernel` tokens.
+    """
+
+    name: Literal["hyena"] = "hyena"
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+
+    def state_shapes(self, width: int) -> Shapes:
+        return {"tail": (self.kernel - 1, 3 * width), "inputs": (self.taps - 1, width)}
+
+
+class Monarch(FilterNet):
+    """The mixer of M2-BERT (Fu et al. 2023): as Hyena, but seeing what comes after a token too.
+
+    With `residual` a second convolution, of the layer's input itself, is added.
+    """
+
+    name: Literal["monarch"] = "monarch"
+    hidden: Annotated[int, Field(gt=0, le=4096)] = 128
+    kernel: Annotated[int, Field(ge=2, le=64)] = 3
+    residual: bool = True
+
+    @property
+    def is_causal(self) -> bool:
+        return False
+
+
+Mixer = Annotated[Attention | ShortConv | GatedConv | Hyena | Monarch, Field(discriminator="name")]

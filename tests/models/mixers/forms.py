@@ -42,6 +42,27 @@ def check_forms(mixer: torch.nn.Module, config: Mixer, *, tolerance: float = 1e-
     assert all(kept.dtype == torch.float32 for kept in slots.kept.values())
 
 
+def check_gradients(mixer: torch.nn.Module, *, tolerance: float = 1e-4) -> None:
+    """Of a whole text, in its input and in all weights that train, as in chunks and in steps."""
+    assert isinstance(mixer, RecurrentMixer)
+    generator = torch.Generator().manual_seed(3)
+    x, toward = torch.randn(2, 21, WIDTH, generator=generator)
+
+    def gradients(size: int) -> list[torch.Tensor]:
+        text = x.clone().requires_grad_()
+        slots, outs = mixer.new_state(0, 1, 1, torch.float32), []
+        for start in range(0, 21, size):
+            part = text[start : start + size]
+            outs.append(mixer(part, Ragged([Piece(len(part), start, (), slot=0)]), slots))
+        trained = [text, *(p for p in mixer.parameters() if p.requires_grad)]
+        return list(torch.autograd.grad((torch.cat(outs) * toward).sum(), trained))
+
+    stepped = gradients(1)
+    for size in (8, 21):
+        for got, expected in zip(gradients(size), stepped, strict=True):
+            assert_near(got, expected, tolerance * float(expected.abs().max().clamp(min=1)))
+
+
 def in_chunks(mixer: RecurrentMixer, text: torch.Tensor, size: int) -> torch.Tensor:
     """A text in pieces, the first of them where another text was before."""
     slots = dirty(mixer)

@@ -21,13 +21,6 @@ from openhearth.models.mixers.recurrent import RecurrentMixer, Slots, State
 from openhearth.models.mixers.steps import steps_between
 from openhearth.models.ragged import Ragged
 
-# What each matrix makes: queries, keys, values, the gate z, beta b, and the size a of the fading.
-MATRICES = {
-    "joint": ("qkv", "z", "b", "a"),
-    "by_head": ("qkvz", "ba"),
-    "apart": ("q", "k", "v", "z", "b", "a"),
-}
-
 
 class GatedDeltaNet(RecurrentMixer):
     """x [rows, width] -> [rows, width]."""
@@ -35,15 +28,10 @@ class GatedDeltaNet(RecurrentMixer):
     def __init__(self, config: GatedDelta, width: int, eps: float) -> None:
         super().__init__(config, width)
         self.config = config
-        shared = config.heads // config.key_heads
-        values = shared * config.value_dim
-        # Numbers of each part for one head of keys.
-        self.sizes = {"q": config.key_dim, "k": config.key_dim, "v": values, "z": values}
-        self.sizes |= {"b": shared, "a": shared}
         self.into = nn.ModuleDict(
             {
-                parts: Linear(width, config.key_heads * sum(self.sizes[p] for p in parts))
-                for parts in MATRICES[config.matrices]
+                parts: Linear(width, config.key_heads * sum(config.sizes[p] for p in parts))
+                for parts in config.made
             }
         )
         self.conv = CausalConv(config.convolved, config.kernel, bias=False)
@@ -72,7 +60,7 @@ class GatedDeltaNet(RecurrentMixer):
         found: dict[str, torch.Tensor] = {}
         for parts, matrix in self.into.items():
             y, heads = matrix(x, batch), self.config.key_heads
-            sizes = [self.sizes[p] for p in parts]
+            sizes = [self.config.sizes[p] for p in parts]
             if self.config.matrices == "by_head":
                 split = [z.flatten(-2) for z in y.unflatten(-1, (heads, -1)).split(sizes, dim=-1)]
             else:

@@ -7,6 +7,9 @@ from openhearth.models.mixers.gated_delta import GatedDeltaNet
 from openhearth.models.mixers.mamba import MambaMixer
 from openhearth.models.mixers.mamba2 import Mamba2Mixer
 from openhearth.models.mixers.rwkv7 import TimeMixing
+from openhearth.models.mixers.gated_conv import ModalGatedConv
+from openhearth.models.mixers.hyena import HyenaMixer
+from openhearth.models.mixers.monarch import MonarchMixer
 from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
@@ -15,5 +18,8 @@ MIXERS = {
     "mamba": MambaMixer,
     "mamba2": Mamba2Mixer,
     "rwkv7": TimeMixing,
+    "gated_conv": ModalGatedConv,
+    "hyena": HyenaMixer,
+    "monarch": MonarchMixer,
     "short_conv": GatedShortConv,
 }
