@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, MonarchMLP, SwiGLU
+    from openhearth.models.channel_config import MLP, MoE, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from openhearth.models.mixer_config import (
         RWKV7,
         Attention,
+        GatedConv,
         GatedDelta,
+        Hyena,
         Mamba,
         Mamba2,
+        Monarch,
         ShortConv,
     )
-    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, Monarch, ShortConv
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -44,12 +46,13 @@ __all__ = [
     "RWKV7",
     "Attention",
     "Block",
-    "GatedDelta",
     "GatedConv",
+    "GatedDelta",
     "Hyena",
     "LoraConfig",
     "Mamba",
     "Mamba2",
+    "MoE",
     "Model",
     "ModelConfig",
     "Monarch",
@@ -90,6 +93,7 @@ __getattr__ = lazily(
         "MLP": "channel_config",
         "Mamba": "mixer_config",
         "Mamba2": "mixer_config",
+        "MoE": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
         "Monarch": "mixer_config",

@@ -1,4 +1,4 @@
-"""Norms over the last dimension, chosen by name."""
+"""The root mean square norm, computed in fp32."""
 
 from __future__ import annotations
 
@@ -18,6 +18,3 @@ class RMSNorm(nn.Module):
         wide = x.float()
         normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
         return normed.to(x.dtype) * self.weight
-
-
-NORMS = {"rms": RMSNorm, "layer": nn.LayerNorm}

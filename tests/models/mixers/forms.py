@@ -106,7 +106,7 @@ def assert_near(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> 
     torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
 
 
-def check_gradients(
+def check_same_gradients(
     fast: Callable[..., tuple[torch.Tensor, torch.Tensor]],
     slow: Callable[..., tuple[torch.Tensor, torch.Tensor]],
     inputs: Sequence[torch.Tensor],
