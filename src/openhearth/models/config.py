@@ -47,7 +47,7 @@ class ModelConfig(Part):
     tied_head: bool = False
     head_bias: bool = False
     logit_cap: Annotated[float, Field(gt=0)] | None = None
-    family: Literal["hearth", "llama", "gemma3", "bert"] = "llama"
+    family: Literal["hearth", "llama", "gemma3", "bert", "mamba", "mamba2", "jamba"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

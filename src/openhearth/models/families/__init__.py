@@ -12,7 +12,9 @@ from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
+from openhearth.models.families.jamba import jamba
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+from openhearth.models.families.mamba import mamba, mamba2
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -20,6 +22,9 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen2ForCausalLM": qwen2,
     "Qwen3ForCausalLM": qwen3,
     "Gemma3ForCausalLM": gemma3,
+    "MambaForCausalLM": mamba,
+    "Mamba2ForCausalLM": mamba2,
+    "JambaForCausalLM": jamba,
     "BertModel": bert,
 }
 

@@ -11,6 +11,7 @@ import re
 from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
@@ -19,6 +20,9 @@ HF: dict[str, dict[str, str]] = {
     "llama": HF_LLAMA,
     "gemma3": HF_GEMMA3,
     "bert": HF_BERT,
+    "mamba": HF_MAMBA,
+    "mamba2": HF_MAMBA2,
+    "jamba": HF_JAMBA,
 }
 """The table of each family; with an empty one names are as ours."""
 
