@@ -92,7 +92,7 @@ std::vector<float> answer(const char* kind, const Shape& shape, unsigned seed, s
         for (int s = 0; s < 2; ++s) {
             const size_t count = std::min(random() % 3 ? some(random, 40) : 1, most - done[s]);
             if (!count) continue;
-            pieces.push_back({tokens.size(), count, static_cast<int32_t>(done[s]), (s ? first : second).data()});
+            pieces.push_back({tokens.size(), count, static_cast<int32_t>(done[s]), (s ? first : second).data(), s});
             for (size_t i = 0; i < count; ++i) tokens.push_back(static_cast<int32_t>(random() % shape.vocabulary));
             wanted.push_back(static_cast<int32_t>(tokens.size() - 1));
             done[s] += count;

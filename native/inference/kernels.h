@@ -90,6 +90,21 @@ struct Attention {
     int32_t window;                // tokens; INT32_MAX for all
 };
 
+// Rows of one sequence on which each channel has a filter of its own, over the row and those before it:
+// silu(bias + sum of weight[i] * (before * x)) * after. Without its gates, bias and silu if there are none.
+struct Convolution {
+    size_t rows, channels, taps;       // taps at most MOST_TAPS
+    const float *x, *before, *after;   // of the first row, `stride` from each to the next
+    size_t stride;
+    const float *weight, *bias;        // [taps][channels], the oldest first, and [channels]
+    bool silu;
+    bool begins;                       // there is no row before
+    float* tail;                       // [taps - 1][channels]: the last inputs, read and replaced
+    float* out;
+    size_t out_stride;
+};
+
+constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
 
@@ -120,6 +135,8 @@ struct Kernels {
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend)(Kept, const Attention&);
+    // The channels from `first` to before `end`.
+    void (*convolve)(const Convolution&, size_t first, size_t end);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

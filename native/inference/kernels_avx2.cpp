@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
 #include "vectors.h"
 
@@ -23,4 +24,5 @@ const Kernels avx2_kernels = {
     avx2::narrow_int8,
     avx2::rotate,
     avx2::attend,
+    avx2::convolve,
 };

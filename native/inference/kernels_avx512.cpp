@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
 #include "vectors.h"
 
@@ -23,4 +24,5 @@ const Kernels avx512_kernels = {
     avx512::narrow_int8,
     avx512::rotate,
     avx512::attend,
+    avx512::convolve,
 };

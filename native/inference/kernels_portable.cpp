@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
 #include "vectors.h"
 
@@ -22,4 +23,5 @@ const Kernels portable_kernels = {
     portable::narrow_int8,
     portable::rotate,
     portable::attend,
+    portable::convolve,
 };

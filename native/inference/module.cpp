@@ -88,15 +88,15 @@ nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
     return array(std::move(values), {matrix.outputs(), matrix.inputs()});
 }
 
-// A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
+// A step's arguments are flat: of each piece its rows, its place in the sequence, its pages, and its slot.
 nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& made, Flat<int32_t> tokens, Flat<int32_t> counts,
-                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> adapters, Flat<int32_t> wanted) {
+                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> slots, Flat<int32_t> adapters, Flat<int32_t> wanted) {
     std::vector<engine::Piece> pieces(counts.size());
     std::vector<int32_t> adapter_of_row;
     size_t row = 0;
     const int32_t* page = pages.data();
     for (size_t i = 0; i < pieces.size(); ++i) {
-        pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page};
+        pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page, slots.data()[i]};
         row += pieces[i].count;
         adapter_of_row.resize(row, adapters.data()[i]);
         page += page_counts.data()[i];
@@ -151,6 +151,14 @@ NB_MODULE(_engine, m) {
     });
     nb::class_<engine::KeyValues>(m, "KeyValues")
         .def(nb::init<Kept, size_t, size_t, size_t>(), "kept"_a, "pages"_a, "heads"_a, "size"_a);
+    nb::class_<engine::States>(m, "States")
+        .def(nb::init<size_t, size_t>(), "slots"_a, "numbers"_a)
+        .def("copy", [](engine::States& states, int32_t source, int32_t target) {
+            for (int32_t slot : {source, target}) {
+                if (slot < 0 || static_cast<size_t>(slot) >= states.slots()) throw nb::value_error("there is no such slot");
+            }
+            states.copy(source, target);
+        });
     nb::class_<engine::LowRank>(m, "LowRank")
         .def("__init__", [](engine::LowRank* self, const Matrix& a, Table<float> b) {
             if (b.shape(1) != a.outputs()) throw nb::value_error("the two matrices are of different ranks");
@@ -190,6 +198,15 @@ NB_MODULE(_engine, m) {
             p.add(std::make_unique<engine::Attend>(in, std::move(heads), std::move(angles), std::move(memory), out));
         }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "causal"_a, "query_norm"_a.none(), "key_norm"_a.none(),
            "angles"_a.none(), "memory"_a, "out"_a)
+        .def("convolve", [](engine::Program& p, engine::Buffer& in, const Table<float>& weight, const std::optional<Flat<float>>& bias, size_t x,
+                            std::optional<size_t> before, std::optional<size_t> after, bool silu, std::shared_ptr<engine::States> states,
+                            engine::Buffer& out) {
+            const size_t taps = weight.shape(0), channels = weight.shape(1);
+            if (taps < 1 || taps > MOST_TAPS || channels % PANEL) throw nb::value_error("there is no kernel for a filter of this size");
+            std::vector<float> weights(weight.data(), weight.data() + weight.size());
+            engine::Filter filter{channels, taps, std::move(weights), bias ? floats(*bias) : std::vector<float>(), x, before, after, silu};
+            p.add(std::make_unique<engine::Convolve>(in, std::move(filter), std::move(states), out));
+        }, "x"_a, "weight"_a, "bias"_a.none(), "column"_a, "before"_a.none(), "after"_a.none(), "silu"_a, "states"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);

@@ -62,6 +62,7 @@ class ModelConfig(Part):
         if self.causal:
             raise UsageError("This model writes text: to make vectors, use an encoder.")
 
+    @property
     def state_numbers(self) -> int:
         """What the recurrent mixers keep of a sequence, however long it is, all fp32."""
         shapes = (block.mixer.state_shapes(self.width) for block in self.blocks)

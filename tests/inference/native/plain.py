@@ -49,6 +49,13 @@ def gelu_tanh(x: np.ndarray) -> np.ndarray:
     return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Each channel of x [rows, channels] with its filter, weight [taps, channels], oldest first."""
+    taps = len(weight)
+    padded = np.concatenate([np.zeros((taps - 1, x.shape[1])), x.astype(np.float64)])
+    return bias + sum(weight[i] * padded[i : i + len(x)] for i in range(taps))
+
+
 def rotated(heads: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """heads [rows, heads, size] turned by angles [rows, size / 2]."""
     one, other = np.split(heads, 2, axis=-1)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openhearth.errors import CorruptArtifact, UsageError
-from openhearth.inference.executor import PAGE, Work
+from openhearth.inference.executor import PAGE, Room, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
     Attention,
@@ -84,7 +84,7 @@ class Random(Weights):
 
 def executor(dtype: str = "float32", threads: int = 2, kv_dtype: str = "auto") -> NativeExecutor:
     settings = {"dtype": dtype, "kv_dtype": kv_dtype, "threads": threads}
-    return NativeExecutor(CONFIG, Random(), pages=PAGES, **settings)
+    return NativeExecutor(CONFIG, Random(), room=Room(PAGES), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_logits_are_those_of_the_torch_model(model: Model) -> None:
 
 def test_windows_norms_of_heads_and_sandwiches() -> None:
     prompt = tokens(70)
-    engine = NativeExecutor(GEMMA, Random(GEMMA), pages=PAGES, dtype="float32")
+    engine = NativeExecutor(GEMMA, Random(GEMMA), room=Room(PAGES), dtype="float32")
     found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
     expected = reference(build(GEMMA, Random(GEMMA), torch.float32), prompt)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
@@ -123,7 +123,7 @@ def test_heads_of_any_size(size: int) -> None:
     blocks = (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)
     config = CONFIG.model_copy(update={"blocks": blocks})
     prompt = tokens(70)
-    engine = NativeExecutor(config, Random(config), pages=PAGES, dtype="float32")
+    engine = NativeExecutor(config, Random(config), room=Room(PAGES), dtype="float32")
     found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
     expected = reference(build(config, Random(config), torch.float32), prompt)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
@@ -133,14 +133,14 @@ def test_what_has_no_kernel_is_said() -> None:
     mixer = MIXER.model_copy(update={"head_dim": 1024})
     config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
     with pytest.raises(NoKernel, match="torch executor"):
-        NativeExecutor(config, Random(config), pages=PAGES)
+        NativeExecutor(config, Random(config), room=Room(PAGES))
 
 
 def test_an_encoder_writes_no_text() -> None:
     mixer = MIXER.model_copy(update={"causal": False})
     config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
     with pytest.raises(UsageError, match="encoder"):
-        NativeExecutor(config, Random(config), pages=PAGES)
+        NativeExecutor(config, Random(config), room=Room(PAGES))
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.inference.native.adapters import Part, Slot, filled
+from openhearth.inference.native.adapters import Part, Product, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
+from openhearth.inference.native.short_conv import short_conv
 from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
 from openhearth.models.config import ModelConfig
 from openhearth.models.mixer_config import Attention
@@ -36,6 +37,7 @@ class Lowering:
     dtype: str
     kept: Any  # how keys and values are
     pages: int
+    slots: int  # of recurrent states
     x: Any
 
     def __post_init__(self) -> None:
@@ -43,7 +45,9 @@ class Lowering:
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[Rope, Any] = {}
         self._memories: dict[tuple[int, int], Any] = {}
-        self.slots: list[Slot] = []
+        self.made: Any = None
+        self.products: list[Product] = []
+        self.states: list[Any] = []
 
     def buffer(self, name: str, width: int) -> Any:
         """A buffer that all blocks share."""
@@ -62,6 +66,35 @@ class Lowering:
         if size not in self._memories:
             self._memories[size] = _engine.KeyValues(self.kept, self.pages, *size)
         return self._memories[size]
+
+    def state(self, numbers: int) -> Any:
+        """Room for so many numbers of every sequence."""
+        self.states.append(_engine.States(self.slots, numbers))
+        return self.states[-1]
+
+    def convolve(
+        self,
+        name: str,
+        x: Any,
+        column: int,
+        out: Any,
+        *,
+        bias: bool,
+        before: int | None = None,
+        after: int | None = None,
+        silu: bool = False,
+    ) -> None:
+        """A causal convolution of what begins at a column of `x`, its gates at other columns."""
+        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[:, 0].T)
+        taps, channels = weight.shape
+        if channels % _engine.PANEL:
+            raise NoKernel(
+                f"A convolution of {channels} channels has no kernel, as that is no multiple of "
+                f"{_engine.PANEL}: use the torch executor."
+            )
+        biases = vector(self.weights, f"{name}.bias") if bias else None
+        state = self.state((taps - 1) * channels)
+        self.program.convolve(x, weight, biases, column, before, after, silu, state, out)
 
     def matrix(self, name: str) -> Any:
         """The embedding or the head."""
@@ -126,7 +159,8 @@ class Lowering:
         name = " and ".join(part.name for part in parts)
         matrix = pack(name, rows, [part.places for part in parts], outputs, self._body)
         bias = self._bias(parts, outputs) if biased else None
-        self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
+        linear = self.program.linear(x, norm, matrix, bias, use, out, column)
+        self.products.append(Product(linear, parts))
 
     def _bias(self, parts: list[Part], outputs: int) -> np.ndarray:
         """Of all outputs, those that fill up the last panel too."""
@@ -169,15 +203,13 @@ def _alike(rows: list[Packed]) -> list[list[int]]:
 
 
 Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
-MIXERS: dict[str, Lowered] = {"attention": attention}
+MIXERS: dict[str, Lowered] = {"attention": attention, "short_conv": short_conv}
 CHANNELS: dict[str, Lowered] = {"swiglu": swiglu, "mlp": mlp}
 
 
-def lower(
-    program: Any, config: ModelConfig, weights: Weights, **settings: Any
-) -> tuple[Any, list[Slot]]:
-    """Fill a program with a model: the buffer in which its logits will be, of an encoder its hidden
-    states, and its products.
+def lower(program: Any, config: ModelConfig, weights: Weights, **settings: Any) -> Lowering:
+    """Fill a program with a model. What it makes, the logits or of an encoder the hidden states,
+    will be in the buffer `made`.
 
     Raises:
         UsageError: a layer has no kernel, or a size that the kernels do not take.
@@ -191,18 +223,21 @@ def lower(
         program.normalise(low.norm("embed_norm"), x)
     for i, block in enumerate(config.blocks):
         _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
-        _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
+        if block.channel is not None:
+            _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
     norm = None if config.norms == "post" else low.norm("norm")
     last = program.buffer(config.width, wanted=True)
     program.gather(x, last)
     if not config.causal:
         if norm is not None:
             program.normalise(norm, last)
-        return last, low.slots
+        low.made = last
+        return low
     logits = program.buffer(filled(config.vocab_size), wanted=True)
     head = embedding if config.tied_head else low.matrix("head")
     program.linear(last, norm, head, None, _engine.Use.STORE, logits)
-    return logits, low.slots
+    low.made = logits
+    return low
 
 
 def _sublayer(low: Lowering, name: str, part: Any, kinds: dict[str, Lowered]) -> None:

@@ -1,0 +1,46 @@
+"""Families of models: our description of what a Hugging Face `config.json` describes.
+
+A new family is a function in the file of its group, and a line in `FAMILIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from openhearth.errors import UsageError
+from openhearth.models.config import ModelConfig
+from openhearth.models.families.bert import bert
+from openhearth.models.families.gemma import gemma3
+from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+
+FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
+    "LlamaForCausalLM": llama,
+    "MistralForCausalLM": mistral,
+    "Qwen2ForCausalLM": qwen2,
+    "Qwen3ForCausalLM": qwen3,
+    "Gemma3ForCausalLM": gemma3,
+    "BertModel": bert,
+}
+
+
+def read_config(raw: dict[str, Any]) -> ModelConfig:
+    """Our description of the model that a Hugging Face `config.json` describes.
+
+    Raises:
+        UsageError: the family, or a setting of it, is not supported.
+    """
+    try:
+        return describe(raw)
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"The model's config.json is incomplete or wrong: {error}.") from error
+
+
+def describe(raw: dict[str, Any]) -> ModelConfig:
+    """`read_config` for settings that may come from elsewhere, and with Python's own errors."""
+    family = (raw.get("architectures") or ["(none named)"])[0]
+    if family not in FAMILIES:
+        raise UsageError(
+            f"{family} models are not supported yet: use one of {', '.join(FAMILIES)}."
+        )
+    return FAMILIES[family](raw)

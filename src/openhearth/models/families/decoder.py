@@ -1,0 +1,46 @@
+"""What all decoders that are like Llama have in common; a family adds what it has of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openhearth.models.channel_config import SwiGLU
+from openhearth.models.config import Block, ModelConfig
+from openhearth.models.families.rope import rope_of
+from openhearth.models.families.settings import GATED, GLOBAL, LOCAL, activation_of
+from openhearth.models.mixer_config import Attention
+from openhearth.models.part import LARGEST_HEAD, bounded
+
+
+def decoder(
+    raw: dict[str, Any], windows: list[int | None], attention: dict[str, Any], **model: Any
+) -> ModelConfig:
+    """A model with these windows, one a block; `attention` and `model` are what a family adds."""
+    mixers = {window: _mixer(raw, window, attention) for window in set(windows)}
+    channel = SwiGLU(
+        hidden=raw["intermediate_size"],
+        activation=activation_of(raw, GATED),
+        bias=raw.get("mlp_bias", False),
+    )
+    return ModelConfig(
+        vocab_size=raw["vocab_size"],
+        width=raw["hidden_size"],
+        context_length=raw["max_position_embeddings"],
+        norm_eps=raw["rms_norm_eps"],
+        tied_head=raw.get("tie_word_embeddings", False),
+        blocks=tuple(Block(mixer=mixers[window], channel=channel) for window in windows),
+        **model,
+    )
+
+
+def _mixer(raw: dict[str, Any], window: int | None, attention: dict[str, Any]) -> Attention:
+    heads = raw["num_attention_heads"]
+    head_dim = bounded(raw.get("head_dim") or raw["hidden_size"] // heads, LARGEST_HEAD)
+    return Attention(
+        heads=heads,
+        kv_heads=raw.get("num_key_value_heads") or heads,
+        head_dim=head_dim,
+        window=window,
+        **rope_of(raw, LOCAL if window else GLOBAL, head_dim),
+        **attention,
+    )

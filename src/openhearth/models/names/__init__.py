@@ -1,0 +1,34 @@
+"""What other formats call our weights. Tables, so that adding a format adds no code.
+
+They name matrices, norms and embeddings; `.weight` and `.bias` are the same everywhere. `{i}` is
+the number of a block.
+"""
+
+from __future__ import annotations
+
+import re
+
+from openhearth.models.names.bert import HF_BERT
+from openhearth.models.names.gguf import GGUF
+from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+
+__all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
+
+HF = {"llama": HF_LLAMA, "gemma3": HF_GEMMA3, "bert": HF_BERT}
+"""The table of each family."""
+
+BLOCK = re.compile(r"^blocks\.(\d+)\.")
+
+
+def translate(name: str, table: dict[str, str]) -> str:
+    """Our name for a weight, or for the matrix it belongs to, in the words of another format.
+
+    >>> translate("blocks.3.mixer.q.weight", HF_LLAMA)
+    'model.layers.3.self_attn.q_proj.weight'
+    """
+    block, leaf = BLOCK.match(name), ""
+    module = BLOCK.sub("blocks.{i}.", name)
+    if module not in table:
+        module, dot, last = module.rpartition(".")
+        leaf = dot + last
+    return table[module].replace("{i}", block[1] if block else "") + leaf
