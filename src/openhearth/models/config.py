@@ -33,14 +33,14 @@ class ModelConfig(Part):
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
-    norm: Literal["rms", "layer"] = "rms"
+    norm: Literal["rms", "rms_outside", "layer"] = "rms"
     norms: Literal["pre", "sandwich", "post"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     embed_factor: Annotated[float, Field(gt=0)] = 1.0
     positions: bool = False
     segments: Annotated[int, Field(ge=0)] = 0
     tied_head: bool = False
-    family: Literal["llama", "gemma3", "bert"] = "llama"
+    family: Literal["llama", "gemma3", "bert", "lfm2", "stripedhyena"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

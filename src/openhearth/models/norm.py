@@ -20,4 +20,13 @@ class RMSNorm(nn.Module):
         return normed.to(x.dtype) * self.weight
 
 
-NORMS = {"rms": RMSNorm, "layer": nn.LayerNorm}
+class OutsideRMSNorm(RMSNorm):
+    """x / (rms(x) + eps) * weight, as StripedHyena has it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = x.float()
+        normed = wide / (wide.square().mean(-1, keepdim=True).sqrt() + self.eps)
+        return normed.to(x.dtype) * self.weight
+
+
+NORMS = {"rms": RMSNorm, "rms_outside": OutsideRMSNorm, "layer": nn.LayerNorm}

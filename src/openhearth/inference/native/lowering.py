@@ -104,6 +104,8 @@ class Lowering:
 
     def norm(self, name: str) -> Norm:
         """A norm of rows."""
+        if self.config.norm not in ("rms", "layer"):
+            raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
         bias = vector(self.weights, f"{name}.bias") if self.config.norm == "layer" else None
         return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps
 

@@ -12,7 +12,9 @@ from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
+from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -21,6 +23,8 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen3ForCausalLM": qwen3,
     "Gemma3ForCausalLM": gemma3,
     "BertModel": bert,
+    "Lfm2ForCausalLM": lfm2,
+    "StripedHyenaModelForCausalLM": striped_hyena,
 }
 
 

@@ -10,11 +10,19 @@ import re
 
 from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
+from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
-HF = {"llama": HF_LLAMA, "gemma3": HF_GEMMA3, "bert": HF_BERT}
+HF = {
+    "llama": HF_LLAMA,
+    "gemma3": HF_GEMMA3,
+    "bert": HF_BERT,
+    "lfm2": HF_LFM2,
+    "stripedhyena": HF_STRIPED_HYENA,
+}
 """The table of each family."""
 
 BLOCK = re.compile(r"^blocks\.(\d+)\.")
