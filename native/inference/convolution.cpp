@@ -1,4 +1,4 @@
-#include "operations.h"
+#include "recurrent_operations.h"
 
 namespace engine {
 

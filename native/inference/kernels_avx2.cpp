@@ -5,6 +5,7 @@
 #include "attend.h"
 #include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels avx2_kernels;
@@ -25,4 +26,8 @@ const Kernels avx2_kernels = {
     avx2::rotate,
     avx2::attend,
     avx2::convolve,
+    avx2::rates,
+    avx2::sigmoid,
+    avx2::recall,
+    avx2::select,
 };

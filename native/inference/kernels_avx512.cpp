@@ -5,6 +5,7 @@
 #include "attend.h"
 #include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels avx512_kernels;
@@ -25,4 +26,8 @@ const Kernels avx512_kernels = {
     avx512::rotate,
     avx512::attend,
     avx512::convolve,
+    avx512::rates,
+    avx512::sigmoid,
+    avx512::recall,
+    avx512::select,
 };

@@ -4,6 +4,7 @@
 #include "attend.h"
 #include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels portable_kernels;
@@ -24,4 +25,8 @@ const Kernels portable_kernels = {
     portable::rotate,
     portable::attend,
     portable::convolve,
+    portable::rates,
+    portable::sigmoid,
+    portable::recall,
+    portable::select,
 };

@@ -1,44 +1,16 @@
 // The Python face of the engine's kernels. `openhearth/inference/native` calls it.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "operations.h"
+#include "arguments.h"
+#include "recurrent_module.h"
 #include "sample_module.h"
 
-namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
-
-template <class T>
-using Flat = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Table = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-template <class T>
-std::span<const T> span(const Flat<T>& array) {
-    return {array.data(), array.size()};
-}
-
-std::vector<float> floats(const Flat<float>& array) { return {array.data(), array.data() + array.size()}; }
-
-// Weights, biases or None, and what is added to the mean square.
-using NormArguments = std::tuple<Flat<float>, std::optional<Flat<float>>, float>;
-engine::Norm norm(const NormArguments& given) {
-    const auto& [weight, bias, eps] = given;
-    if (bias && bias->size() != weight.size()) throw nb::value_error("a norm has as many biases as weights");
-    return {floats(weight), bias ? floats(*bias) : std::vector<float>(), eps};
-}
-std::optional<engine::Norm> norm(const std::optional<NormArguments>& given) {
-    if (!given) return std::nullopt;
-    return norm(*given);
-}
 
 const Kernels& named(const std::string& name) {
     const Kernels* found = kernels_for(name.c_str());
@@ -151,14 +123,6 @@ NB_MODULE(_engine, m) {
     });
     nb::class_<engine::KeyValues>(m, "KeyValues")
         .def(nb::init<Kept, size_t, size_t, size_t>(), "kept"_a, "pages"_a, "heads"_a, "size"_a);
-    nb::class_<engine::States>(m, "States")
-        .def(nb::init<size_t, size_t>(), "slots"_a, "numbers"_a)
-        .def("copy", [](engine::States& states, int32_t source, int32_t target) {
-            for (int32_t slot : {source, target}) {
-                if (slot < 0 || static_cast<size_t>(slot) >= states.slots()) throw nb::value_error("there is no such slot");
-            }
-            states.copy(source, target);
-        });
     nb::class_<engine::LowRank>(m, "LowRank")
         .def("__init__", [](engine::LowRank* self, const Matrix& a, Table<float> b) {
             if (b.shape(1) != a.outputs()) throw nb::value_error("the two matrices are of different ranks");
@@ -170,7 +134,8 @@ NB_MODULE(_engine, m) {
         .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
         .def("adapt", &engine::Linear::adapt)
         .def("forget", &engine::Linear::forget);
-    nb::class_<engine::Program>(m, "Program")
+    auto program = nb::class_<engine::Program>(m, "Program");
+    program
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
         .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
         .def("embed", [](engine::Program& p, const Matrix& matrix, float factor, const std::optional<Table<float>>& places, engine::Buffer& out) {
@@ -198,17 +163,9 @@ NB_MODULE(_engine, m) {
             p.add(std::make_unique<engine::Attend>(in, std::move(heads), std::move(angles), std::move(memory), out));
         }, "x"_a, "queries"_a, "keys"_a, "size"_a, "scale"_a, "window"_a, "causal"_a, "query_norm"_a.none(), "key_norm"_a.none(),
            "angles"_a.none(), "memory"_a, "out"_a)
-        .def("convolve", [](engine::Program& p, engine::Buffer& in, const Table<float>& weight, const std::optional<Flat<float>>& bias, size_t x,
-                            std::optional<size_t> before, std::optional<size_t> after, bool silu, std::shared_ptr<engine::States> states,
-                            engine::Buffer& out) {
-            const size_t taps = weight.shape(0), channels = weight.shape(1);
-            if (taps < 1 || taps > MOST_TAPS || channels % PANEL) throw nb::value_error("there is no kernel for a filter of this size");
-            std::vector<float> weights(weight.data(), weight.data() + weight.size());
-            engine::Filter filter{channels, taps, std::move(weights), bias ? floats(*bias) : std::vector<float>(), x, before, after, silu};
-            p.add(std::make_unique<engine::Convolve>(in, std::move(filter), std::move(states), out));
-        }, "x"_a, "weight"_a, "bias"_a.none(), "column"_a, "before"_a.none(), "after"_a.none(), "silu"_a, "states"_a, "out"_a)
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);
+    bind_recurrences(m, program);
     bind_sampling(m);
 }

@@ -7,7 +7,6 @@
 
 #include "key_values.h"
 #include "program.h"
-#include "states.h"
 
 namespace engine {
 
@@ -160,29 +159,6 @@ private:
     Heads heads_;
     std::shared_ptr<const Angles> angles_;
     std::shared_ptr<KeyValues> memory_;
-    Buffer& out_;
-};
-
-// A short filter of each channel, and where in the rows its inputs and gates stand.
-struct Filter {
-    size_t channels, taps;
-    std::vector<float> weight, bias;  // [taps][channels], the oldest first
-    size_t x;
-    std::optional<size_t> before, after;
-    bool silu;
-};
-
-// A causal convolution, whose last inputs it keeps of every sequence.
-class Convolve : public Operation {
-public:
-    Convolve(Buffer& in, Filter filter, std::shared_ptr<States> states, Buffer& out)
-        : in_(in), filter_(std::move(filter)), states_(std::move(states)), out_(out) {}
-    void run(Context&) override;
-
-private:
-    Buffer& in_;
-    Filter filter_;
-    std::shared_ptr<States> states_;
     Buffer& out_;
 };
 

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, GatedConv, Hyena, Monarch, ShortConv
+    from openhearth.models.mixer_config import (
+        RWKV7,
+        Attention,
+        GatedConv,
+        GatedDelta,
+        Hyena,
+        Mamba,
+        Mamba2,
+        Monarch,
+        ShortConv,
+    )
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -33,11 +43,15 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "MLP",
+    "RWKV7",
     "Attention",
     "Block",
     "GatedConv",
+    "GatedDelta",
     "Hyena",
     "LoraConfig",
+    "Mamba",
+    "Mamba2",
     "Model",
     "ModelConfig",
     "Monarch",
@@ -72,14 +86,18 @@ __getattr__ = lazily(
         "Block": "config",
         "CATALOGUE": "catalogue",
         "GatedConv": "mixer_config",
+        "GatedDelta": "mixer_config",
         "Hyena": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
+        "Mamba": "mixer_config",
+        "Mamba2": "mixer_config",
         "Model": "model",
         "ModelConfig": "config",
         "Monarch": "mixer_config",
         "MonarchMLP": "channel_config",
         "Piece": "ragged",
+        "RWKV7": "mixer_config",
         "Ragged": "ragged",
         "ShortConv": "mixer_config",
         "SwiGLU": "channel_config",

@@ -27,7 +27,8 @@ class ModelConfig(Part):
     norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose embedding has a norm too,
     and whose last block needs none after it). The embedding is multiplied by `embed_factor`; with
     `positions` a learned vector for each position is added to it, and with `segments` that of the
-    first of so many kinds of text. `family` tells what files and adapters call the weights.
+    first of so many kinds of text. `family` tells what files and adapters call the weights: as we
+    do, if it is `hearth`.
     """
 
     vocab_size: Annotated[int, Field(gt=0)]
@@ -40,7 +41,7 @@ class ModelConfig(Part):
     positions: bool = False
     segments: Annotated[int, Field(ge=0)] = 0
     tied_head: bool = False
-    family: Literal["llama", "gemma3", "bert", "lfm2", "stripedhyena"] = "llama"
+    family: Literal["hearth", "llama", "gemma3", "bert", "lfm2", "stripedhyena"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from openhearth.inference.executor import Room, Work
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.models import Attention, Block, ModelConfig, ShortConv, SwiGLU
+from openhearth.models import (
+    Attention,
+    Block,
+    GatedDelta,
+    Mamba,
+    Mamba2,
+    ModelConfig,
+    ShortConv,
+    SwiGLU,
+)
 from openhearth.models.build import build
 from openhearth.models.mixer_config import Mixer
 
@@ -23,6 +32,28 @@ LENGTH, PAGES, SLOTS = 75, [5, 0, 9], 6
 MIXERS: dict[str, Mixer] = {
     "short_conv": ShortConv(),
     "short_conv, long and with biases": ShortConv(kernel=6, bias=True),
+    "mamba": Mamba(inner=96, state=16, step_rank=40),
+    "mamba, norms and biases": Mamba(
+        inner=96, state=32, step_rank=16, kernel=3, bias=True, conv_bias=False, norms=True
+    ),
+    "mamba2": Mamba2(heads=6, head_dim=16, state=48, groups=2),
+    "mamba2, held steps": Mamba2(
+        heads=2,
+        head_dim=96,
+        state=16,
+        norm_groups=2,
+        bias=True,
+        conv_bias=False,
+        least_step=0.3,
+        most_step=0.9,
+    ),
+    "gated_delta": GatedDelta(heads=6, key_heads=3, key_dim=16, value_dim=32),
+    "gated_delta, by head": GatedDelta(
+        heads=6, key_heads=3, key_dim=16, value_dim=32, matrices="by_head", norm_eps=1e-3
+    ),
+    "gated_delta, apart": GatedDelta(
+        heads=2, key_heads=2, key_dim=32, value_dim=80, matrices="apart", negative=True
+    ),
 }
 
 
@@ -91,7 +122,7 @@ def test_company_and_chunks_change_nothing(
             works.append(Work(text, begin, pages, None, end - begin, slot))
         rows = shared.step(works)
         shared.copy_states(
-            [(w.slot, slots[i + 3 * (1 - step % 2)]) for i, w in zip(running, works)]
+            [(w.slot, slots[i + 3 * (1 - step % 2)]) for i, w in zip(running, works, strict=True)]
         )
         ends = np.cumsum([work.wanted for work in works])[:-1]
         for i, part in zip(running, np.split(rows, ends), strict=True):

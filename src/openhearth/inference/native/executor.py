@@ -137,6 +137,7 @@ class NativeExecutor:
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
+        assert not self._states or all(work.slot is not None for work in works), "slots are needed"
         return run(self.program, self._logits, works, self._numbers)[:, : self.vocab_size]
 
 

@@ -16,12 +16,17 @@ from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import Part, Product, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
+from openhearth.inference.native.gated_delta import gated_delta
+from openhearth.inference.native.mamba import mamba
+from openhearth.inference.native.mamba2 import mamba2
 from openhearth.inference.native.short_conv import short_conv
 from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
 from openhearth.models.config import ModelConfig
 from openhearth.models.mixer_config import Attention
 from openhearth.models.rope import Rope
 from openhearth.models.weights import Packed, Weights
+
+LARGEST = float(np.finfo(np.float32).max)
 
 Out = tuple[Any, Any]  # what becomes of a product, and where
 Norm = tuple[np.ndarray, np.ndarray | None, float]  # weights, biases, what is added to the square
@@ -87,14 +92,43 @@ class Lowering:
         """A causal convolution of what begins at a column of `x`, its gates at other columns."""
         weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[:, 0].T)
         taps, channels = weight.shape
-        if channels % _engine.PANEL:
-            raise NoKernel(
-                f"A convolution of {channels} channels has no kernel, as that is no multiple of "
-                f"{_engine.PANEL}: use the torch executor."
-            )
+        self.check_panels(name, channels)
         biases = vector(self.weights, f"{name}.bias") if bias else None
         state = self.state((taps - 1) * channels)
         self.program.convolve(x, weight, biases, column, before, after, silu, state, out)
+
+    def pace(
+        self,
+        name: str,
+        x: Any,
+        column: int,
+        out: Any,
+        *,
+        decays: bool = True,
+        least: float = 0.0,
+        most: float | None = None,
+    ) -> None:
+        """The sizes of a recurrence's steps, from what begins at a column of `x`, and behind them
+        in `out` the decays.
+        """
+        bias = vector(self.weights, f"{name}.step_bias")
+        fill = (0, filled(len(bias)) - len(bias))
+        logs = None
+        if decays:
+            logs = np.pad(-np.exp(vector(self.weights, f"{name}.A_log")), fill)
+        most = LARGEST if most is None else most
+        self.program.pace(x, column, np.pad(bias, fill), logs, least, most, out)
+
+    def check_panels(self, name: str, *sizes: int) -> None:
+        """Raises:
+        NoKernel: one of these sizes of a layer is no multiple of what kernels take at once.
+        """
+        for size in sizes:
+            if size % _engine.PANEL:
+                raise NoKernel(
+                    f"{name} has no kernel, as {size} is no multiple of {_engine.PANEL}: use the "
+                    "torch executor."
+                )
 
     def matrix(self, name: str) -> Any:
         """The embedding or the head."""
@@ -119,12 +153,14 @@ class Lowering:
         *,
         bias: bool,
         places: Mapping[str, tuple[np.ndarray, int]] | None = None,
+        inputs: int | None = None,
     ) -> None:
         """Products of one input with some matrices, as few as their formats allow, side by side.
 
-        `places` are where a matrix's outputs stand in so many, if not one after another.
+        `places` are where a matrix's outputs stand in so many, if not one after another. Rows that
+        are shorter than `inputs` are filled up with zeros.
         """
-        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight", inputs) for name in names]
         column = 0
         for some in _alike(rows):
             end, parts = 0, []
@@ -205,7 +241,13 @@ def _alike(rows: list[Packed]) -> list[list[int]]:
 
 
 Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
-MIXERS: dict[str, Lowered] = {"attention": attention, "short_conv": short_conv}
+MIXERS: dict[str, Lowered] = {
+    "attention": attention,
+    "gated_delta": gated_delta,
+    "mamba": mamba,
+    "mamba2": mamba2,
+    "short_conv": short_conv,
+}
 CHANNELS: dict[str, Lowered] = {"swiglu": swiglu, "mlp": mlp}
 
 

@@ -16,14 +16,15 @@ from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
-HF = {
+HF: dict[str, dict[str, str]] = {
+    "hearth": {},
     "llama": HF_LLAMA,
     "gemma3": HF_GEMMA3,
     "bert": HF_BERT,
     "lfm2": HF_LFM2,
     "stripedhyena": HF_STRIPED_HYENA,
 }
-"""The table of each family."""
+"""The table of each family; with an empty one names are as ours."""
 
 BLOCK = re.compile(r"^blocks\.(\d+)\.")
 
@@ -34,6 +35,8 @@ def translate(name: str, table: dict[str, str]) -> str:
     >>> translate("blocks.3.mixer.q.weight", HF_LLAMA)
     'model.layers.3.self_attn.q_proj.weight'
     """
+    if not table:
+        return name
     block, leaf = BLOCK.match(name), ""
     module = BLOCK.sub("blocks.{i}.", name)
     if module not in table:
