@@ -13,8 +13,10 @@ from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
 from openhearth.models.families.jamba import jamba
+from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
 from openhearth.models.families.mamba import mamba, mamba2
+from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -26,6 +28,8 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Mamba2ForCausalLM": mamba2,
     "JambaForCausalLM": jamba,
     "BertModel": bert,
+    "Lfm2ForCausalLM": lfm2,
+    "StripedHyenaModelForCausalLM": striped_hyena,
 }
 
 
