@@ -10,17 +10,29 @@ from typing import Any
 
 from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
-from openhearth.models.families.bert import bert
-from openhearth.models.families.gemma import gemma3
+from openhearth.models.families.bert import bert, modernbert
+from openhearth.models.families.experts import dots1, glm4_moe, mixtral, qwen2_moe, qwen3_moe
+from openhearth.models.families.gemma import gemma2, gemma3
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+from openhearth.models.families.phi import phi, phi3
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
     "MistralForCausalLM": mistral,
     "Qwen2ForCausalLM": qwen2,
     "Qwen3ForCausalLM": qwen3,
+    "Gemma2ForCausalLM": gemma2,
     "Gemma3ForCausalLM": gemma3,
+    "PhiForCausalLM": phi,
+    "Phi3ForCausalLM": phi3,
+    "MixtralForCausalLM": mixtral,
+    "Qwen2MoeForCausalLM": qwen2_moe,
+    "Qwen3MoeForCausalLM": qwen3_moe,
+    "Dots1ForCausalLM": dots1,
+    "Glm4MoeForCausalLM": glm4_moe,
     "BertModel": bert,
+    "ModernBertModel": modernbert,
+    "ModernBertForMaskedLM": modernbert,
 }
 
 
