@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from openhearth.models.channel_config import SwiGLU
+from openhearth.models.channel_config import Channel, SwiGLU
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.families.rope import rope_of
 from openhearth.models.families.settings import GATED, GLOBAL, LOCAL, activation_of
@@ -13,23 +14,37 @@ from openhearth.models.part import LARGEST_HEAD, bounded
 
 
 def decoder(
-    raw: dict[str, Any], windows: list[int | None], attention: dict[str, Any], **model: Any
+    raw: dict[str, Any],
+    windows: Sequence[int | None],
+    attention: dict[str, Any],
+    channels: Sequence[Channel] | None = None,
+    **model: Any,
 ) -> ModelConfig:
-    """A model with these windows, one a block; `attention` and `model` are what a family adds."""
+    """A model with these windows and channel mixers, one a block; without the latter it has Llama's
+    in all. `attention` and `model` are what a family adds.
+    """
     mixers = {window: _mixer(raw, window, attention) for window in set(windows)}
-    channel = SwiGLU(
-        hidden=raw["intermediate_size"],
-        activation=activation_of(raw, GATED),
-        bias=raw.get("mlp_bias", False),
-    )
+    chosen = channels or [feed_forward(raw)] * len(windows)
     return ModelConfig(
         vocab_size=raw["vocab_size"],
         width=raw["hidden_size"],
         context_length=raw["max_position_embeddings"],
         norm_eps=raw["rms_norm_eps"],
         tied_head=raw.get("tie_word_embeddings", False),
-        blocks=tuple(Block(mixer=mixers[window], channel=channel) for window in windows),
+        blocks=tuple(
+            Block(mixer=mixers[window], channel=channel)
+            for window, channel in zip(windows, chosen, strict=True)
+        ),
         **model,
+    )
+
+
+def feed_forward(raw: dict[str, Any]) -> SwiGLU:
+    """Llama's."""
+    return SwiGLU(
+        hidden=raw["intermediate_size"],
+        activation=activation_of(raw, GATED),
+        bias=raw.get("mlp_bias", False),
     )
 
 
@@ -41,6 +56,6 @@ def _mixer(raw: dict[str, Any], window: int | None, attention: dict[str, Any]) -
         kv_heads=raw.get("num_key_value_heads") or heads,
         head_dim=head_dim,
         window=window,
-        **rope_of(raw, LOCAL if window else GLOBAL, head_dim),
+        **rope_of(raw, LOCAL if window else GLOBAL, attention.get("rotary") or head_dim),
         **attention,
     )

@@ -1,5 +1,7 @@
 """Models with state spaces, some of whose names stand for single weights."""
 
+from openhearth.models.names.table import Table
+
 MAMBA = {
     "mixer.into": "in_proj",
     "mixer.recent.conv": "conv1d",
@@ -24,20 +26,20 @@ MAMBA2 = {
 }
 
 
-def _of_layer(prefix: str, names: dict[str, str]) -> dict[str, str]:
+def _of_layer(prefix: str, names: dict[str, str]) -> Table:
     return {f"blocks.{{i}}.{ours}": f"{prefix}.{theirs}" for ours, theirs in names.items()}
 
 
-BACKBONE = {
+BACKBONE: Table = {
     "embed": "backbone.embeddings",
     "blocks.{i}.mixer_norm": "backbone.layers.{i}.norm",
     "norm": "backbone.norm_f",
     "head": "lm_head",
 }
-HF_MAMBA = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
-HF_MAMBA2 = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
+HF_MAMBA: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
+HF_MAMBA2: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
 
-HF_JAMBA = _of_layer("model.layers.{i}.mamba", MAMBA) | {
+HF_JAMBA: Table = _of_layer("model.layers.{i}.mamba", MAMBA) | {
     "embed": "model.embed_tokens",
     "blocks.{i}.mixer_norm": "model.layers.{i}.input_layernorm",
     "blocks.{i}.mixer.q": "model.layers.{i}.self_attn.q_proj",
