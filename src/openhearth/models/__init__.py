@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, MonarchMLP, SwiGLU
+    from openhearth.models.channel_config import MLP, MoE, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -52,6 +52,7 @@ __all__ = [
     "LoraConfig",
     "Mamba",
     "Mamba2",
+    "MoE",
     "Model",
     "ModelConfig",
     "Monarch",
@@ -92,6 +93,7 @@ __getattr__ = lazily(
         "MLP": "channel_config",
         "Mamba": "mixer_config",
         "Mamba2": "mixer_config",
+        "MoE": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
         "Monarch": "mixer_config",

@@ -24,23 +24,30 @@ class ModelConfig(Part):
     """The description from which a model is built. `context_length` is in tokens.
 
     `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(
-    norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose embedding has a norm too,
-    and whose last block needs none after it). The embedding is multiplied by `embed_factor`; with
-    `positions` a learned vector for each position is added to it, and with `segments` that of the
-    first of so many kinds of text. `family` tells what files and adapters call the weights: as we
-    do, if it is `hearth`.
+    norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose last block needs none
+    after it), x + mixer(norm(x)) + channel(norm(x)) is `parallel` (Phi). Those of kind `layer` have
+    biases if `norm_bias`, `rms_outside` has epsilon outside the root. The embedding is multiplied
+    by `embed_factor`; with `positions` a learned vector for each position is added to it, and with
+    `segments` that of the first of so many kinds of text. With `embed_norm` it has a norm, which is
+    that of the first mixer too (ModernBERT); where norms are `post` it always has one. With
+    `logit_cap` c, a logit l becomes c * tanh(l / c) (Gemma 2). `family` tells what files and
+    adapters call the weights: as we do, if `hearth`.
     """
 
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
     norm: Literal["rms", "rms_outside", "layer"] = "rms"
-    norms: Literal["pre", "sandwich", "post"] = "pre"
+    norms: Literal["pre", "sandwich", "post", "parallel"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
+    norm_bias: bool = True
+    embed_norm: bool = False
     embed_factor: Annotated[float, Field(gt=0)] = 1.0
     positions: bool = False
     segments: Annotated[int, Field(ge=0)] = 0
     tied_head: bool = False
+    head_bias: bool = False
+    logit_cap: Annotated[float, Field(gt=0)] | None = None
     family: Literal["hearth", "llama", "gemma3", "bert", "lfm2", "stripedhyena"] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 

@@ -19,7 +19,7 @@ from openhearth.models.linear import Linear, LowRank
 from openhearth.models.mixers.attention import KeyValues
 from openhearth.models.mixers.recurrent import Slots
 from openhearth.models.mixers.registry import MIXERS
-from openhearth.models.norm import NORMS
+from openhearth.models.norm import OutsideRMSNorm, RMSNorm
 from openhearth.models.ragged import Ragged
 
 State = KeyValues | Slots
@@ -28,15 +28,15 @@ State = KeyValues | Slots
 class ResidualBlock(nn.Module):
     """A sequence mixer and a channel mixer in the residual stream, with norms as `norms` says."""
 
-    def __init__(self, config: Block, model: ModelConfig) -> None:
+    def __init__(self, config: Block, model: ModelConfig, *, with_norm: bool = True) -> None:
         super().__init__()
         self.norms = model.norms
-        self.mixer_norm = _norm(model)
+        self.mixer_norm = _norm(model) if with_norm else nn.Identity()
         self.mixer = MIXERS[config.mixer.name](config.mixer, model.width, model.norm_eps)
         self.mixer_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
         self.channel = None
         if config.channel is not None:
-            self.channel_norm = _norm(model)
+            self.channel_norm = _norm(model) if self.norms != "parallel" else nn.Identity()
             self.channel = CHANNELS[config.channel.name](config.channel, model.width)
             self.channel_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
 
@@ -44,6 +44,10 @@ class ResidualBlock(nn.Module):
         if self.norms == "post":
             x = self.mixer_norm(x + self.mixer(x, batch, state))
             return x if self.channel is None else self.channel_norm(x + self.channel(x, batch))
+        if self.norms == "parallel":
+            normed = self.mixer_norm(x)
+            x = x + self.mixer(normed, batch, state)
+            return x if self.channel is None else x + self.channel(normed, batch)
         x = x + self.mixer_post_norm(self.mixer(self.mixer_norm(x), batch, state))
         if self.channel is None:
             return x
@@ -51,7 +55,10 @@ class ResidualBlock(nn.Module):
 
 
 def _norm(config: ModelConfig) -> nn.Module:
-    return NORMS[config.norm](config.width, config.norm_eps)
+    if config.norm == "layer":
+        return nn.LayerNorm(config.width, config.norm_eps, bias=config.norm_bias)
+    kind = OutsideRMSNorm if config.norm == "rms_outside" else RMSNorm
+    return kind(config.width, config.norm_eps)
 
 
 class Model(nn.Module):
@@ -67,10 +74,17 @@ class Model(nn.Module):
         )
         self.segments = nn.Embedding(config.segments, config.width) if config.segments else None
         is_post = config.norms == "post"
-        self.embed_norm = _norm(config) if is_post else nn.Identity()
-        self.blocks = nn.ModuleList(ResidualBlock(block, config) for block in config.blocks)
+        self.embed_norm = _norm(config) if is_post or config.embed_norm else nn.Identity()
+        self.blocks = nn.ModuleList(
+            ResidualBlock(block, config, with_norm=i > 0 or not config.embed_norm)
+            for i, block in enumerate(config.blocks)
+        )
         self.norm = nn.Identity() if is_post else _norm(config)
-        self.head = None if config.tied_head else Linear(config.width, config.vocab_size)
+        self.head = (
+            None
+            if config.tied_head
+            else Linear(config.width, config.vocab_size, bias=config.head_bias)
+        )
 
     @property
     def dtype(self) -> torch.dtype:
@@ -116,7 +130,10 @@ class Model(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states [n, width] -> fp32 logits [n, vocab_size]."""
-        return F.linear(hidden, self.head_weight).float()
+        bias = None if self.head is None else self.head.bias
+        logits = F.linear(hidden, self.head_weight, bias).float()
+        cap = self.config.logit_cap
+        return logits if cap is None else (logits / cap).tanh() * cap
 
     def linears(self) -> Iterator[tuple[str, Linear]]:
         """Every matrix of the blocks that can carry an adapter, with its path."""

@@ -1,4 +1,4 @@
-"""Norms over the last dimension, chosen by name."""
+"""The root mean square norm, computed in fp32."""
 
 from __future__ import annotations
 
@@ -27,6 +27,3 @@ class OutsideRMSNorm(RMSNorm):
         wide = x.float()
         normed = wide / (wide.square().mean(-1, keepdim=True).sqrt() + self.eps)
         return normed.to(x.dtype) * self.weight
-
-
-NORMS = {"rms": RMSNorm, "rms_outside": OutsideRMSNorm, "layer": nn.LayerNorm}

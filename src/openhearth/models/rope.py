@@ -14,9 +14,9 @@ from openhearth.models.mixer_config import Attention
 
 @dataclass(frozen=True)
 class Rope:
-    """The frequencies of one kind of head: theta^(-2i/head_dim) / factors[i]."""
+    """The frequencies of the `size` numbers of a head that rotate: theta^(-2i/size) / factor."""
 
-    head_dim: int
+    size: int
     theta: float
     factors: tuple[float, ...] | None = None
 
@@ -25,11 +25,11 @@ class Rope:
         """The rotation of an attention layer, if it has one."""
         if config.rope_theta is None:
             return None
-        return cls(config.head_dim, config.rope_theta, config.rope_factors)
+        return cls(config.rotated, config.rope_theta, config.rope_factors)
 
     def frequencies(self) -> np.ndarray:
-        """By what a position is multiplied, fp32 [head_dim / 2]."""
-        exponents = np.arange(0, self.head_dim, 2, dtype=np.float32) / self.head_dim
+        """By what a position is multiplied, fp32 [size / 2]."""
+        exponents = np.arange(0, self.size, 2, dtype=np.float32) / self.size
         frequencies = 1 / np.float32(self.theta) ** exponents
         if self.factors is not None:
             frequencies = frequencies / np.array(self.factors, np.float32)

@@ -12,13 +12,17 @@ torch.ones(1).cos()
 
 
 def angles_at(rope: Rope, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine and sine, each [rows, 1, head_dim / 2], of positions [rows]."""
+    """Cosine and sine, each [rows, 1, size / 2], of positions [rows]."""
     angles = positions[:, None, None].float() * torch.from_numpy(rope.frequencies())
     return angles.cos(), angles.sin()
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Turn each pair (x[i], x[i + head_dim/2]) of x [rows, heads, head_dim] by its angle."""
+    """Turn each pair (x[i], x[i + size/2]) of x [rows, heads, head_dim] by its angle.
+
+    What lies behind the first `size` numbers of a head stays.
+    """
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    half = cos.shape[-1]
+    first, second, rest = x.tensor_split((half, 2 * half), dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)

@@ -15,11 +15,14 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import PAGE, Room, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
+    MLP,
     Attention,
     Block,
+    Hyena,
     LoraConfig,
     Model,
     ModelConfig,
+    MoE,
     Piece,
     Ragged,
     SwiGLU,
@@ -30,6 +33,7 @@ from openhearth.models.weights import Weights
 
 if _engine is None:
     pytest.skip("the extension was not built", allow_module_level=True)
+from openhearth.inference.native.encoder import NativeEncoder
 from openhearth.inference.native.executor import NativeExecutor
 from openhearth.inference.native.memory import kept_as, token_bytes
 
@@ -117,9 +121,9 @@ def test_windows_norms_of_heads_and_sandwiches() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [8, 72, 80])
-def test_heads_of_any_size(size: int) -> None:
-    mixer = Attention(heads=4, kv_heads=2, head_dim=size, bias=True, qk_norm=True)
+@pytest.mark.parametrize(("size", "rotary"), [(8, None), (72, None), (80, None), (80, 32), (64, 2)])
+def test_heads_of_any_size(size: int, rotary: int | None) -> None:
+    mixer = Attention(heads=4, kv_heads=2, head_dim=size, rotary=rotary, bias=True, qk_norm=True)
     blocks = (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)
     config = CONFIG.model_copy(update={"blocks": blocks})
     prompt = tokens(70)
@@ -129,11 +133,36 @@ def test_heads_of_any_size(size: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
 
 
-def test_what_has_no_kernel_is_said() -> None:
-    mixer = MIXER.model_copy(update={"head_dim": 1024})
-    config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
+GATED = SwiGLU(hidden=96)
+WITHOUT_KERNEL = {
+    "long heads": {"mixer": MIXER.model_copy(update={"head_dim": 1024})},
+    "soft caps": {"mixer": MIXER.model_copy(update={"softcap": 50.0})},
+    "sinks": {"mixer": MIXER.model_copy(update={"sinks": True})},
+    "another mixer": {"mixer": Hyena(taps=16)},
+    "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
+    "gates of exact GELU": {"channel": SwiGLU(hidden=96, activation="gelu")},
+    "squared ReLU": {"channel": MLP(hidden=96, activation="relu2")},
+    "capped logits": {"logit_cap": 30.0},
+    "a head with biases": {"head_bias": True},
+    "layers side by side": {"norms": "parallel"},
+    "a norm of the embedding": {"embed_norm": True},
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_KERNEL)
+def test_what_has_no_kernel_is_said(what: str) -> None:
+    changed = {"mixer": MIXER, "channel": GATED} | WITHOUT_KERNEL[what]
+    block = Block(mixer=changed.pop("mixer"), channel=changed.pop("channel"))
+    config = CONFIG.model_copy(update={"blocks": (block,)} | changed)
     with pytest.raises(NoKernel, match="torch executor"):
         NativeExecutor(config, Random(config), room=Room(PAGES))
+
+
+def test_windows_on_both_sides_have_no_kernel() -> None:
+    mixer = MIXER.model_copy(update={"causal": False, "window": 8})
+    config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=GATED),)})
+    with pytest.raises(NoKernel, match="both sides"):
+        NativeEncoder(config, Random(config))
 
 
 def test_an_encoder_writes_no_text() -> None:

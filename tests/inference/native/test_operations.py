@@ -230,7 +230,7 @@ def check_attention(
     q, k, v = (
         random.normal(size=(rows, n, size)).astype(np.float32) for n in (heads, kv_heads, kv_heads)
     )
-    room, places = _engine.room(size), halves(size)
+    room, places = _engine.room(size), halves(size, size)
     x = np.zeros((rows, heads + 2 * kv_heads, room), np.float32)
     x[:, :heads, places], x[:, heads : heads + kv_heads, places] = q, k
     x[:, heads + kv_heads :, :size] = v

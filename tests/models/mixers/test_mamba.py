@@ -17,7 +17,7 @@ from tests.models.mixers.forms import (
     WIDTH,
     assert_near,
     check_forms,
-    check_gradients,
+    check_same_gradients,
     copy_into,
     random_mixer,
 )
@@ -96,7 +96,9 @@ def test_gradients_are_those_of_a_loop(length: int, monkeypatch: pytest.MonkeyPa
     shapes = [(2, length, 5), (2, length, 5), (5, 4), (2, length, 4), (2, length, 4), (2, 5, 4)]
     inputs = [torch.randn(shape) for shape in shapes]
     inputs[2] = -inputs[2].abs()
-    check_gradients(lambda u, dt, *rest: selective_scan(u, F.softplus(dt), *rest), _loop, inputs)
+    check_same_gradients(
+        lambda u, dt, *rest: selective_scan(u, F.softplus(dt), *rest), _loop, inputs
+    )
 
 
 def test_strong_decays_give_numbers() -> None:

@@ -17,7 +17,7 @@ from tests.models.mixers.forms import (
     WIDTH,
     assert_near,
     check_forms,
-    check_gradients,
+    check_same_gradients,
     copy_into,
     random_mixer,
 )
@@ -85,7 +85,7 @@ def test_gradients_are_those_of_a_loop(length: int, groups: int, seed: int) -> N
     torch.manual_seed(seed)
     logs = F.logsigmoid(5 * torch.randn(2, length, 4))
     x, B, C = (torch.randn(2, length, *n) for n in ((4, 3), (groups, 2), (groups, 2)))
-    check_gradients(state_space, _loop, [x, logs, B, C, torch.randn(2, 4, 3, 2)])
+    check_same_gradients(state_space, _loop, [x, logs, B, C, torch.randn(2, 4, 3, 2)])
 
 
 def test_small_decays_beside_large_ones_are_not_lost() -> None:

@@ -26,19 +26,16 @@ def attention(low: Lowering, name: str, mixer: Attention, norm: Norm | None, out
     """The layer's operations.
 
     Raises:
-        NoKernel: its heads are too long.
+        NoKernel: its heads are too long, or their scores are changed.
     """
+    _refuse_what_has_no_kernel(mixer)
     size, room = mixer.head_dim, _engine.room(mixer.head_dim)
-    if room > LONGEST_HEAD:
-        raise NoKernel(
-            f"Heads of {size} numbers have no kernel, as they are longer than {LONGEST_HEAD}: use "
-            "the torch executor."
-        )
     width = (mixer.heads + 2 * mixer.kv_heads) * room
     qkv, mixed = low.buffer("qkv", width), low.buffer("mixed", mixer.heads * size)
+    inner = halves(size, mixer.rotated)
     places = {
-        f"{name}.q": _places(mixer.heads, halves(size), room),
-        f"{name}.k": _places(mixer.kv_heads, halves(size), room),
+        f"{name}.q": _places(mixer.heads, inner, room),
+        f"{name}.k": _places(mixer.kv_heads, inner, room),
         f"{name}.v": _places(mixer.kv_heads, np.arange(size), room),
     }
     low.linear(list(places), low.x, norm, _engine.Use.STORE, qkv, bias=mixer.bias, places=places)
@@ -50,19 +47,40 @@ def attention(low: Lowering, name: str, mixer: Attention, norm: Norm | None, out
         scale=mixer.scale or size**-0.5,
         window=mixer.window or EVERYTHING,
         causal=mixer.causal,
-        query_norm=_head_norm(low, f"{name}.q_norm", size) if mixer.qk_norm else None,
-        key_norm=_head_norm(low, f"{name}.k_norm", size) if mixer.qk_norm else None,
-        angles=low.angles(Rope.of(mixer)),
+        query_norm=_head_norm(low, f"{name}.q_norm", inner) if mixer.qk_norm else None,
+        key_norm=_head_norm(low, f"{name}.k_norm", inner) if mixer.qk_norm else None,
+        angles=low.angles(Rope.of(mixer), room),
         memory=low.memory(mixer),
         out=mixed,
     )
     low.linear([f"{name}.o"], mixed, None, *out, bias=mixer.output_bias)
 
 
-def halves(size: int) -> np.ndarray:
-    """Where the numbers of a head stand, its second half at the middle of the room for both."""
-    number, half = np.arange(size), size // 2
-    return np.where(number < half, number, _engine.room(size) // 2 + number - half)
+def _refuse_what_has_no_kernel(mixer: Attention) -> None:
+    if _engine.room(mixer.head_dim) > LONGEST_HEAD:
+        what = f"Heads of {mixer.head_dim} numbers, longer than {LONGEST_HEAD},"
+    elif mixer.softcap is not None:
+        what = "Scores with a soft cap"
+    elif mixer.sinks:
+        what = "Scores for nothing (sinks)"
+    elif mixer.window is not None and not mixer.causal:
+        what = "Windows on both sides"
+    else:
+        return
+    raise NoKernel(f"{what} have no kernel yet: use the torch executor.")
+
+
+def halves(size: int, rotated: int) -> np.ndarray:
+    """Where the numbers of a head stand, the second of each pair at the middle of the room for all.
+
+    Those behind the `rotated` ones make pairs too, which are turned by nothing.
+    """
+    number, middle = np.arange(size), _engine.room(size) // 2
+    rest = number - rotated  # of the numbers that do not rotate
+    turned = np.where(number < rotated // 2, number, middle + number - rotated // 2)
+    more = (size - rotated) // 2
+    still = rotated // 2 + np.where(rest < more, rest, middle + rest - more)
+    return np.where(number < rotated, turned, still)
 
 
 def _places(heads: int, within: np.ndarray, room: int) -> tuple[np.ndarray, int]:
@@ -70,9 +88,10 @@ def _places(heads: int, within: np.ndarray, room: int) -> tuple[np.ndarray, int]
     return (np.arange(heads)[:, None] * room + within).ravel(), heads * room
 
 
-def _head_norm(low: Lowering, name: str, size: int) -> Any:
+def _head_norm(low: Lowering, name: str, inner: np.ndarray) -> Any:
     """A norm over a head. Zeros count in the mean that the kernel takes, so the rest is scaled."""
-    weight, share = vector(low.weights, f"{name}.weight"), size / _engine.room(size)
-    filled = np.zeros(_engine.room(size), np.float32)
-    filled[halves(size)] = weight * np.float32(share**0.5)
+    room = _engine.room(len(inner))
+    weight, share = vector(low.weights, f"{name}.weight"), len(inner) / room
+    filled = np.zeros(room, np.float32)
+    filled[inner] = weight * np.float32(share**0.5)
     return filled, None, low.config.norm_eps * share

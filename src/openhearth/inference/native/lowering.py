@@ -48,7 +48,7 @@ class Lowering:
     def __post_init__(self) -> None:
         self._body, self._head = MIXED.get(self.dtype, (self.dtype, self.dtype))
         self._buffers: dict[tuple[str, int], Any] = {}
-        self._angles: dict[Rope, Any] = {}
+        self._angles: dict[tuple[Rope, int], Any] = {}
         self._memories: dict[tuple[int, int], Any] = {}
         self.made: Any = None
         self.products: list[Product] = []
@@ -140,7 +140,8 @@ class Lowering:
         """A norm of rows."""
         if self.config.norm not in ("rms", "layer"):
             raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
-        bias = vector(self.weights, f"{name}.bias") if self.config.norm == "layer" else None
+        biased = self.config.norm == "layer" and self.config.norm_bias
+        bias = vector(self.weights, f"{name}.bias") if biased else None
         return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps
 
     def linear(
@@ -207,17 +208,17 @@ class Lowering:
             values[part.places] = vector(self.weights, f"{part.name}.bias")
         return values
 
-    def angles(self, rope: Rope | None) -> Any:
-        """The angles of all positions, made once for all blocks."""
+    def angles(self, rope: Rope | None, room: int) -> Any:
+        """The angles of all positions for heads with so much room, made once for all blocks."""
         if rope is None:
             return None
-        if rope not in self._angles:
+        if (rope, room) not in self._angles:
             places = np.arange(self.config.context_length, dtype=np.float32)
-            angles = places[:, None] * rope.frequencies()
-            more = (_engine.room(rope.head_dim) - rope.head_dim) // 2
-            tables = [np.pad(of(angles), ((0, 0), (0, more))) for of in (np.cos, np.sin)]
-            self._angles[rope] = _engine.Angles(*tables)
-        return self._angles[rope]
+            frequencies = np.zeros(room // 2, np.float32)
+            frequencies[: rope.size // 2] = rope.frequencies()
+            angles = places[:, None] * frequencies
+            self._angles[rope, room] = _engine.Angles(np.cos(angles), np.sin(angles))
+        return self._angles[rope, room]
 
     def places(self) -> np.ndarray | None:
         """What is added to the embedding at each position, [positions, width], if anything: its own
@@ -259,6 +260,7 @@ def lower(program: Any, config: ModelConfig, weights: Weights, **settings: Any) 
         UsageError: a layer has no kernel, or a size that the kernels do not take.
         CorruptArtifact: a weight is missing or damaged.
     """
+    _refuse_what_has_no_kernel(config)
     x = program.buffer(config.width)
     low = Lowering(program, config, weights, x=x, **settings)
     embedding = low.matrix("embed")
@@ -282,6 +284,17 @@ def lower(program: Any, config: ModelConfig, weights: Weights, **settings: Any) 
     program.linear(last, norm, head, None, _engine.Use.STORE, logits)
     low.made = logits
     return low
+
+
+def _refuse_what_has_no_kernel(config: ModelConfig) -> None:
+    for has, what in (
+        (config.norms == "parallel", "Layers side by side"),
+        (config.embed_norm and config.norms != "post", "Norms of the embedding alone"),
+        (config.head_bias, "Biases of the head"),
+        (config.logit_cap is not None, "Logits with a soft cap"),
+    ):
+        if has:
+            raise NoKernel(f"{what} have no kernel yet: use the torch executor.")
 
 
 def _sublayer(low: Lowering, name: str, part: Any, kinds: dict[str, Lowered]) -> None:

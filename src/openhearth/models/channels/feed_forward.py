@@ -1,7 +1,7 @@
 """Feed-forward layers, each x [rows, width] -> [rows, width], chosen by name.
 
 Gated: down(activation(gate(x)) * up(x)), Shazeer 2020, arXiv:2002.05202. Plain: down(activation(
-up(x))), with biases.
+up(x))); with squared ReLU, So et al. 2021, arXiv:2109.08668.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "silu": F.silu,
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu2": lambda x: F.relu(x).square(),
 }
 
 
@@ -39,13 +40,13 @@ class GatedFeedForward(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The layer of BERT."""
+    """The layer of BERT and of Phi."""
 
     def __init__(self, config: MLP, width: int) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[config.activation]
-        self.up = Linear(width, config.hidden, bias=True)
-        self.down = Linear(config.hidden, width, bias=True)
+        self.up = Linear(width, config.hidden, bias=config.bias)
+        self.down = Linear(config.hidden, width, bias=config.bias)
 
     def forward(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
         return self.down(self.activation(self.up(x, batch)), batch)

@@ -69,6 +69,8 @@ class GroupedQueryAttention(nn.Module):
         self.o = Linear(queries, width, bias=config.output_bias)
         self.q_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
+        sinks = nn.Parameter(torch.empty(config.heads), requires_grad=False)
+        self.sinks = sinks if config.sinks else None
 
     def new_state(self, pages: int, page: int, slots: int, dtype: torch.dtype) -> KeyValues:
         """Room for `pages` times `page` tokens; there is nothing to keep of a sequence beside."""
@@ -80,10 +82,10 @@ class GroupedQueryAttention(nn.Module):
         k = self._rotate(self.k_norm(self.k(x, batch).view(heads)), batch)
         v = self.v(x, batch).view(heads)
         if state is None:
-            mixed = _within_pieces(q, k, v, batch, self.config)
+            mixed = _within_pieces(q, k, v, batch, self)
         else:
             state.write(batch, k, v)
-            mixed = _over_pages(q, batch, state, self.config)
+            mixed = _over_pages(q, batch, state, self)
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
@@ -94,36 +96,58 @@ class GroupedQueryAttention(nn.Module):
 
 
 def _within_pieces(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, batch: Ragged, config: Attention
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    batch: Ragged,
+    layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
     return torch.cat(
         [
-            _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), config)
+            _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)
             for rows, _ in batch.spans
         ]
     )
 
 
 def _attend(
-    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, config: Attention
+    q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, layer: GroupedQueryAttention
 ) -> torch.Tensor:
     """q [n, heads, d] are the last n positions of keys and values [kv_heads, m, d]."""
-    new, total = len(q), keys.shape[1]
-    mask = None
-    if config.causal and (new < total or (config.window or total) < total):
-        mask = torch.ones(new, total, dtype=torch.bool).tril(total - new)
-        mask = _in_window(mask, config)
-    mixed = F.scaled_dot_product_attention(
-        q.transpose(0, 1)[None],
-        keys[None],
-        values[None],
-        attn_mask=mask,
-        is_causal=config.causal and mask is None,
-        scale=config.scale,
-        enable_gqa=True,
-    )
-    return mixed[0].transpose(0, 1)
+    config = layer.config
+    mask = _seen(len(q), keys.shape[1], config)
+    if _is_plain(config):
+        mixed = F.scaled_dot_product_attention(
+            q.transpose(0, 1)[None],
+            keys[None],
+            values[None],
+            attn_mask=mask,
+            is_causal=config.causal and mask is None,
+            scale=config.scale,
+            enable_gqa=True,
+        )[0]
+    else:
+        if mask is None:
+            mask = torch.ones(len(q), len(q), dtype=torch.bool)
+            mask = mask.tril() if config.causal else mask
+        grouped = q.transpose(0, 1).unflatten(0, (config.kv_heads, -1))
+        mixed = _written_out(grouped, keys, values, mask, layer).flatten(0, 1)
+    return mixed.transpose(0, 1)
+
+
+def _seen(new: int, total: int, config: Attention) -> torch.Tensor | None:
+    """Which keys each query sees, [new, total], unless it is all or, of a whole text, those before.
+
+    Queries that do not look back see a window on either side.
+    """
+    if (new == total or not config.causal) and (config.window or total) >= total:
+        return None
+    mask = torch.ones(new, total, dtype=torch.bool)
+    if not config.causal:
+        assert config.window is not None
+        return mask.tril(config.window - 1).triu(1 - config.window)
+    return _in_window(mask.tril(total - new), config)
 
 
 def _in_window(mask: torch.Tensor, config: Attention) -> torch.Tensor:
@@ -135,24 +159,59 @@ def _in_window(mask: torch.Tensor, config: Attention) -> torch.Tensor:
 
 
 def _over_pages(
-    q: torch.Tensor, batch: Ragged, state: KeyValues, config: Attention
+    q: torch.Tensor, batch: Ragged, state: KeyValues, layer: GroupedQueryAttention
 ) -> torch.Tensor:
     """Each row over its pages' keys, [rows, heads, head_dim]."""
     mixed = torch.empty_like(q)
     for rows, piece in batch.chunks:
-        mixed[rows] = _attend(q[rows], *state.of(piece), config)
+        mixed[rows] = _attend(q[rows], *state.of(piece), layer)
     if (step := batch.decodes) is not None:
-        mixed[step.rows] = _decode(q[step.rows], step, state, config)
+        mixed[step.rows] = _decode(q[step.rows], step, state, layer)
     return mixed
 
 
-def _decode(q: torch.Tensor, step: Decodes, state: KeyValues, config: Attention) -> torch.Tensor:
+def _decode(
+    q: torch.Tensor, step: Decodes, state: KeyValues, layer: GroupedQueryAttention
+) -> torch.Tensor:
     """One query per sequence: q [n, heads, d] -> [n, heads, d]."""
+    config = layer.config
     keys, values = state.gather(step.pages)
-    n, heads, d = q.shape
-    grouped = q.view(n, keys.shape[1], -1, d)
+    grouped = q.unflatten(1, (config.kv_heads, -1))
     mask = _in_window(torch.arange(keys.shape[2]) <= step.positions[:, None], config)
-    mixed = F.scaled_dot_product_attention(
-        grouped, keys, values, attn_mask=mask[:, None, None, :], scale=config.scale
-    )
-    return mixed.reshape(n, heads, d)
+    mask = mask[:, None, None, :]
+    if _is_plain(config):
+        mixed = F.scaled_dot_product_attention(
+            grouped, keys, values, attn_mask=mask, scale=config.scale
+        )
+    else:
+        one = grouped.unsqueeze(-2)
+        mixed = _written_out(one, keys, values, mask.unsqueeze(-2), layer).squeeze(-2)
+    return mixed.flatten(1, 2)
+
+
+def _is_plain(config: Attention) -> bool:
+    """Whether torch has a kernel."""
+    return config.softcap is None and not config.sinks
+
+
+def _written_out(
+    q: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor,
+    layer: GroupedQueryAttention,
+) -> torch.Tensor:
+    """q [..., kv_heads, group, n, d] over keys and values [..., kv_heads, m, d], with caps and
+    sinks; mask [..., n, m] -> [..., kv_heads, group, n, d].
+    """
+    config = layer.config
+    scores = (q @ keys.unsqueeze(-3).transpose(-1, -2)).float()
+    scores = scores * (config.scale or config.head_dim**-0.5)
+    if config.softcap is not None:
+        scores = (scores / config.softcap).tanh() * config.softcap
+    scores = scores.masked_fill(~mask, -torch.inf)
+    if layer.sinks is not None:
+        sinks = layer.sinks.float().view(config.kv_heads, -1, 1, 1)
+        scores = torch.cat((scores, sinks.expand(*scores.shape[:-1], 1)), dim=-1)
+    shares = scores.softmax(-1)[..., : keys.shape[-2]].to(values.dtype)
+    return shares @ values.unsqueeze(-3)

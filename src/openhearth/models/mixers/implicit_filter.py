@@ -14,7 +14,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from openhearth.models.mixer_config import FilterNet
+from openhearth.models.mixer_config.convolution import FilterNet
 
 SLOW, FAST, FADED = 1.5, 0.3, 0.01  # lengths of the filter in which a window fades to a hundredth
 DEPTH = 3  # matrices before each of which, but the first, stand sines
