@@ -48,7 +48,17 @@ class ModelConfig(Part):
     tied_head: bool = False
     head_bias: bool = False
     logit_cap: Annotated[float, Field(gt=0)] | None = None
-    family: Literal["hearth", "llama", "gemma3", "bert", "lfm2", "stripedhyena"] = "llama"
+    family: Literal[
+        "hearth",
+        "llama",
+        "gemma3",
+        "bert",
+        "mamba",
+        "mamba2",
+        "jamba",
+        "lfm2",
+        "stripedhyena",
+    ] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

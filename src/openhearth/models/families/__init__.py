@@ -12,8 +12,10 @@ from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
+from openhearth.models.families.jamba import jamba
 from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+from openhearth.models.families.mamba import mamba, mamba2
 from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
@@ -22,6 +24,9 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen2ForCausalLM": qwen2,
     "Qwen3ForCausalLM": qwen3,
     "Gemma3ForCausalLM": gemma3,
+    "MambaForCausalLM": mamba,
+    "Mamba2ForCausalLM": mamba2,
+    "JambaForCausalLM": jamba,
     "BertModel": bert,
     "Lfm2ForCausalLM": lfm2,
     "StripedHyenaModelForCausalLM": striped_hyena,

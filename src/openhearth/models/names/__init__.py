@@ -12,6 +12,7 @@ from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
 from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
@@ -21,6 +22,9 @@ HF: dict[str, dict[str, str]] = {
     "llama": HF_LLAMA,
     "gemma3": HF_GEMMA3,
     "bert": HF_BERT,
+    "mamba": HF_MAMBA,
+    "mamba2": HF_MAMBA2,
+    "jamba": HF_JAMBA,
     "lfm2": HF_LFM2,
     "stripedhyena": HF_STRIPED_HYENA,
 }
