@@ -27,3 +27,6 @@ class OutsideRMSNorm(RMSNorm):
         wide = x.float()
         normed = wide / (wide.square().mean(-1, keepdim=True).sqrt() + self.eps)
         return normed.to(x.dtype) * self.weight
+
+
+RMS_NORMS = {"rms": RMSNorm, "rms_outside": OutsideRMSNorm}
