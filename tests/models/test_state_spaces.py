@@ -11,7 +11,7 @@ import transformers
 from openhearth.errors import UsageError
 from openhearth.models import Attention, Mamba
 from openhearth.models.families import read_config
-from tests.models.state_spaces import both, check_parity
+from tests.models.forms import both, check_parity
 
 SIZES = {"hidden_size": 48, "num_hidden_layers": 3}
 MAMBA2 = SIZES | {"num_heads": 6, "head_dim": 16, "state_size": 10, "n_groups": 2, "chunk_size": 16}
