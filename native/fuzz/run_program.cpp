@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-#include "../inference/operations.h"
+#include "../inference/recurrent_operations.h"
 
 namespace {
 
@@ -42,6 +42,37 @@ struct Shape {
     int32_t window;
 };
 
+// A convolution, a memory or a selective state space, and a gated norm, added to x.
+void recur(Program& p, Random& random, const Shape& shape, Buffer& x) {
+    const size_t heads = some(random, 4), values = PANEL * some(random, 6), keys = some(random, 40), wide = (keys + 15) / 16 * 16;
+    const size_t inner = heads * values, channels = inner + 2 * wide, taps = some(random, 5), outs = room(inner);
+    Buffer &made = p.buffer(channels + inner + 2 * PANEL, false), &kept = p.buffer(channels, false), &rates = p.buffer(2 * inner, false);
+    Buffer& mixed = p.buffer(outs, false);
+    const auto slots = [](size_t numbers) { return std::make_shared<States>(2, numbers); };
+    p.add(std::make_unique<Linear>(x, std::nullopt, matrix(random, shape.format, made.width, shape.width), floats(random, made.width),
+                                   Use::STORE, made, 0, false));
+    Filter filter{channels, taps, floats(random, taps * channels), random() % 2 ? floats(random, channels) : std::vector<float>(), 0, {}, {}, true};
+    p.add(std::make_unique<Convolve>(made, std::move(filter), slots(std::max<size_t>(1, taps - 1) * channels), kept));
+    p.add(std::make_unique<Linear>(x, std::nullopt, matrix(random, shape.format, outs, shape.width), std::vector<float>(), Use::STORE, mixed, 0, false));
+    std::vector<float> logs = floats(random, inner);
+    for (float& log : logs) log = -std::abs(log);
+    if (random() % 2) {
+        const std::vector<float> some_logs(logs.begin(), logs.begin() + PANEL);
+        p.add(std::make_unique<Pace>(made, channels + inner, floats(random, PANEL), some_logs, 0.0f, 5.0f, rates));
+        p.add(std::make_unique<Sigmoid>(made, channels + inner + PANEL, PANEL, 2.0f));
+        p.add(std::make_unique<NormParts>(kept, inner, 2 * wide / PANEL, 1, Norm{floats(random, PANEL), {}, 1e-6f}));
+        Memory memory{heads, 1, keys, values, inner, inner + wide, 0, PANEL, channels + inner + PANEL, random() % 2 == 0,
+                      random() % 2 ? floats(random, heads) : std::vector<float>()};
+        p.add(std::make_unique<Remember>(kept, rates, made, std::move(memory), slots(keys * inner), mixed));
+    } else {
+        std::vector<float> all(keys * inner, -0.5f);
+        p.add(std::make_unique<Pace>(made, channels, floats(random, inner), std::vector<float>(), 0.0f, 5.0f, rates));
+        p.add(std::make_unique<Scan>(kept, rates, kept, Space{all, logs, inner, inner + wide}, slots(keys * inner), mixed));
+    }
+    p.add(std::make_unique<Gate>(made, 0, mixed));
+    p.add(std::make_unique<Linear>(mixed, std::nullopt, matrix(random, shape.format, shape.width, outs), std::vector<float>(), Use::ADD, x, 0, false));
+}
+
 Buffer& build(Program& p, const Shape& shape, unsigned seed) {
     Random random(seed);
     const size_t heads = shape.groups * shape.keys, wide = room(shape.size), all = (heads + 2 * shape.keys) * wide;
@@ -71,6 +102,7 @@ Buffer& build(Program& p, const Shape& shape, unsigned seed) {
                                        shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
     }
     p.add(std::make_unique<Linear>(hidden, std::nullopt, made(shape.width, shape.hidden), std::vector<float>(), Use::ADD, x, 0, false));
+    if (!shape.encoder && random() % 2) recur(p, random, shape, x);
     p.add(std::make_unique<Gather>(x, last));
     p.add(std::make_unique<Linear>(last, norm(shape.width), table, std::vector<float>(), Use::STORE, logits, 0, true));
     return logits;
@@ -92,7 +124,7 @@ std::vector<float> answer(const char* kind, const Shape& shape, unsigned seed, s
         for (int s = 0; s < 2; ++s) {
             const size_t count = std::min(random() % 3 ? some(random, 40) : 1, most - done[s]);
             if (!count) continue;
-            pieces.push_back({tokens.size(), count, static_cast<int32_t>(done[s]), (s ? first : second).data()});
+            pieces.push_back({tokens.size(), count, static_cast<int32_t>(done[s]), (s ? first : second).data(), s});
             for (size_t i = 0; i < count; ++i) tokens.push_back(static_cast<int32_t>(random() % shape.vocabulary));
             wanted.push_back(static_cast<int32_t>(tokens.size() - 1));
             done[s] += count;

@@ -90,6 +90,64 @@ struct Attention {
     int32_t window;                // tokens; INT32_MAX for all
 };
 
+// Rows of one sequence on which each channel has a filter of its own, over the row and those before it:
+// silu(bias + sum of weight[i] * (before * x)) * after. Without its gates, bias and silu if there are none.
+struct Convolution {
+    size_t rows, channels, taps;       // taps at most MOST_TAPS
+    const float *x, *before, *after;   // of the first row, `stride` from each to the next
+    size_t stride;
+    const float *weight, *bias;        // [taps][channels], the oldest first, and [channels]
+    bool silu;
+    bool begins;                       // there is no row before
+    float* tail;                       // [taps - 1][channels]: the last inputs, read and replaced
+    float* out;
+    size_t out_stride;
+};
+
+// How large the steps of a recurrence are, softplus(x + bias) between two bounds, and how it decays by
+// them, exp(log * step).
+struct Rates {
+    size_t count;
+    const float *bias, *logs;  // [count]; `logs` only where decays are asked for
+    float least, most;
+};
+
+// Rows of one sequence and a memory [keys][values], which fades, takes in a value under a key, and is asked:
+// M = decay M + key u, where u is the share of the value, or with `corrects` of how the value differs from
+// what M, faded, says of the key; out = M^T query + skip * value.
+struct Recall {
+    size_t rows, keys, values;
+    const float *key, *query, *value;  // of the first row, `stride` from each to the next
+    size_t stride;
+    const float* decay;
+    size_t decay_stride;
+    const float* share;
+    size_t share_stride;
+    bool corrects;
+    float skip;
+    float* memory;
+    float* out;
+    size_t out_stride;
+};
+
+// Rows of one sequence and a state of `numbers` numbers for each of its channels, [numbers][channels]:
+// h = exp(step * log) h + step * x * write, out = the sum of read * h over the numbers + skip * x.
+struct Select {
+    size_t rows, channels, numbers;
+    const float* x;  // of the first row, `stride` from each to the next
+    size_t stride;
+    const float* step;
+    size_t step_stride;
+    const float *write, *read;  // [numbers]
+    size_t choice_stride;
+    const float* logs;  // [numbers][channels]
+    const float* skip;  // [channels]
+    float* state;
+    float* out;
+    size_t out_stride;
+};
+
+constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
 
@@ -120,6 +178,14 @@ struct Kernels {
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend)(Kept, const Attention&);
+    // The channels from `first` to before `end`.
+    void (*convolve)(const Convolution&, size_t first, size_t end);
+    void (*rates)(const float* x, const Rates&, float* steps, float* decays);
+    // x = factor / (1 + e^-x).
+    void (*sigmoid)(float* x, size_t count, float factor);
+    void (*recall)(const Recall&);
+    // PANEL channels from `channel` on.
+    void (*select)(const Select&, size_t channel);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

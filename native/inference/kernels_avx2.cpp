@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels avx2_kernels;
@@ -23,4 +25,9 @@ const Kernels avx2_kernels = {
     avx2::narrow_int8,
     avx2::rotate,
     avx2::attend,
+    avx2::convolve,
+    avx2::rates,
+    avx2::sigmoid,
+    avx2::recall,
+    avx2::select,
 };

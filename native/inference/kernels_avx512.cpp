@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels avx512_kernels;
@@ -23,4 +25,9 @@ const Kernels avx512_kernels = {
     avx512::narrow_int8,
     avx512::rotate,
     avx512::attend,
+    avx512::convolve,
+    avx512::rates,
+    avx512::sigmoid,
+    avx512::recall,
+    avx512::select,
 };

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "attend.h"
+#include "convolve.h"
 #include "multiply.h"
+#include "recur.h"
 #include "vectors.h"
 
 extern const Kernels portable_kernels;
@@ -22,4 +24,9 @@ const Kernels portable_kernels = {
     portable::narrow_int8,
     portable::rotate,
     portable::attend,
+    portable::convolve,
+    portable::rates,
+    portable::sigmoid,
+    portable::recall,
+    portable::select,
 };

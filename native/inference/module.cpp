@@ -1,44 +1,16 @@
 // The Python face of the engine's kernels. `openhearth/inference/native` calls it.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "operations.h"
+#include "arguments.h"
+#include "recurrent_module.h"
 #include "sample_module.h"
 
-namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
-
-template <class T>
-using Flat = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Table = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-template <class T>
-std::span<const T> span(const Flat<T>& array) {
-    return {array.data(), array.size()};
-}
-
-std::vector<float> floats(const Flat<float>& array) { return {array.data(), array.data() + array.size()}; }
-
-// Weights, biases or None, and what is added to the mean square.
-using NormArguments = std::tuple<Flat<float>, std::optional<Flat<float>>, float>;
-engine::Norm norm(const NormArguments& given) {
-    const auto& [weight, bias, eps] = given;
-    if (bias && bias->size() != weight.size()) throw nb::value_error("a norm has as many biases as weights");
-    return {floats(weight), bias ? floats(*bias) : std::vector<float>(), eps};
-}
-std::optional<engine::Norm> norm(const std::optional<NormArguments>& given) {
-    if (!given) return std::nullopt;
-    return norm(*given);
-}
 
 const Kernels& named(const std::string& name) {
     const Kernels* found = kernels_for(name.c_str());
@@ -88,15 +60,15 @@ nb::ndarray<nb::numpy, float> dequantised(const Matrix& matrix) {
     return array(std::move(values), {matrix.outputs(), matrix.inputs()});
 }
 
-// A step's arguments are flat: of each piece its rows, its place in the sequence, and its pages.
+// A step's arguments are flat: of each piece its rows, its place in the sequence, its pages, and its slot.
 nb::ndarray<nb::numpy, float> run(engine::Program& program, engine::Buffer& made, Flat<int32_t> tokens, Flat<int32_t> counts,
-                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> adapters, Flat<int32_t> wanted) {
+                                  Flat<int32_t> places, Flat<int32_t> pages, Flat<int32_t> page_counts, Flat<int32_t> slots, Flat<int32_t> adapters, Flat<int32_t> wanted) {
     std::vector<engine::Piece> pieces(counts.size());
     std::vector<int32_t> adapter_of_row;
     size_t row = 0;
     const int32_t* page = pages.data();
     for (size_t i = 0; i < pieces.size(); ++i) {
-        pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page};
+        pieces[i] = {row, static_cast<size_t>(counts.data()[i]), places.data()[i], page, slots.data()[i]};
         row += pieces[i].count;
         adapter_of_row.resize(row, adapters.data()[i]);
         page += page_counts.data()[i];
@@ -162,7 +134,8 @@ NB_MODULE(_engine, m) {
         .def_prop_ro("matrix", &engine::Linear::matrix, nb::rv_policy::reference_internal)
         .def("adapt", &engine::Linear::adapt)
         .def("forget", &engine::Linear::forget);
-    nb::class_<engine::Program>(m, "Program")
+    auto program = nb::class_<engine::Program>(m, "Program");
+    program
         .def("__init__", [](engine::Program* self, const std::string& kind, size_t threads) { new (self) engine::Program(named(kind), threads); })
         .def("buffer", &engine::Program::buffer, "width"_a, "wanted"_a = false, nb::rv_policy::reference_internal)
         .def("embed", [](engine::Program& p, const Matrix& matrix, float factor, const std::optional<Table<float>>& places, engine::Buffer& out) {
@@ -193,5 +166,6 @@ NB_MODULE(_engine, m) {
         .def("gather", [](engine::Program& p, engine::Buffer& in, engine::Buffer& out) { p.add(std::make_unique<engine::Gather>(in, out)); })
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);
+    bind_recurrences(m, program);
     bind_sampling(m);
 }

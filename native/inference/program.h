@@ -23,6 +23,7 @@ struct Piece {
     size_t row, count;
     int32_t place;         // in the sequence, of the first
     const int32_t* pages;  // of the sequence
+    int32_t slot;          // of its recurrent states
 };
 
 constexpr int32_t NONE = -1;

@@ -1,27 +1,17 @@
 // The Python face of sampling.
 #include "sample_module.h"
 
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
-#include "program.h"
+#include "arguments.h"
 #include "sample.h"
 
-namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
 
-template <class T>
-using Flat = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Logits = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-template <class T>
-std::span<const T> span(const Flat<T>& array) {
-    return {array.data(), array.size()};
-}
 
 // A draw and the arrays that it looks at.
 struct Held {

@@ -12,9 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from openhearth.errors import UsageError
+from openhearth.models.config import ModelConfig
 from openhearth.store import Artifact
 
 PAGE = 32  # tokens
+MOST_SLOTS = 1024
 KINDS = ("auto", "native", "torch")
 ELSEWHERE = ("remote", "vllm", "sglang", "llama-server")  # who computes is another server
 
@@ -23,8 +25,9 @@ ELSEWHERE = ("remote", "vllm", "sglang", "llama-server")  # who computes is anot
 class Work:
     """Tokens of one sequence to compute; the logits of the last `wanted` of them are to come.
 
-    The first is at `place` in its sequence, whose keys and values lie in `pages`. `adapter` is the
-    name of one, None for the base model.
+    The first is at `place` in its sequence, whose keys and values lie in `pages`, and whose
+    recurrent state, if the model has such mixers, in `slot`. `adapter` is the name of one, None for
+    the base model.
     """
 
     tokens: Sequence[int]
@@ -32,6 +35,7 @@ class Work:
     pages: Sequence[int]
     adapter: str | None = None
     wanted: int = 1
+    slot: int | None = None
 
 
 class SizedAdapter(Protocol):
@@ -44,15 +48,22 @@ class SizedAdapter(Protocol):
 
 
 class Executor(Protocol):
-    """A model with room for the keys and values of `pages` times `page` tokens."""
+    """A model with room for the keys and values of `pages` times `page` tokens, and for the
+    recurrent states of `slots` sequences, 0 if it has no mixers that need them.
+    """
 
     page: int
     pages: int
+    slots: int
     vocab_size: int
     program: Any  # an `openhearth._engine.Program`, whose threads sample too; or None
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in the order of the works."""
+        ...
+
+    def copy_states(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copy recurrent states from slots to slots, one after the other; only between steps."""
         ...
 
     def read_adapter(self, artifact: Artifact, name: str) -> SizedAdapter:
@@ -82,7 +93,7 @@ def open_executor(
     kv_dtype: str = "auto",
     threads: int | None = None,
 ) -> Executor:
-    """A model in memory, without adapters yet, and at most `memory` bytes of pages.
+    """A model in memory, without adapters yet, and at most `memory` bytes of pages and states.
 
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
     for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
@@ -115,16 +126,37 @@ def open_executor(
     return TorchExecutor.load(base, **settings)
 
 
-def pages_within(memory: int, token_bytes: int) -> int:
-    """How many pages fit `memory` bytes when a token takes `token_bytes`.
+@dataclass(frozen=True)
+class Room:
+    """How many pages and slots a memory holds."""
+
+    pages: int
+    slots: int = 0
+
+
+def room_within(memory: int, config: ModelConfig, token_bytes: int) -> Room:
+    """What fits `memory` bytes when the keys and values of a token take `token_bytes`.
+
+    If there are recurrent states too, up to half of the memory is for them. Without keys and
+    values pages cost nothing, and there are enough for the longest texts.
 
     Raises:
-        UsageError: not even one.
+        UsageError: not even one page and one state.
     """
-    pages = memory // (token_bytes * PAGE)
-    if pages < 1:
+    page_bytes, state_bytes = token_bytes * PAGE, config.state_numbers * 4
+    slots = pages = 0
+    if state_bytes:
+        share = memory // 2 if page_bytes else memory
+        slots = min(MOST_SLOTS, max(1, share // state_bytes))
+    if page_bytes:
+        pages = (memory - slots * state_bytes) // page_bytes
+    else:
+        pages = slots * -(-config.context_length // PAGE)
+    if pages < 1 or slots * state_bytes > memory:
+        needs = f"a page of {PAGE} tokens takes {page_bytes:,}" if page_bytes else ""
+        state = f"the state of a sequence takes {state_bytes:,}" if state_bytes else ""
         raise UsageError(
-            f"The memory for keys and values is {memory:,} bytes, but a page of {PAGE} tokens "
-            f"takes {token_bytes * PAGE:,}: give it more."
+            f"The memory for keys and values is {memory:,} bytes, but "
+            f"{' and '.join(filter(None, [needs, state]))}: give it more."
         )
-    return pages
+    return Room(pages, slots)

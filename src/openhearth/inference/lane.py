@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Lane:
         self._tokenizer = tokenizer
         self._executor = executor
         self._chooser = Chooser(tokenizer, executor.vocab_size, executor.program)
-        self._cache = Cache(executor.pages, executor.page)
+        self._cache = Cache(executor.pages, executor.page, executor.slots)
         self._scheduler = Scheduler(
             self._cache, budget=STEP_TOKENS, most_running=most_running, most_waiting=MOST_WAITING
         )
@@ -91,9 +92,11 @@ class Lane:
     def compute(self, plan: Plan) -> list[Result]:
         """For each work the tokens that come next, or why there are none.
 
-        If a step fails, its works are tried one by one, so that one cannot spoil the others.
+        If a step fails, its works are tried one by one, so that one cannot spoil the others; those
+        with a recurrent state, which the step may have changed, from their beginnings.
         """
         try:
+            self._executor.copy_states(self._scheduler.take_copies())
             masks = self._chooser.begin(plan)
             try:
                 logits = self._executor.step([work for _, work in plan])
@@ -102,7 +105,9 @@ class Lane:
                     masks.exception()  # the matchers are theirs until then
             return list(self._chooser.choose(plan, logits, masks))
         except Exception as error:
-            return [error] if len(plan) == 1 else [self.compute([one])[0] for one in plan]
+            if len(plan) == 1:
+                return [error]
+            return [self.compute([(one, from_the_beginning(one, work))])[0] for one, work in plan]
 
     def deliver(self, plan: Plan, results: list[Result]) -> None:
         """Give every sequence of the step its next tokens, or the error that befell it."""
@@ -135,13 +140,16 @@ class Lane:
         Raises:
             EngineBusy: running requests need the memory.
         """
+        busy = EngineBusy("Running requests need the memory: ask again when they have ended.")
+        if not self._cache.has_slot:
+            raise busy
         hold, rows = self._cache.hold([]), []
-        if not self._cache.grow(hold, len(ids)):
-            raise EngineBusy("Running requests need the memory: ask again when they have ended.")
         try:
+            if not self._cache.grow(hold, len(ids)):
+                raise busy
             for start in range(0, len(ids), STEP_TOKENS):
                 tokens = ids[start : start + STEP_TOKENS]
-                work = Work(tokens, start, hold.pages, adapter, wanted=len(tokens))
+                work = Work(tokens, start, hold.pages, adapter, len(tokens), hold.slot)
                 rows.append(self._executor.step([work]))
         finally:
             self._cache.release(hold)
@@ -197,6 +205,13 @@ class Lane:
             failure.__cause__ = error
             error = failure
         sequence.stream.fail(error)
+
+
+def from_the_beginning(sequence: Sequence, work: Work) -> Work:
+    """A work that needs no state that was there before it; the work itself if it has none."""
+    if work.slot is None:
+        return work
+    return replace(work, tokens=sequence.ids[: work.place + len(work.tokens)], place=0)
 
 
 def too_late(sequence: Sequence) -> DeadlinePassed:

@@ -4,7 +4,7 @@ A node is one full block behind all those above it, so that a path from the root
 beginning that sequences can share (RadixAttention, Zheng et al. 2024, arXiv:2312.07104). Whoever
 holds a node's page holds the pages of all nodes above it.
 
-Pages that only the tree holds are idle, and go when memory is short: leaves first, by GreedyDual
+Pool that only the tree holds are idle, and go when memory is short: leaves first, by GreedyDual
 (Young 1994). A node's worth is what computing it again would cost, plus the worth of what was
 evicted last before it was used; so among equally costly ones the least recently used goes, and a
 costly one stays longer. Cost is 1 for a block's matrix products, plus its depth / DEEP for its
@@ -17,7 +17,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from openhearth.inference.pages import Pages
+from openhearth.inference.pool import Pool
 
 DEEP = 64  # blocks that cost as much to attend to as a block's products, in a small model
 
@@ -25,7 +25,7 @@ DEEP = 64  # blocks that cost as much to attend to as a block's products, in a s
 class Node:
     """A block: its page, and what follows it. The root has neither block nor page."""
 
-    __slots__ = ("block", "children", "depth", "page", "parent", "used", "worth")
+    __slots__ = ("block", "children", "depth", "page", "parent", "snapshot", "used", "worth")
 
     def __init__(self, block: bytes, page: int, parent: Node | None) -> None:
         self.block = block
@@ -35,6 +35,7 @@ class Node:
         self.depth: int = parent.depth + 1 if parent else 0
         self.worth = 0.0
         self.used = 0
+        self.snapshot: int | None = None  # the slot of the recurrent state behind this block
 
     def upwards(self) -> Iterator[Node]:
         """This node and those above it, without the root."""
@@ -47,7 +48,7 @@ class Node:
 class RadixTree:
     """Blocks that are known, over the pages that hold them. It holds each of its pages once."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pool) -> None:
         self.root = Node(b"", -1, None)
         self.size = 0
         self.idle = 0  # pages that only the tree holds
@@ -96,8 +97,8 @@ class RadixTree:
                 self.idle += 1
                 self._offer(node)
 
-    def evict(self) -> None:
-        """Give back the page of the least worthy idle leaf; there must be one."""
+    def evict(self) -> Node:
+        """Give back the page of the least worthy idle leaf, there must be one, and forget it."""
         while True:
             worth, used, node = heapq.heappop(self._leaves)
             if self._is_idle_leaf(node) and node.used == used:
@@ -111,6 +112,7 @@ class RadixTree:
         self._floor = worth
         self._pages.release(node.page)
         self._offer(parent)
+        return node
 
     def _offer(self, node: Node) -> None:
         if not self._is_idle_leaf(node):

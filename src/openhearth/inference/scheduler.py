@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from openhearth.inference.cache import Cache
+from openhearth.inference.cache import Cache, Copy, Hold
 from openhearth.inference.executor import Work
 from openhearth.inference.fairness import INPUT, OUTPUT, FairShares
 from openhearth.inference.request import EngineBusy
@@ -38,6 +38,7 @@ class Scheduler:
         self._orders = count()
         self._waiting: list[Sequence] = []
         self._running: list[Sequence] = []
+        self._copies: list[Copy] = []
         self.preemptions = 0
 
     @property
@@ -95,10 +96,17 @@ class Scheduler:
         `chosen` tokens came of it, which are not in the sequence yet; all but the last were drafts.
         """
         assert sequence.hold is not None
+        stops = self._stops(sequence, sequence.hold)
         sequence.computed += len(work.tokens) - work.wanted + chosen
         known = min(sequence.computed, sequence.length)
         self._cache.learn(sequence.hold, sequence.blocks(known, self._cache.page))
+        self._keep(sequence, sequence.hold, stops)
         self._shares.charge(sequence.request.tenant, OUTPUT * chosen)
+
+    def take_copies(self) -> list[Copy]:
+        """The recurrent states that must be copied before the next step, in this order."""
+        copies, self._copies = self._copies, []
+        return copies
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, running or waiting."""
@@ -109,11 +117,14 @@ class Scheduler:
         self._shares.leave(sequence.request.tenant)
 
     def _work(self, sequence: Sequence, tokens: int, spare: int) -> Work:
-        """Its next tokens and, if they are the last known, as much of its draft as has room."""
+        """Its next tokens and, if they are the last known, as much of its draft as has room. A
+        recurrent state cannot go back behind a draft that was wrong, and has none.
+        """
         assert sequence.hold is not None
-        end = sequence.computed + tokens
+        end = min([sequence.computed + tokens, *self._stops(sequence, sequence.hold)])
         last = end == sequence.length
-        draft = sequence.draft[: min(spare, sequence.left - 1)] if last else []
+        drafts = last and sequence.hold.slot is None
+        draft = sequence.draft[: min(spare, sequence.left - 1)] if drafts else []
         if not self._cache.grow(sequence.hold, end + len(draft)):
             draft = []
         return Work(
@@ -122,7 +133,26 @@ class Scheduler:
             sequence.hold.pages[: self._cache.pages_for(end + len(draft))],
             sequence.adapter,
             wanted=last + len(draft),
+            slot=sequence.hold.slot,
         )
+
+    def _stops(self, sequence: Sequence, hold: Hold) -> list[int]:
+        """Places at which a chunk of it must end, so that its state can be kept for others: where
+        it parts from what was known, and its last full block.
+        """
+        if hold.slot is None:
+            return []
+        page = self._cache.page
+        stops = (hold.parting * page, (sequence.length - 1) // page * page)
+        return [stop for stop in stops if stop > sequence.computed]
+
+    def _keep(self, sequence: Sequence, hold: Hold, stops: list[int]) -> None:
+        """Keep its state if it has come to one of `stops`, or is at a full block of its answer."""
+        answering = sequence.computed == sequence.length
+        if sequence.computed in stops or (answering and sequence.computed % self._cache.page == 0):
+            copy = self._cache.keep(hold, moving=answering)
+            if copy is not None:
+                self._copies.append(copy)
 
     def _make_room(self) -> None:
         """Pages for the running answers' next tokens, the first in rank first."""
@@ -175,14 +205,17 @@ class Scheduler:
         )
 
     def _start(self, sequence: Sequence) -> bool:
-        """Give it pages, if need be those of lower priority; False if there are too few."""
+        """Give it pages and a slot, if need be those of lower priority; False if there are none."""
+        while not self._cache.has_slot:
+            if not self._displace(sequence):
+                return False
         hold = self._cache.hold(self._beginning(sequence))
         while not self._has_room(len(hold.pages), sequence.length):
-            victim = self._victim([sequence])
-            if victim is None:
+            if not self._displace(sequence):
                 self._cache.release(hold)
                 return False
-            self._preempt(victim)
+        if hold.source is not None and hold.slot is not None:
+            self._copies.append((hold.source, hold.slot))
         sequence.hold, sequence.computed = hold, len(hold.pages) * self._cache.page
         grown = self._cache.grow(hold, sequence.length)
         assert grown, "a sequence was queued that does not fit the cache even alone"
@@ -200,6 +233,13 @@ class Scheduler:
         last = max(self._running, key=lambda s: s.rank, default=None)
         highest = max(s.request.priority for s in claimants)
         return last if last is not None and last.request.priority < highest else None
+
+    def _displace(self, sequence: Sequence) -> bool:
+        """Preempt one of lower priority; False if there is none."""
+        victim = self._victim([sequence])
+        if victim is not None:
+            self._preempt(victim)
+        return victim is not None
 
     def _preempt(self, sequence: Sequence) -> None:
         self._stop(sequence)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from openhearth.inference.executor import PAGE, Work, pages_within
+from openhearth.inference.executor import PAGE, Work, room_within
 from openhearth.models import Model, Piece, Ragged, load_model, low_ranks
 from openhearth.models.linear import LowRank
+from openhearth.models.mixers.recurrent import Slots
 from openhearth.store import Artifact
 
 
@@ -27,15 +28,14 @@ class Adapter:
 
 
 class TorchExecutor:
-    """A model, with the adapters it carries, and `pages` pages for its sequences."""
+    """A model, with the adapters it carries, and room for its sequences."""
 
-    def __init__(self, model: Model, pages: int, page: int = PAGE) -> None:
-        self.page = page
-        self.pages = pages
+    def __init__(self, model: Model, pages: int, slots: int = 0, page: int = PAGE) -> None:
+        self.page, self.pages, self.slots = page, pages, slots
         self.vocab_size = model.config.vocab_size
         self.program = None
         self._model = model
-        self._states = model.new_states(pages, page)
+        self._states = model.new_states(pages, page, slots)
 
     @classmethod
     def load(
@@ -50,7 +50,8 @@ class TorchExecutor:
         if threads is not None:
             torch.set_num_threads(threads)
         model = load_model(base, dtype)
-        return cls(model, pages_within(memory, model.bytes_per_token()))
+        room = room_within(memory, model.config, model.bytes_per_token())
+        return cls(model, room.pages, room.slots)
 
     def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
         """As `Executor` says."""
@@ -80,7 +81,14 @@ class TorchExecutor:
         ]
         return self._model.logits(hidden[wanted]).numpy()
 
+    def copy_states(self, copies: Sequence[tuple[int, int]]) -> None:
+        """As `Executor` says."""
+        for state in self._states:
+            if isinstance(state, Slots):
+                for source, target in copies:
+                    state.copy(source, target)
+
     def _piece(self, work: Work) -> Piece:
         end = work.place + len(work.tokens)
         pages = work.pages[: -(-end // self.page)]  # those behind may hold anything
-        return Piece(len(work.tokens), work.place, pages, work.adapter)
+        return Piece(len(work.tokens), work.place, pages, work.adapter, work.slot)

@@ -13,7 +13,7 @@ from openhearth.door import lazily
 if TYPE_CHECKING:
     from openhearth.models.adapter_files import check_adapter, import_adapter, read_adapter
     from openhearth.models.catalogue import CATALOGUE, find, pull
-    from openhearth.models.channel_config import MLP, MoE, SwiGLU
+    from openhearth.models.channel_config import MLP, MoE, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
         low_ranks,
         save_adapter,
     )
-    from openhearth.models.mixer_config import Attention, ShortConv
+    from openhearth.models.mixer_config import (
+        RWKV7,
+        Attention,
+        GatedConv,
+        GatedDelta,
+        Hyena,
+        Mamba,
+        Mamba2,
+        Monarch,
+        ShortConv,
+    )
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
@@ -33,12 +43,20 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "MLP",
+    "RWKV7",
     "Attention",
     "Block",
+    "GatedConv",
+    "GatedDelta",
+    "Hyena",
     "LoraConfig",
+    "Mamba",
+    "Mamba2",
     "MoE",
     "Model",
     "ModelConfig",
+    "Monarch",
+    "MonarchMLP",
     "Piece",
     "Ragged",
     "ShortConv",
@@ -68,12 +86,20 @@ __getattr__ = lazily(
         "Attention": "mixer_config",
         "Block": "config",
         "CATALOGUE": "catalogue",
+        "GatedConv": "mixer_config",
+        "GatedDelta": "mixer_config",
+        "Hyena": "mixer_config",
         "LoraConfig": "lora",
         "MLP": "channel_config",
+        "Mamba": "mixer_config",
+        "Mamba2": "mixer_config",
         "MoE": "channel_config",
         "Model": "model",
         "ModelConfig": "config",
+        "Monarch": "mixer_config",
+        "MonarchMLP": "channel_config",
         "Piece": "ragged",
+        "RWKV7": "mixer_config",
         "Ragged": "ragged",
         "ShortConv": "mixer_config",
         "SwiGLU": "channel_config",

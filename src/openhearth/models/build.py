@@ -6,6 +6,7 @@ import torch
 
 from openhearth.errors import CorruptArtifact
 from openhearth.models.channels.mixture import Experts
+from openhearth.models.channels.monarch_mlp import BlockLinear
 from openhearth.models.config import ModelConfig
 from openhearth.models.linear import Linear
 from openhearth.models.model import Model
@@ -14,7 +15,7 @@ from openhearth.models.weights import Weights
 
 # What the numbers between the layers are multiplied by. All else, such as a mixer's filters and
 # decays, is small, and stays fp32.
-NARROW = (Linear, Experts, torch.nn.Embedding, RMSNorm, torch.nn.LayerNorm)
+NARROW = (Linear, BlockLinear, Experts, torch.nn.Embedding, RMSNorm, torch.nn.LayerNorm)
 
 
 def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,20 @@ class MLP(Part):
     hidden: Count
     activation: Literal["gelu", "gelu_tanh", "relu2"] = "gelu"
     bias: bool = True
+
+
+class MonarchMLP(Part):
+    """The feed-forward layer of M2-BERT: gated by GELU, its matrices in `blocks` on a diagonal."""
+
+    name: Literal["monarch_mlp"] = "monarch_mlp"
+    hidden: Annotated[int, Field(gt=0)]
+    blocks: Annotated[int, Field(gt=0)] = 4
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.hidden % self.blocks:
+            raise ValueError(f"{self.blocks} blocks cannot share {self.hidden} hidden evenly")
+        return self
 
 
 class MoE(Part):
@@ -75,4 +89,4 @@ class MoE(Part):
         return self
 
 
-Channel = Annotated[SwiGLU | MLP | MoE, Field(discriminator="name")]
+Channel = Annotated[SwiGLU | MLP | MonarchMLP | MoE, Field(discriminator="name")]

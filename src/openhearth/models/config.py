@@ -31,13 +31,13 @@ class ModelConfig(Part):
     vector for each position is added to it, and with `segments` that of the first of so many kinds
     of text. With `embed_norm` it has a norm, which is that of the first mixer too (ModernBERT);
     where norms are `post` it always has one. With `logit_cap` c, a logit l becomes c * tanh(l / c)
-    (Gemma 2). `family` tells what files and adapters call the weights.
+    (Gemma 2). `family` tells what files and adapters call the weights: as we do, if `hearth`.
     """
 
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
-    norm: Literal["rms", "layer"] = "rms"
+    norm: Literal["rms", "rms_outside", "layer"] = "rms"
     norms: Literal["pre", "sandwich", "post", "parallel"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     norm_bias: bool = True
@@ -77,6 +77,7 @@ class ModelConfig(Part):
         if self.causal:
             raise UsageError("This model writes text: to make vectors, use an encoder.")
 
+    @property
     def state_numbers(self) -> int:
         """What the recurrent mixers keep of a sequence, however long it is, all fp32."""
         shapes = (block.mixer.state_shapes(self.width) for block in self.blocks)

@@ -44,5 +44,10 @@ class Weights(ABC):
 
     def packed(self, name: str) -> Packed:
         """A matrix as it is in the file, if that is a type of ggml."""
-        values = np.ascontiguousarray(self.values(name))
-        return Packed(PLAIN["F32"], values.view(np.uint8), np.arange(len(values)))
+        return packed_floats(self.values(name))
+
+
+def packed_floats(values: np.ndarray) -> Packed:
+    """A matrix of fp32 numbers, as it is."""
+    values = np.ascontiguousarray(values)
+    return Packed(PLAIN["F32"], values.view(np.uint8), np.arange(len(values)))

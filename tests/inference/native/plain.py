@@ -49,6 +49,46 @@ def gelu_tanh(x: np.ndarray) -> np.ndarray:
     return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Each channel of x [rows, channels] with its filter, weight [taps, channels], oldest first."""
+    taps = len(weight)
+    padded = np.concatenate([np.zeros((taps - 1, x.shape[1])), x.astype(np.float64)])
+    return bias + sum(weight[i] * padded[i : i + len(x)] for i in range(taps))
+
+
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0, x.astype(np.float64))
+
+
+def remembered(
+    key: np.ndarray,
+    query: np.ndarray,
+    value: np.ndarray,
+    decay: np.ndarray,
+    share: np.ndarray,
+    *,
+    corrects: bool,
+) -> np.ndarray:
+    """What the memory of one head says: key and query [rows, keys], value [rows, values]."""
+    memory, said = np.zeros((key.shape[1], value.shape[1])), []
+    for k, q, v, d, s in zip(key, query, value, decay, share, strict=True):
+        memory = d * memory
+        memory = memory + np.outer(k, s * (v - k @ memory if corrects else v))
+        said.append(q @ memory)
+    return np.array(said)
+
+
+def selected(
+    x: np.ndarray, step: np.ndarray, logs: np.ndarray, write: np.ndarray, read: np.ndarray
+) -> np.ndarray:
+    """A selective state space: x and step [rows, channels], logs [numbers, channels]."""
+    state, made = np.zeros(logs.shape), []
+    for u, s, w, r in zip(x, step, write, read, strict=True):
+        state = np.exp(s * logs) * state + w[:, None] * s * u
+        made.append(r @ state)
+    return np.array(made)
+
+
 def rotated(heads: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """heads [rows, heads, size] turned by angles [rows, size / 2]."""
     one, other = np.split(heads, 2, axis=-1)

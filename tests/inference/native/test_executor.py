@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openhearth.errors import CorruptArtifact, UsageError
-from openhearth.inference.executor import PAGE, Work
+from openhearth.inference.executor import PAGE, Room, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
     MLP,
     Attention,
     Block,
+    Hyena,
     LoraConfig,
     Model,
     ModelConfig,
     MoE,
     Piece,
     Ragged,
-    ShortConv,
     SwiGLU,
     add_adapter,
 )
@@ -88,7 +88,7 @@ class Random(Weights):
 
 def executor(dtype: str = "float32", threads: int = 2, kv_dtype: str = "auto") -> NativeExecutor:
     settings = {"dtype": dtype, "kv_dtype": kv_dtype, "threads": threads}
-    return NativeExecutor(CONFIG, Random(), pages=PAGES, **settings)
+    return NativeExecutor(CONFIG, Random(), room=Room(PAGES), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_logits_are_those_of_the_torch_model(model: Model) -> None:
 
 def test_windows_norms_of_heads_and_sandwiches() -> None:
     prompt = tokens(70)
-    engine = NativeExecutor(GEMMA, Random(GEMMA), pages=PAGES, dtype="float32")
+    engine = NativeExecutor(GEMMA, Random(GEMMA), room=Room(PAGES), dtype="float32")
     found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
     expected = reference(build(GEMMA, Random(GEMMA), torch.float32), prompt)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
@@ -127,7 +127,7 @@ def test_heads_of_any_size(size: int, rotary: int | None) -> None:
     blocks = (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)
     config = CONFIG.model_copy(update={"blocks": blocks})
     prompt = tokens(70)
-    engine = NativeExecutor(config, Random(config), pages=PAGES, dtype="float32")
+    engine = NativeExecutor(config, Random(config), room=Room(PAGES), dtype="float32")
     found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
     expected = reference(build(config, Random(config), torch.float32), prompt)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
@@ -138,7 +138,7 @@ WITHOUT_KERNEL = {
     "long heads": {"mixer": MIXER.model_copy(update={"head_dim": 1024})},
     "soft caps": {"mixer": MIXER.model_copy(update={"softcap": 50.0})},
     "sinks": {"mixer": MIXER.model_copy(update={"sinks": True})},
-    "another mixer": {"mixer": ShortConv()},
+    "another mixer": {"mixer": Hyena(taps=16)},
     "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
     "gates of exact GELU": {"channel": SwiGLU(hidden=96, activation="gelu")},
     "squared ReLU": {"channel": MLP(hidden=96, activation="relu2")},
@@ -155,7 +155,7 @@ def test_what_has_no_kernel_is_said(what: str) -> None:
     block = Block(mixer=changed.pop("mixer"), channel=changed.pop("channel"))
     config = CONFIG.model_copy(update={"blocks": (block,)} | changed)
     with pytest.raises(NoKernel, match="torch executor"):
-        NativeExecutor(config, Random(config), pages=PAGES)
+        NativeExecutor(config, Random(config), room=Room(PAGES))
 
 
 def test_windows_on_both_sides_have_no_kernel() -> None:
@@ -169,7 +169,7 @@ def test_an_encoder_writes_no_text() -> None:
     mixer = MIXER.model_copy(update={"causal": False})
     config = CONFIG.model_copy(update={"blocks": (Block(mixer=mixer, channel=SwiGLU(hidden=96)),)})
     with pytest.raises(UsageError, match="encoder"):
-        NativeExecutor(config, Random(config), pages=PAGES)
+        NativeExecutor(config, Random(config), room=Room(PAGES))
 
 
 @pytest.mark.parametrize(

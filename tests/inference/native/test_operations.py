@@ -51,7 +51,15 @@ def on_all_kinds(x: np.ndarray, width: int, build: Callable[[Any, Any, Any], Non
             pages = rows[: -(-len(x) // _engine.PAGE)][::-1].copy()
             results.append(
                 program.run(
-                    out, rows, int32(len(x)), int32(0), pages, int32(len(pages)), int32(-1), rows
+                    out,
+                    rows,
+                    int32(len(x)),
+                    int32(0),
+                    pages,
+                    int32(len(pages)),
+                    int32(0),
+                    int32(-1),
+                    rows,
                 )
             )
     for other in results[1:]:
@@ -126,6 +134,25 @@ def test_places_are_added_to_the_embedding() -> None:
     x, places = random.normal(size=(2, 40, 32)).astype(np.float32)
     found = on_all_kinds(x, 32, lambda p, _, b: p.embed(matrix(x), 3.0, places, b))
     np.testing.assert_allclose(found, 3 * x + places, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 50])
+@pytest.mark.parametrize("taps", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("gated", [False, True])
+def test_convolutions(rows: int, taps: int, gated: bool) -> None:
+    random = np.random.default_rng(taps)
+    x = random.normal(size=(rows, 3 * 160)).astype(np.float32)
+    weight, bias = random.normal(size=(taps, 160)), random.normal(size=160)
+    weight, bias = weight.astype(np.float32), bias.astype(np.float32)
+    gates = (0, 160) if gated else (None, None)
+    states = _engine.States(1, max(1, (taps - 1) * 160))
+    found = on_all_kinds(
+        x, 160, lambda p, a, b: p.convolve(a, weight, bias, 320, *gates, not gated, states, b)
+    )
+    before, after = (x[:, :160], x[:, 160:320]) if gated else (1, 1)
+    made = plain.convolution(x[:, 320:] * before, weight, bias)
+    expected = made * after if gated else plain.silu(made)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 32, 33, 100])

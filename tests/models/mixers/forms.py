@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -16,12 +17,15 @@ LENGTHS = (1, 37, 64, 5)
 
 
 def random_mixer(config: Mixer, width: int = WIDTH, seed: int = 0) -> torch.nn.Module:
-    """A layer with random weights of a size that keeps its outputs near one."""
+    """A layer with random weights of a size that keeps its outputs near one; long filters are as
+    training begins with them."""
     generator = torch.Generator().manual_seed(seed)
     mixer = MIXERS[config.name](config, width, 1e-5)
     for parameter in mixer.parameters():
         scale = 1 / math.sqrt(parameter.shape[-1]) if parameter.dim() > 1 else 0.5
         parameter.data.normal_(0, scale, generator=generator)
+    if hasattr(mixer, "init_filter"):
+        mixer.init_filter(generator)
     return mixer.eval()
 
 
@@ -39,6 +43,27 @@ def check_forms(mixer: torch.nn.Module, config: Mixer, *, tolerance: float = 1e-
     slots = mixer.new_state(0, 1, 3, torch.float32)
     assert {n: tuple(t.shape[1:]) for n, t in slots.kept.items()} == config.state_shapes(WIDTH)
     assert all(kept.dtype == torch.float32 for kept in slots.kept.values())
+
+
+def check_gradients_of_forms(mixer: torch.nn.Module, *, tolerance: float = 1e-4) -> None:
+    """Of a whole text, in its input and in all weights that train, as in chunks and in steps."""
+    assert isinstance(mixer, RecurrentMixer)
+    generator = torch.Generator().manual_seed(3)
+    x, toward = torch.randn(2, 21, WIDTH, generator=generator)
+
+    def gradients(size: int) -> list[torch.Tensor]:
+        text = x.clone().requires_grad_()
+        slots, outs = mixer.new_state(0, 1, 1, torch.float32), []
+        for start in range(0, 21, size):
+            part = text[start : start + size]
+            outs.append(mixer(part, Ragged([Piece(len(part), start, (), slot=0)]), slots))
+        trained = [text, *(p for p in mixer.parameters() if p.requires_grad)]
+        return list(torch.autograd.grad((torch.cat(outs) * toward).sum(), trained))
+
+    stepped = gradients(1)
+    for size in (8, 21):
+        for got, expected in zip(gradients(size), stepped, strict=True):
+            assert_near(got, expected, tolerance * float(expected.abs().max().clamp(min=1)))
 
 
 def in_chunks(mixer: RecurrentMixer, text: torch.Tensor, size: int) -> torch.Tensor:
@@ -82,3 +107,35 @@ def dirty(mixer: RecurrentMixer, slots: int = 2) -> Slots:
 
 def assert_near(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
     torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
+
+
+def check_same_gradients(
+    fast: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    slow: Callable[..., tuple[torch.Tensor, torch.Tensor]],
+    inputs: Sequence[torch.Tensor],
+    *,
+    tolerance: float = 1e-10,
+) -> None:
+    """What both give, an output and a state, and all gradients of them in float64, are the same."""
+    found = []
+    for compute in (fast, slow):
+        leaves = [x.detach().double().requires_grad_() for x in inputs]
+        results = compute(*leaves)
+        generator = torch.Generator().manual_seed(2)
+        weights = [torch.randn(r.shape, generator=generator).double() for r in results]
+        total = sum((w * r).sum() for w, r in zip(weights, results, strict=True))
+        found.append([*results, *torch.autograd.grad(total, leaves)])
+    for got, expected in zip(*found, strict=True):
+        assert_near(got, expected, tolerance)
+
+
+@torch.no_grad()
+def copy_into(theirs: torch.nn.Module, ours: torch.nn.Module, names: dict[str, str]) -> None:
+    """Our weights into a layer of someone else's, by what they call each module or weight."""
+    weights = ours.state_dict()
+
+    def ours_of(theirs: str) -> torch.Tensor:
+        module, _, leaf = theirs.rpartition(".")
+        return weights[names[theirs] if theirs in names else f"{names[module]}.{leaf}"]
+
+    theirs.load_state_dict({name: ours_of(name) for name in theirs.state_dict()})

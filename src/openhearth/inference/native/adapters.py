@@ -22,7 +22,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Slot:
+class Product:
     """A product of the program, and the parts of which its matrix is made."""
 
     linear: Any
@@ -60,23 +60,23 @@ class Adapter:
             linear.forget(number)
 
 
-def pack_pairs(slots: list[Slot], pairs: Pairs) -> Adapter:
+def pack_pairs(products: list[Product], pairs: Pairs) -> Adapter:
     """An adapter of its pairs, which are finite; at any time, by any thread."""
-    products, largest = [], 0
-    for slot in slots:
-        found = [(part, *pairs[part.name]) for part in slot.parts if part.name in pairs]
+    added, largest = [], 0
+    for product in products:
+        found = [(part, *pairs[part.name]) for part in product.parts if part.name in pairs]
         if not found:
             continue
         a = np.concatenate([a for _, a, _ in found]).astype(np.float32)
-        b = np.zeros((slot.linear.matrix.shape[0], len(a)), np.float32)
+        b = np.zeros((product.linear.matrix.shape[0], len(a)), np.float32)
         column = 0
         for part, thin, wide in found:
             b[part.places, column : column + len(thin)] = wide
             column += len(thin)
-        kind = slot.linear.matrix.format
+        kind = product.linear.matrix.format
         whole = kind in (_engine.Format.FP32, _engine.Format.BF16)
         matrix = _engine.Matrix(kind if whole else _engine.Format.INT8, *a.shape)
         matrix.fill(F32, a.view(np.uint8), np.arange(len(a), dtype=np.int32))
-        products.append((slot.linear, _engine.LowRank(matrix, b)))
+        added.append((product.linear, _engine.LowRank(matrix, b)))
         largest = max(largest, filled(len(a)))
-    return Adapter(products, largest)
+    return Adapter(added, largest)

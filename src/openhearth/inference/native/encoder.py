@@ -41,7 +41,9 @@ class NativeEncoder(Encoder):
         pages = -(-max(MOST_TOKENS, config.context_length) // PAGE)
         dtype = "int8" if dtype == "auto" else dtype
         kept = kept_as("auto", dtype)
-        self._states, _ = lower(self._program, config, weights, dtype=dtype, kept=kept, pages=pages)
+        self._states = lower(
+            self._program, config, weights, dtype=dtype, kept=kept, pages=pages, slots=0
+        ).made
 
     @classmethod
     def load(

@@ -11,7 +11,7 @@ import numpy as np
 
 from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
-from openhearth.inference.executor import Work, pages_within
+from openhearth.inference.executor import Room, Work, room_within
 from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Adapter, Pairs, pack_pairs
 from openhearth.inference.native.lowering import lower
@@ -20,7 +20,7 @@ from openhearth.models import ModelConfig, open_model, read_adapter
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
 
-NONE = -1  # as the number of an adapter
+NONE = -1  # as the number of an adapter or a slot
 ISA = "OPENHEARTH_ISA"  # forces a kind of kernels: portable, avx2 or avx512
 
 
@@ -38,7 +38,7 @@ def choose_kernels() -> str:
 
 
 class NativeExecutor:
-    """A model with `pages` pages of keys and values.
+    """A model with room for pages of keys and values, and for recurrent states.
 
     `dtype` is that of the weights: int4, int4-head8 (embedding and head in eight bits), int4-min,
     int8, bfloat16, float32, or `auto`, as few bits as are near to the file's, see `KEPT` in
@@ -54,19 +54,20 @@ class NativeExecutor:
         config: ModelConfig,
         weights: Weights,
         *,
-        pages: int,
+        room: Room,
         dtype: str = "auto",
         kv_dtype: str = "auto",
         threads: int | None = None,
     ) -> None:
         config.check_writes()
-        self.pages, self.page, self.vocab_size = pages, _engine.PAGE, config.vocab_size
+        self.pages, self.page, self.slots = room.pages, _engine.PAGE, room.slots
+        self.vocab_size = config.vocab_size
         self.kernels = choose_kernels()
         self.program = _engine.Program(self.kernels, threads or default_threads())
         kept = kept_as(kv_dtype, dtype)
-        self._logits, self._slots = lower(
-            self.program, config, weights, dtype=dtype, kept=kept, pages=pages
-        )
+        sizes = {"pages": room.pages, "slots": room.slots}
+        lowered = lower(self.program, config, weights, dtype=dtype, kept=kept, **sizes)
+        self._logits, self._products, self._states = lowered.made, lowered.products, lowered.states
         self._family = config.family
         self._adapters: dict[str, Adapter] = {}
         self._numbers: dict[str, int] = {}  # of adapters, as the program knows them
@@ -84,16 +85,22 @@ class NativeExecutor:
     ) -> NativeExecutor:
         """As `open_executor` says."""
         config, weights = open_model(base)
-        pages = pages_within(memory, token_bytes(config, kept_as(kv_dtype, dtype)))
-        return cls(config, weights, pages=pages, dtype=dtype, kv_dtype=kv_dtype, threads=threads)
+        room = room_within(memory, config, token_bytes(config, kept_as(kv_dtype, dtype)))
+        return cls(config, weights, room=room, dtype=dtype, kv_dtype=kv_dtype, threads=threads)
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The matrices that an adapter may change, [out, in] by their names."""
         return {
-            part.name: (len(part.places), slot.linear.matrix.shape[1])
-            for slot in self._slots
-            for part in slot.parts
+            part.name: (len(part.places), product.linear.matrix.shape[1])
+            for product in self._products
+            for part in product.parts
         }
+
+    def copy_states(self, copies: Sequence[tuple[int, int]]) -> None:
+        """As `Executor` says."""
+        for source, target in copies:
+            for state in self._states:
+                state.copy(source, target)
 
     def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
         """As `Executor` says."""
@@ -116,7 +123,7 @@ class NativeExecutor:
                 )
         if strange := pairs.keys() - self.shapes().keys():
             raise UsageError(f"Adapter {name} is for layers that this model lacks: {min(strange)}.")
-        return pack_pairs(self._slots, pairs)
+        return pack_pairs(self._products, pairs)
 
     def attach(self, name: str, adapter: Adapter) -> None:
         """As `Executor` says."""
@@ -130,6 +137,7 @@ class NativeExecutor:
 
     def step(self, works: Sequence[Work]) -> np.ndarray:
         """Compute all works; fp32 logits [sum of wanted, vocab_size], in their order."""
+        assert not self._states or all(work.slot is not None for work in works), "slots are needed"
         return run(self.program, self._logits, works, self._numbers)[:, : self.vocab_size]
 
 
@@ -144,6 +152,7 @@ def run(program: Any, made: Any, works: Sequence[Work], adapters: Mapping[str, i
         _int32(work.place for work in works),
         _int32(chain.from_iterable(work.pages for work in works)),
         _int32(len(work.pages) for work in works),
+        _int32(NONE if work.slot is None else work.slot for work in works),
         _int32(adapters[work.adapter] if work.adapter else NONE for work in works),
         _int32(chain.from_iterable(wanted)),
     )

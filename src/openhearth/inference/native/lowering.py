@@ -13,14 +13,20 @@ from typing import Any
 import numpy as np
 
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.inference.native.adapters import Part, Slot, filled
+from openhearth.inference.native.adapters import Part, Product, filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
+from openhearth.inference.native.gated_delta import gated_delta
+from openhearth.inference.native.mamba import mamba
+from openhearth.inference.native.mamba2 import mamba2
+from openhearth.inference.native.short_conv import short_conv
 from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
 from openhearth.models.config import ModelConfig
 from openhearth.models.mixer_config import Attention
 from openhearth.models.rope import Rope
 from openhearth.models.weights import Packed, Weights
+
+LARGEST = float(np.finfo(np.float32).max)
 
 Out = tuple[Any, Any]  # what becomes of a product, and where
 Norm = tuple[np.ndarray, np.ndarray | None, float]  # weights, biases, what is added to the square
@@ -36,6 +42,7 @@ class Lowering:
     dtype: str
     kept: Any  # how keys and values are
     pages: int
+    slots: int  # of recurrent states
     x: Any
 
     def __post_init__(self) -> None:
@@ -43,7 +50,9 @@ class Lowering:
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[tuple[Rope, int], Any] = {}
         self._memories: dict[tuple[int, int], Any] = {}
-        self.slots: list[Slot] = []
+        self.made: Any = None
+        self.products: list[Product] = []
+        self.states: list[Any] = []
 
     def buffer(self, name: str, width: int) -> Any:
         """A buffer that all blocks share."""
@@ -63,6 +72,64 @@ class Lowering:
             self._memories[size] = _engine.KeyValues(self.kept, self.pages, *size)
         return self._memories[size]
 
+    def state(self, numbers: int) -> Any:
+        """Room for so many numbers of every sequence."""
+        self.states.append(_engine.States(self.slots, numbers))
+        return self.states[-1]
+
+    def convolve(
+        self,
+        name: str,
+        x: Any,
+        column: int,
+        out: Any,
+        *,
+        bias: bool,
+        before: int | None = None,
+        after: int | None = None,
+        silu: bool = False,
+    ) -> None:
+        """A causal convolution of what begins at a column of `x`, its gates at other columns."""
+        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[:, 0].T)
+        taps, channels = weight.shape
+        self.check_panels(name, channels)
+        biases = vector(self.weights, f"{name}.bias") if bias else None
+        state = self.state((taps - 1) * channels)
+        self.program.convolve(x, weight, biases, column, before, after, silu, state, out)
+
+    def pace(
+        self,
+        name: str,
+        x: Any,
+        column: int,
+        out: Any,
+        *,
+        decays: bool = True,
+        least: float = 0.0,
+        most: float | None = None,
+    ) -> None:
+        """The sizes of a recurrence's steps, from what begins at a column of `x`, and behind them
+        in `out` the decays.
+        """
+        bias = vector(self.weights, f"{name}.step_bias")
+        fill = (0, filled(len(bias)) - len(bias))
+        logs = None
+        if decays:
+            logs = np.pad(-np.exp(vector(self.weights, f"{name}.A_log")), fill)
+        most = LARGEST if most is None else most
+        self.program.pace(x, column, np.pad(bias, fill), logs, least, most, out)
+
+    def check_panels(self, name: str, *sizes: int) -> None:
+        """Raises:
+        NoKernel: one of these sizes of a layer is no multiple of what kernels take at once.
+        """
+        for size in sizes:
+            if size % _engine.PANEL:
+                raise NoKernel(
+                    f"{name} has no kernel, as {size} is no multiple of {_engine.PANEL}: use the "
+                    "torch executor."
+                )
+
     def matrix(self, name: str) -> Any:
         """The embedding or the head."""
         rows = rows_of(self.weights, f"{name}.weight")
@@ -71,6 +138,8 @@ class Lowering:
 
     def norm(self, name: str) -> Norm:
         """A norm of rows."""
+        if self.config.norm not in ("rms", "layer"):
+            raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
         biased = self.config.norm == "layer" and self.config.norm_bias
         bias = vector(self.weights, f"{name}.bias") if biased else None
         return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps
@@ -85,12 +154,14 @@ class Lowering:
         *,
         bias: bool,
         places: Mapping[str, tuple[np.ndarray, int]] | None = None,
+        inputs: int | None = None,
     ) -> None:
         """Products of one input with some matrices, as few as their formats allow, side by side.
 
-        `places` are where a matrix's outputs stand in so many, if not one after another.
+        `places` are where a matrix's outputs stand in so many, if not one after another. Rows that
+        are shorter than `inputs` are filled up with zeros.
         """
-        rows = [rows_of(self.weights, f"{name}.weight") for name in names]
+        rows = [rows_of(self.weights, f"{name}.weight", inputs) for name in names]
         column = 0
         for some in _alike(rows):
             end, parts = 0, []
@@ -127,7 +198,8 @@ class Lowering:
         name = " and ".join(part.name for part in parts)
         matrix = pack(name, rows, [part.places for part in parts], outputs, self._body)
         bias = self._bias(parts, outputs) if biased else None
-        self.slots.append(Slot(self.program.linear(x, norm, matrix, bias, use, out, column), parts))
+        linear = self.program.linear(x, norm, matrix, bias, use, out, column)
+        self.products.append(Product(linear, parts))
 
     def _bias(self, parts: list[Part], outputs: int) -> np.ndarray:
         """Of all outputs, those that fill up the last panel too."""
@@ -170,15 +242,19 @@ def _alike(rows: list[Packed]) -> list[list[int]]:
 
 
 Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
-MIXERS: dict[str, Lowered] = {"attention": attention}
+MIXERS: dict[str, Lowered] = {
+    "attention": attention,
+    "gated_delta": gated_delta,
+    "mamba": mamba,
+    "mamba2": mamba2,
+    "short_conv": short_conv,
+}
 CHANNELS: dict[str, Lowered] = {"swiglu": swiglu, "mlp": mlp}
 
 
-def lower(
-    program: Any, config: ModelConfig, weights: Weights, **settings: Any
-) -> tuple[Any, list[Slot]]:
-    """Fill a program with a model: the buffer in which its logits will be, of an encoder its hidden
-    states, and its products.
+def lower(program: Any, config: ModelConfig, weights: Weights, **settings: Any) -> Lowering:
+    """Fill a program with a model. What it makes, the logits or of an encoder the hidden states,
+    will be in the buffer `made`.
 
     Raises:
         UsageError: a layer has no kernel, or a size that the kernels do not take.
@@ -193,18 +269,21 @@ def lower(
         program.normalise(low.norm("embed_norm"), x)
     for i, block in enumerate(config.blocks):
         _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
-        _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
+        if block.channel is not None:
+            _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
     norm = None if config.norms == "post" else low.norm("norm")
     last = program.buffer(config.width, wanted=True)
     program.gather(x, last)
     if not config.causal:
         if norm is not None:
             program.normalise(norm, last)
-        return last, low.slots
+        low.made = last
+        return low
     logits = program.buffer(filled(config.vocab_size), wanted=True)
     head = embedding if config.tied_head else low.matrix("head")
     program.linear(last, norm, head, None, _engine.Use.STORE, logits)
-    return logits, low.slots
+    low.made = logits
+    return low
 
 
 def _refuse_what_has_no_kernel(config: ModelConfig) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from openhearth.data.executors import default_threads
 from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.models.weights import Packed, Weights
+from openhearth.models.weights import Packed, Weights, packed_floats
 
 TYPES = gguf.GGMLQuantizationType
 
@@ -39,13 +39,17 @@ FORMATS = {  # by rising bits
 MIXED = {"int4-head8": ("int4", "int8")}  # of the blocks, and of embedding and head
 
 
-def rows_of(weights: Weights, name: str) -> Packed:
-    """The matrix that we call `name`, in a type that the kernels take.
+def rows_of(weights: Weights, name: str, inputs: int | None = None) -> Packed:
+    """The matrix that we call `name`, in a type that the kernels take; if its rows are shorter than
+    `inputs`, filled up with zeros.
 
     Raises:
         CorruptArtifact: it is missing or damaged.
     """
     packed = weights.packed(name)
+    if inputs is not None and inputs_of(packed) != inputs:
+        values = weights.values(name)
+        return packed_floats(np.pad(values, ((0, 0), (0, inputs - values.shape[1]))))
     if packed.source in KEPT:
         return packed
     return Weights.packed(weights, name)

@@ -13,8 +13,12 @@ from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert, modernbert
 from openhearth.models.families.experts import dots1, glm4_moe, mixtral, qwen2_moe, qwen3_moe
 from openhearth.models.families.gemma import gemma2, gemma3
+from openhearth.models.families.jamba import jamba
+from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
+from openhearth.models.families.mamba import mamba, mamba2
 from openhearth.models.families.phi import phi, phi3
+from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -23,6 +27,11 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen3ForCausalLM": qwen3,
     "Gemma2ForCausalLM": gemma2,
     "Gemma3ForCausalLM": gemma3,
+    "MambaForCausalLM": mamba,
+    "Mamba2ForCausalLM": mamba2,
+    "JambaForCausalLM": jamba,
+    "Lfm2ForCausalLM": lfm2,
+    "StripedHyenaModelForCausalLM": striped_hyena,
     "PhiForCausalLM": phi,
     "Phi3ForCausalLM": phi3,
     "MixtralForCausalLM": mixtral,

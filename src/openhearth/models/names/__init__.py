@@ -6,13 +6,17 @@ They name matrices, norms and embeddings; `.weight` and `.bias` are the same eve
 from openhearth.models.names.bert import HF_BERT, HF_MODERNBERT, HF_MODERNBERT_MLM
 from openhearth.models.names.experts import HF_DEEPSEEK_MOE, HF_MIXTRAL, HF_QWEN_MOE
 from openhearth.models.names.gguf import GGUF
+from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA, HF_LLAMA
 from openhearth.models.names.phi import HF_PHI, HF_PHI3
+from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
+from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 from openhearth.models.names.table import Table, partners, translate
 
 __all__ = ["GGUF", "HF", "HF_LLAMA", "Table", "partners", "translate"]
 
 HF: dict[str, Table] = {
+    "hearth": {},
     "llama": HF_LLAMA,
     "gemma2": HF_GEMMA,
     "gemma3": HF_GEMMA,
@@ -24,5 +28,10 @@ HF: dict[str, Table] = {
     "bert": HF_BERT,
     "modernbert": HF_MODERNBERT,
     "modernbert_mlm": HF_MODERNBERT_MLM,
+    "mamba": HF_MAMBA,
+    "mamba2": HF_MAMBA2,
+    "jamba": HF_JAMBA,
+    "lfm2": HF_LFM2,
+    "stripedhyena": HF_STRIPED_HYENA,
 }
-"""The table of each family."""
+"""The table of each family; with an empty one names are as ours."""

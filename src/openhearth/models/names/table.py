@@ -20,7 +20,7 @@ class Fused:
 
 Table = dict[str, str | Fused]
 """Their name by ours. `{i}` is the number of a block; in theirs, `{e}` is that of an expert, of all
-of which ours is the stack."""
+of which ours is the stack. An empty one leaves all names as they are."""
 
 
 def fused(name: str, *parts: str) -> Table:
@@ -34,6 +34,8 @@ def translate(name: str, table: Table) -> str:
     >>> translate("blocks.3.mixer.q.weight", {"blocks.{i}.mixer.q": "layers.{i}.q_proj"})
     'layers.3.q_proj.weight'
     """
+    if not table:
+        return name
     entry, number, leaf = _find(name, table)
     theirs = entry.name if isinstance(entry, Fused) else entry
     return theirs.replace("{i}", number) + leaf
@@ -41,6 +43,8 @@ def translate(name: str, table: Table) -> str:
 
 def partners(name: str, table: Table) -> list[str]:
     """All weights of ours that are in the same one of theirs, in its order."""
+    if not table:
+        return [name]
     entry, number, leaf = _find(name, table)
     if not isinstance(entry, Fused):
         return [name]

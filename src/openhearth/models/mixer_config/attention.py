@@ -1,4 +1,4 @@
-"""What sequence mixers there are, and their settings; the layers are in `mixers/`."""
+"""Attention, and its settings."""
 
 from __future__ import annotations
 
@@ -6,27 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from openhearth.models.part import LARGEST_HEAD, Part
-
-Shapes = dict[str, tuple[int, ...]]
-
-
-class MixerPart(Part):
-    """A sequence mixer's settings, and what it keeps of a sequence for the tokens to come."""
-
-    @property
-    def is_causal(self) -> bool:
-        """Whether a token sees only itself and those before it."""
-        return True
-
-    @property
-    def numbers_per_token(self) -> int:
-        """What it keeps of every token, for ever: keys and values."""
-        return 0
-
-    def state_shapes(self, width: int) -> Shapes:
-        """What it keeps of a sequence, however long, in a model of this width: arrays of fp32."""
-        return {}
+from openhearth.models.mixer_config.part import MixerPart
+from openhearth.models.part import LARGEST_HEAD
 
 
 class Attention(MixerPart):
@@ -87,20 +68,3 @@ class Attention(MixerPart):
         if self.rope_factors is not None and len(self.rope_factors) != self.rotated // 2:
             raise ValueError(f"rope_factors must be {self.rotated // 2} numbers")
         return self
-
-
-class ShortConv(MixerPart):
-    """A convolution over the last `kernel` tokens between two gates (LFM2, Liquid AI 2025).
-
-    out(c * conv(b * x)), where b, c and x, each as wide as the model, come from the token itself.
-    """
-
-    name: Literal["short_conv"] = "short_conv"
-    kernel: Annotated[int, Field(ge=2, le=64)] = 3
-    bias: bool = False
-
-    def state_shapes(self, width: int) -> Shapes:
-        return {"tail": (self.kernel - 1, width)}
-
-
-Mixer = Annotated[Attention | ShortConv, Field(discriminator="name")]
