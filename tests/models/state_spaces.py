@@ -17,13 +17,13 @@ PAGE = 8
 
 
 def both(
-    name: str, settings: dict[str, Any], tmp_path: Path, config: str | None = None
+    name: str, settings: dict[str, Any], tmp_path: Path
 ) -> tuple[Model, transformers.PreTrainedModel]:
     """`name`ForCausalLM with these settings, and ours from what it wrote."""
-    vocabulary = write_tokenizer(tmp_path)
-    described = getattr(transformers, config or f"{name}Config")(vocab_size=vocabulary, **settings)
+    kind = getattr(transformers, f"{name}ForCausalLM")
+    described = kind.config_class(vocab_size=write_tokenizer(tmp_path), **settings)
     torch.manual_seed(0)
-    theirs = getattr(transformers, f"{name}ForCausalLM")(described).eval()
+    theirs = kind(described).eval()
     for parameter in theirs.parameters():  # biases and norms are not random by default
         torch.nn.init.normal_(parameter, std=0.2)
     theirs.save_pretrained(tmp_path)

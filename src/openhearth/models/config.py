@@ -47,7 +47,19 @@ class ModelConfig(Part):
     tied_head: bool = False
     head_bias: bool = False
     logit_cap: Annotated[float, Field(gt=0)] | None = None
-    family: Literal["hearth", "llama", "gemma3", "bert", "mamba", "mamba2", "jamba"] = "llama"
+    family: Literal[
+        "hearth",
+        "llama",
+        "gemma3",
+        "bert",
+        "mamba",
+        "mamba2",
+        "jamba",
+        "bamba",
+        "qwen3_next",
+        "qwen3_5",
+        "qwen3_5_seeing",
+    ] = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
 
     @property

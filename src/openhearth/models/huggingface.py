@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from openhearth.store import Artifact
 
-# Gemma multiplies by one more than what is in its files.
-ADDED_TO_NORMS = {"gemma3": 1.0}
+# Gemma and Qwen's hybrids multiply by one more than what is in their files, but in gated norms.
+ADDED_TO_NORMS = {"gemma3": 1.0, "qwen3_next": 1.0, "qwen3_5": 1.0, "qwen3_5_seeing": 1.0}
 
 
 class SafetensorsWeights(Weights):
@@ -63,7 +63,7 @@ class SafetensorsWeights(Weights):
         return Packed(PLAIN[tensor.dtype], rows, np.arange(len(rows)))
 
     def _is_shifted(self, name: str) -> bool:
-        return name.endswith("norm.weight")
+        return name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
 
     def _tensor(self, name: str) -> Tensor:
         theirs = translate(name, self._names)

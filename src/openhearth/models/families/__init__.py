@@ -12,9 +12,10 @@ from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
-from openhearth.models.families.jamba import jamba
+from openhearth.models.families.jamba import bamba, jamba
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
 from openhearth.models.families.mamba import mamba, mamba2
+from openhearth.models.families.qwen_hybrid import qwen3_5, qwen3_5_seeing, qwen3_next
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -25,6 +26,10 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "MambaForCausalLM": mamba,
     "Mamba2ForCausalLM": mamba2,
     "JambaForCausalLM": jamba,
+    "BambaForCausalLM": bamba,
+    "Qwen3NextForCausalLM": qwen3_next,
+    "Qwen3_5ForCausalLM": qwen3_5,
+    "Qwen3_5ForConditionalGeneration": qwen3_5_seeing,
     "BertModel": bert,
 }
 

@@ -23,6 +23,14 @@ def biases_of(raw: dict[str, Any]) -> dict[str, Any]:
     return {"bias": biased, "output_bias": biased}
 
 
+def rotary_of(raw: dict[str, Any], usual: float) -> dict[str, Any]:
+    """How many numbers of a head rotate, if not all."""
+    rope = raw.get("rope_parameters") or {}
+    share = rope.get("partial_rotary_factor", raw.get("partial_rotary_factor", usual))
+    head_dim = raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"]
+    return {"rotary": None if share == 1 else int(head_dim * share)}
+
+
 def windows_by_kind(raw: dict[str, Any], usual: list[str], window: int) -> list[int | None]:
     """The window of each block, from the kinds that newer files list, or from the usual ones."""
     kinds = raw.get("layer_types") or usual

@@ -11,7 +11,14 @@ import re
 from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
-from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
+from openhearth.models.names.state_space import (
+    HF_BAMBA,
+    HF_JAMBA,
+    HF_MAMBA,
+    HF_MAMBA2,
+    HF_QWEN_HYBRID,
+    HF_QWEN_SEEING,
+)
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
@@ -23,6 +30,10 @@ HF: dict[str, dict[str, str]] = {
     "mamba": HF_MAMBA,
     "mamba2": HF_MAMBA2,
     "jamba": HF_JAMBA,
+    "bamba": HF_BAMBA,
+    "qwen3_next": HF_QWEN_HYBRID,
+    "qwen3_5": HF_QWEN_HYBRID,
+    "qwen3_5_seeing": HF_QWEN_SEEING,
 }
 """The table of each family; with an empty one names are as ours."""
 
