@@ -19,7 +19,8 @@ OPTIONS = {
     "soft cap": {"softcap": 0.5},
     "soft cap in a window": {"softcap": 0.5, "window": 7},
     "partial rotation": {"rotary": 4, "rope_factors": (1.0, 3.0)},
-    "everything": {"softcap": 2.0, "sinks": True, "rotary": 2, "qk_norm": True, "scale": 0.5},
+    "gates": {"gated": True},
+    "everything": {"softcap": 2.0, "sinks": True, "rotary": 2, "qk_norm": True, "gated": True},
 }
 LENGTH, PAGE = 30, 8
 
