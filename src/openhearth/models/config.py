@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from openhearth.errors import UsageError
 from openhearth.models.channel_config import Channel
 from openhearth.models.mixer_config import Mixer
+from openhearth.models.names import HF
 from openhearth.models.part import MOST_BLOCKS, Part
 
 
@@ -36,7 +37,7 @@ class ModelConfig(Part):
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
-    norm: Literal["rms", "layer"] = "rms"
+    norm: Literal["rms", "rms_outside", "layer"] = "rms"
     norms: Literal["pre", "sandwich", "post", "parallel"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     norm_bias: bool = True
@@ -47,20 +48,15 @@ class ModelConfig(Part):
     tied_head: bool = False
     head_bias: bool = False
     logit_cap: Annotated[float, Field(gt=0)] | None = None
-    family: Literal[
-        "hearth",
-        "llama",
-        "gemma3",
-        "bert",
-        "mamba",
-        "mamba2",
-        "jamba",
-        "bamba",
-        "qwen3_next",
-        "qwen3_5",
-        "qwen3_5_seeing",
-    ] = "llama"
+    family: str = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
+
+    @field_validator("family")
+    @classmethod
+    def _is_known(cls, family: str) -> str:
+        if family not in HF:
+            raise ValueError(f"{family!r} is none of {', '.join(HF)}")
+        return family
 
     @property
     def causal(self) -> bool:

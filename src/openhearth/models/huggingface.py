@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.models.config import ModelConfig
 from openhearth.models.families import read_config
+from openhearth.models.joined import rows_of
 from openhearth.models.names import HF, translate
 from openhearth.models.safetensors_reader import BF16, Tensor, read_safetensors
 from openhearth.models.weights import PLAIN, Packed, Weights
@@ -30,17 +33,18 @@ ADDED_TO_NORMS = {"gemma3": 1.0, "qwen3_next": 1.0, "qwen3_5": 1.0, "qwen3_5_see
 class SafetensorsWeights(Weights):
     """The `*.safetensors` files of a directory or an artifact, with a family's names."""
 
-    def __init__(self, paths: list[Path], family: str) -> None:
-        self._names, self._added = HF[family], ADDED_TO_NORMS.get(family, 0.0)
+    def __init__(self, paths: list[Path], config: ModelConfig) -> None:
+        self._names, self._rows = HF[config.family], rows_of(config)
+        self._added = ADDED_TO_NORMS.get(config.family, 0.0)
         self._tensors: dict[str, Tensor] = {}
         for path in paths:
             self._tensors.update(read_safetensors(path))
 
     @classmethod
-    def of(cls, artifact: Artifact, family: str) -> SafetensorsWeights:
+    def of(cls, artifact: Artifact, config: ModelConfig) -> SafetensorsWeights:
         """The weights of a model artifact."""
         names = [n for n in artifact.manifest.files if n.endswith(".safetensors")]
-        return cls([artifact.path(name) for name in names], family)
+        return cls([artifact.path(name) for name in names], config)
 
     def read(self, name: str) -> torch.Tensor:
         import torch
@@ -69,7 +73,9 @@ class SafetensorsWeights(Weights):
         theirs = translate(name, self._names)
         if theirs not in self._tensors:
             raise CorruptArtifact(f"The weights lack {theirs}: download the model again.")
-        return self._tensors[theirs]
+        tensor = self._tensors[theirs]
+        rows = self._rows.get(name)
+        return tensor if rows is None else replace(tensor, data=tensor.data[rows])
 
 
 def copy_files(directory: Path, place: Callable[[str], Path]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tests.models.mixers.forms import (
     WIDTH,
     assert_near,
     check_forms,
-    check_gradients,
+    check_gradients_of_forms,
     random_mixer,
 )
 from tests.models.mixers.slow import long_conv, short_conv, weights_of
@@ -23,10 +23,8 @@ CONFIGS = [GatedConv(), GatedConv(modes=5, kernel=4, heads=4), GatedConv(heads=W
 
 
 def layer(config: GatedConv) -> ModalGatedConv:
-    """With random weights, and a filter as training begins with it."""
     mixer = random_mixer(config)
     assert isinstance(mixer, ModalGatedConv)
-    mixer.init_filter(torch.Generator().manual_seed(2))
     return mixer
 
 
@@ -37,7 +35,7 @@ def test_forms_agree(config: GatedConv) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_gradients_of_the_scan_are_those_of_the_steps(config: GatedConv) -> None:
-    check_gradients(layer(config))
+    check_gradients_of_forms(layer(config))
 
 
 @torch.inference_mode()

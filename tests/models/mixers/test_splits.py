@@ -7,14 +7,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhearth.models import RWKV7, GatedDelta, Mamba, Mamba2, Piece, Ragged, ShortConv
+from openhearth.models import (
+    RWKV7,
+    GatedConv,
+    GatedDelta,
+    Hyena,
+    Mamba,
+    Mamba2,
+    Piece,
+    Ragged,
+    ShortConv,
+)
 from openhearth.models.build import NARROW
 from openhearth.models.mixer_config import Mixer
 from openhearth.models.mixers.recurrent import RecurrentMixer
 from tests.models.mixers.forms import WIDTH, assert_near, dirty, random_mixer
 
 CONFIGS: list[Mixer] = [
+    GatedConv(modes=3, heads=4),
     GatedDelta(heads=4, key_heads=2, key_dim=4, value_dim=5),
+    Hyena(taps=40),
     Mamba(inner=30, state=4, step_rank=2),
     Mamba2(heads=4, head_dim=6, state=5, groups=2),
     RWKV7(heads=2, head_dim=6, decay_rank=3, rate_rank=3, gate_rank=3),

@@ -138,6 +138,8 @@ class Lowering:
 
     def norm(self, name: str) -> Norm:
         """A norm of rows."""
+        if self.config.norm not in ("rms", "layer"):
+            raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
         biased = self.config.norm == "layer" and self.config.norm_bias
         bias = vector(self.weights, f"{name}.bias") if biased else None
         return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps

@@ -13,9 +13,11 @@ from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert
 from openhearth.models.families.gemma import gemma3
 from openhearth.models.families.jamba import bamba, jamba
+from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
 from openhearth.models.families.mamba import mamba, mamba2
 from openhearth.models.families.qwen_hybrid import qwen3_5, qwen3_5_seeing, qwen3_next
+from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "LlamaForCausalLM": llama,
@@ -31,6 +33,8 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen3_5ForCausalLM": qwen3_5,
     "Qwen3_5ForConditionalGeneration": qwen3_5_seeing,
     "BertModel": bert,
+    "Lfm2ForCausalLM": lfm2,
+    "StripedHyenaModelForCausalLM": striped_hyena,
 }
 
 

@@ -10,6 +10,7 @@ import re
 
 from openhearth.models.names.bert import HF_BERT
 from openhearth.models.names.gguf import GGUF
+from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
 from openhearth.models.names.state_space import (
     HF_BAMBA,
@@ -19,6 +20,7 @@ from openhearth.models.names.state_space import (
     HF_QWEN_HYBRID,
     HF_QWEN_SEEING,
 )
+from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 
 __all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
 
@@ -34,6 +36,8 @@ HF: dict[str, dict[str, str]] = {
     "qwen3_next": HF_QWEN_HYBRID,
     "qwen3_5": HF_QWEN_HYBRID,
     "qwen3_5_seeing": HF_QWEN_SEEING,
+    "lfm2": HF_LFM2,
+    "stripedhyena": HF_STRIPED_HYENA,
 }
 """The table of each family; with an empty one names are as ours."""
 
