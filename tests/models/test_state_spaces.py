@@ -48,6 +48,13 @@ QWEN = SIZES | {
     "linear_value_head_dim": 10,
     "layer_types": ["linear_attention", "full_attention", "linear_attention"],
 }
+EXPERTS = {
+    "num_experts": 6,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 16,
+    "shared_expert_intermediate_size": 24,
+    "mlp_only_layers": [0],
+}
 NEXT = QWEN | {"num_experts": 0}
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "mamba": ("Mamba", SIZES),
@@ -62,10 +69,12 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         MAMBA2 | {"time_step_limit": (0.1, 0.7), "use_bias": True, "tie_word_embeddings": True},
     ),
     "jamba": ("Jamba", JAMBA),
+    "jamba, experts": ("Jamba", JAMBA | {"num_experts": 4, "num_experts_per_tok": 2}),
     "bamba": ("Bamba", BAMBA),
     "bamba, biases": ("Bamba", BAMBA | {"attention_bias": True, "mlp_bias": True}),
     "qwen3-next": ("Qwen3Next", NEXT),
     "qwen3-next, biases": ("Qwen3Next", NEXT | {"attention_bias": True}),
+    "qwen3-next, experts": ("Qwen3Next", QWEN | EXPERTS),
     "qwen3.5": ("Qwen3_5", QWEN),
     "qwen3.5, tied": ("Qwen3_5", QWEN | {"tie_word_embeddings": True}),
     "jamba, tied": ("Jamba", JAMBA | {"tie_word_embeddings": True, "mamba_proj_bias": True}),
@@ -146,8 +155,7 @@ def test_of_a_model_that_sees_what_reads_and_writes_is_read(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "settings", "what"),
     [
-        ("Jamba", {}, "experts"),
-        ("Qwen3Next", {}, "experts"),
+        ("Qwen3_5", {"hidden_act": "relu"}, "'relu'"),
         ("Mamba", {"hidden_act": "relu"}, "'relu'"),
         ("Mamba2", {"hidden_act": "relu"}, "'relu'"),
     ],

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from openhearth.errors import UsageError
 from openhearth.models.channel_config import Channel
-from openhearth.models.mixer_config import Mixer
+from openhearth.models.mixer_config import Attention, Mixer
 from openhearth.models.names import HF
 from openhearth.models.part import MOST_BLOCKS, Part
 
@@ -53,9 +53,9 @@ class ModelConfig(Part):
 
     @field_validator("family")
     @classmethod
-    def _is_known(cls, family: str) -> str:
+    def _has_names(cls, family: str) -> str:
         if family not in HF:
-            raise ValueError(f"{family!r} is none of {', '.join(HF)}")
+            raise ValueError(f"there are no names for {family!r}, only for {', '.join(HF)}")
         return family
 
     @property
@@ -96,3 +96,15 @@ class ModelConfig(Part):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole"
             raise UsageError(f"The model's config is wrong at {where}: {first['msg']}.") from error
+
+
+def outputs(config: ModelConfig, name: str) -> int:
+    """Rows of the weight or bias of an attention's q, k or v, or of a channel's gate or up."""
+    _, number, _, matrix, _ = name.split(".")
+    block = config.blocks[int(number)]
+    if matrix in ("q", "k", "v"):
+        assert isinstance(block.mixer, Attention)
+        heads = block.mixer.heads if matrix == "q" else block.mixer.kv_heads
+        return heads * block.mixer.head_dim
+    assert block.channel is not None
+    return block.channel.hidden

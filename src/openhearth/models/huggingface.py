@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from openhearth.errors import CorruptArtifact, UsageError
-from openhearth.models.config import ModelConfig
+from openhearth.models.channel_config import MoE
+from openhearth.models.config import ModelConfig, outputs
 from openhearth.models.families import read_config
-from openhearth.models.joined import rows_of
-from openhearth.models.names import HF, translate
+from openhearth.models.names import HF, partners, translate
 from openhearth.models.safetensors_reader import BF16, Tensor, read_safetensors
 from openhearth.models.weights import PLAIN, Packed, Weights
 
@@ -27,14 +26,14 @@ if TYPE_CHECKING:
     from openhearth.store import Artifact
 
 # Gemma and Qwen's hybrids multiply by one more than what is in their files, but in gated norms.
-ADDED_TO_NORMS = {"gemma3": 1.0, "qwen3_next": 1.0, "qwen3_5": 1.0, "qwen3_5_seeing": 1.0}
+ADDED_TO_NORMS = dict.fromkeys(("gemma2", "gemma3", "qwen3_next", "qwen3_5", "qwen3_5_seeing"), 1.0)
 
 
 class SafetensorsWeights(Weights):
-    """The `*.safetensors` files of a directory or an artifact, with a family's names."""
+    """The `*.safetensors` files of a directory or an artifact, with the names of its family."""
 
     def __init__(self, paths: list[Path], config: ModelConfig) -> None:
-        self._names, self._rows = HF[config.family], rows_of(config)
+        self._config, self._names = config, HF[config.family]
         self._added = ADDED_TO_NORMS.get(config.family, 0.0)
         self._tensors: dict[str, Tensor] = {}
         for path in paths:
@@ -70,12 +69,34 @@ class SafetensorsWeights(Weights):
         return name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
 
     def _tensor(self, name: str) -> Tensor:
+        """What we call `name`: a tensor of theirs, some of its rows, or a stack of several."""
         theirs = translate(name, self._names)
-        if theirs not in self._tensors:
-            raise CorruptArtifact(f"The weights lack {theirs}: download the model again.")
-        tensor = self._tensors[theirs]
-        rows = self._rows.get(name)
-        return tensor if rows is None else replace(tensor, data=tensor.data[rows])
+        if "{e}" in theirs:
+            parts = [self._theirs(theirs.replace("{e}", str(e))) for e in self._experts(name)]
+            if len({(part.dtype, part.data.shape) for part in parts}) > 1:
+                raise CorruptArtifact(f"The experts in {theirs} differ: download the model again.")
+            return Tensor(parts[0].dtype, np.stack([part.data for part in parts]))
+        tensor = self._theirs(theirs)
+        among = partners(name, self._names)
+        if len(among) == 1:
+            return tensor
+        at, ends = among.index(name), np.cumsum([outputs(self._config, n) for n in among])
+        if tensor.data.shape[:1] != (ends[-1],):
+            raise CorruptArtifact(
+                f"{theirs} is {tensor.data.shape}, but the model's description wants {ends[-1]} "
+                "rows: the two do not belong together, so import them again."
+            )
+        return Tensor(tensor.dtype, tensor.data[ends[at - 1] if at else 0 : ends[at]])
+
+    def _experts(self, name: str) -> range:
+        channel = self._config.blocks[int(name.split(".")[1])].channel
+        assert isinstance(channel, MoE)
+        return range(channel.experts)
+
+    def _theirs(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise CorruptArtifact(f"The weights lack {name}: download the model again.")
+        return self._tensors[name]
 
 
 def copy_files(directory: Path, place: Callable[[str], Path]) -> tuple[str, ...]:

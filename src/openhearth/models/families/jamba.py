@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from openhearth.models.channel_config import Channel
 from openhearth.models.config import ModelConfig
-from openhearth.models.families.hybrid import attention_of, hybrid
+from openhearth.models.families.decoder import attention_of, feed_forward, stacked
+from openhearth.models.families.experts import experts_of
 from openhearth.models.families.mamba import bound, step_rank
-from openhearth.models.families.settings import biases_of, blocks_of, refuse_if, rotary_of
+from openhearth.models.families.settings import biases_of, blocks_of, rotary_of
 from openhearth.models.mixer_config import Mamba, Mamba2
 
 JAMBA: dict[str, Any] = {
     "attn_layer_period": 8,
     "attn_layer_offset": 4,
     "num_experts": 16,
+    "num_experts_per_tok": 2,
+    "expert_layer_period": 2,
+    "expert_layer_offset": 1,
     "mamba_d_state": 16,
     "mamba_d_conv": 4,
     "mamba_expand": 2,
@@ -36,9 +41,8 @@ BAMBA: dict[str, Any] = {
 
 
 def jamba(raw: dict[str, Any]) -> ModelConfig:
-    """`JambaForCausalLM` whose channel mixers are all plain; its attention knows no positions."""
+    """`JambaForCausalLM`, whose attention knows no positions."""
     raw = JAMBA | raw
-    refuse_if(raw["num_experts"] > 1, "Jamba with experts")
     mamba = Mamba(
         inner=raw["mamba_expand"] * raw["hidden_size"],
         state=raw["mamba_d_state"],
@@ -51,7 +55,17 @@ def jamba(raw: dict[str, Any]) -> ModelConfig:
     attention = attention_of(raw, rope_theta=None)
     period, offset = raw["attn_layer_period"], raw["attn_layer_offset"]
     mixers = [attention if i % period == offset else mamba for i in range(blocks_of(raw))]
-    return hybrid(raw, mixers, family="jamba")
+    return stacked(raw, mixers, _channels(raw), family="jamba")
+
+
+def _channels(raw: dict[str, Any]) -> list[Channel]:
+    """Mixtures of experts in every so many blocks, unless there is one expert only."""
+    plain, count = feed_forward(raw), blocks_of(raw)
+    if raw["num_experts"] == 1:
+        return [plain] * count
+    experts = experts_of(raw | {"norm_topk_prob": False}, raw["intermediate_size"])
+    period, offset = raw["expert_layer_period"], raw["expert_layer_offset"]
+    return [experts if i % period == offset else plain for i in range(count)]
 
 
 def bamba(raw: dict[str, Any]) -> ModelConfig:
@@ -74,4 +88,4 @@ def bamba(raw: dict[str, Any]) -> ModelConfig:
     attention = attention_of(raw, **biases_of(raw), **rotary_of(raw, 0.5))
     full = raw.get("attn_layer_indices") or []
     mixers = [attention if i in full else mamba for i in range(blocks_of(raw))]
-    return hybrid(raw, mixers, family="bamba")
+    return stacked(raw, mixers, family="bamba")

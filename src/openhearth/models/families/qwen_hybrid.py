@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from openhearth.models.channel_config import Channel
 from openhearth.models.config import ModelConfig
-from openhearth.models.families.hybrid import attention_of, hybrid
+from openhearth.models.families.decoder import attention_of, stacked
+from openhearth.models.families.experts import qwen_channels
 from openhearth.models.families.settings import (
     GLOBAL,
     biases_of,
@@ -30,25 +32,32 @@ QWEN: dict[str, Any] = {
 
 
 def qwen3_next(raw: dict[str, Any]) -> ModelConfig:
-    """`Qwen3NextForCausalLM` whose channel mixers are all plain."""
-    plain, every = raw.get("mlp_only_layers") or [], raw.get("decoder_sparse_step", 1)
-    mixed = [i for i in range(blocks_of(raw)) if i not in plain and (i + 1) % every == 0]
-    refuse_if(mixed and raw.get("num_experts", 512), "Qwen3-Next with experts")
-    return _qwen(raw, "by_head", "qwen3_next")
+    """`Qwen3NextForCausalLM`. The layers that predict further tokens are left out."""
+    channels = None
+    if raw["num_experts"]:
+        shared = raw["shared_expert_intermediate_size"]
+        channels = qwen_channels(raw, shared=shared, shared_gate=True)
+    return _qwen(raw, "by_head", channels, "qwen3_next")
 
 
 def qwen3_5(raw: dict[str, Any]) -> ModelConfig:
     """`Qwen3_5ForCausalLM`."""
-    return _qwen(raw, "joint", "qwen3_5")
+    return _qwen(raw, "joint", None, "qwen3_5")
 
 
 def qwen3_5_seeing(raw: dict[str, Any]) -> ModelConfig:
     """The part of `Qwen3_5ForConditionalGeneration` that reads and writes text."""
     tied = raw.get("tie_word_embeddings", False)
-    return _qwen({"tie_word_embeddings": tied} | raw["text_config"], "joint", "qwen3_5_seeing")
+    text = {"tie_word_embeddings": tied} | raw["text_config"]
+    return _qwen(text, "joint", None, "qwen3_5_seeing")
 
 
-def _qwen(raw: dict[str, Any], matrices: Literal["by_head", "joint"], family: str) -> ModelConfig:
+def _qwen(
+    raw: dict[str, Any],
+    matrices: Literal["by_head", "joint"],
+    channels: list[Channel] | None,
+    family: str,
+) -> ModelConfig:
     raw = QWEN | raw
     delta = GatedDelta(
         heads=raw["linear_num_value_heads"],
@@ -62,7 +71,7 @@ def _qwen(raw: dict[str, Any], matrices: Literal["by_head", "joint"], family: st
         raw, qk_norm=True, gated=True, **biases_of(raw), **rotary_of(raw, 0.25)
     )
     mixers: dict[str, Mixer] = {DELTA: delta, GLOBAL: attention}
-    return hybrid(raw, [mixers[kind] for kind in _kinds(raw)], family=family)
+    return stacked(raw, [mixers[kind] for kind in _kinds(raw)], channels, family=family)
 
 
 def _kinds(raw: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from openhearth.errors import UsageError
 from openhearth.models.part import MOST_BLOCKS, bounded
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
-GATED = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 PLAIN = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
+GATED = PLAIN | {"silu": "silu"}
 
 
 def blocks_of(raw: dict[str, Any]) -> int:

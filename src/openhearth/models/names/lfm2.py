@@ -1,6 +1,8 @@
 """LFM2 in Hugging Face directories."""
 
-HF_LFM2 = {
+from openhearth.models.names.table import Table
+
+HF_LFM2: Table = {
     "embed": "model.embed_tokens",
     "blocks.{i}.mixer_norm": "model.layers.{i}.operator_norm",
     "blocks.{i}.mixer.q": "model.layers.{i}.self_attn.q_proj",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from openhearth.models.names.experts import HF_QWEN_MOE
 from openhearth.models.names.llama import HF_LLAMA
+from openhearth.models.names.table import Table
 
 MAMBA = {
     "mixer.into": "in_proj",
@@ -42,32 +44,38 @@ DELTA = {
 }
 
 
-def _of_layer(prefix: str, names: dict[str, str]) -> dict[str, str]:
+def _of_layer(prefix: str, names: dict[str, str]) -> Table:
     return {f"blocks.{{i}}.{ours}": f"{prefix}.{theirs}" for ours, theirs in names.items()}
 
 
-BACKBONE = {
+BACKBONE: Table = {
     "embed": "backbone.embeddings",
     "blocks.{i}.mixer_norm": "backbone.layers.{i}.norm",
     "norm": "backbone.norm_f",
     "head": "lm_head",
 }
-HF_MAMBA = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
-HF_MAMBA2 = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
+HF_MAMBA: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
+HF_MAMBA2: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
 
-AFTER_JAMBA = HF_LLAMA | {
+FEED_FORWARD = "model.layers.{i}.feed_forward"
+AFTER_JAMBA: Table = HF_LLAMA | {
     "blocks.{i}.channel_norm": "model.layers.{i}.pre_ff_layernorm",
-    "blocks.{i}.channel.gate": "model.layers.{i}.feed_forward.gate_proj",
-    "blocks.{i}.channel.up": "model.layers.{i}.feed_forward.up_proj",
-    "blocks.{i}.channel.down": "model.layers.{i}.feed_forward.down_proj",
+    "blocks.{i}.channel.gate": f"{FEED_FORWARD}.gate_proj",
+    "blocks.{i}.channel.up": f"{FEED_FORWARD}.up_proj",
+    "blocks.{i}.channel.down": f"{FEED_FORWARD}.down_proj",
+    "blocks.{i}.channel.router": f"{FEED_FORWARD}.router",
+    "blocks.{i}.channel.experts.gate": f"{FEED_FORWARD}.experts.{{e}}.gate_proj.weight",
+    "blocks.{i}.channel.experts.up": f"{FEED_FORWARD}.experts.{{e}}.up_proj.weight",
+    "blocks.{i}.channel.experts.down": f"{FEED_FORWARD}.experts.{{e}}.down_proj.weight",
     "norm": "model.final_layernorm",
 }
-HF_JAMBA = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA)
-HF_BAMBA = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA2)
+HF_JAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA)
+HF_BAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA2)
 
-HF_QWEN_HYBRID = HF_LLAMA | _of_layer("model.layers.{i}.linear_attn", DELTA)
+HF_QWEN_HYBRID: Table = HF_QWEN_MOE | _of_layer("model.layers.{i}.linear_attn", DELTA)
 # Models that see pictures too put this before what reads and writes.
-HF_QWEN_SEEING = {
+HF_QWEN_SEEING: Table = {
     ours: theirs.replace("model.", "model.language_model.", 1)
     for ours, theirs in HF_QWEN_HYBRID.items()
+    if isinstance(theirs, str)
 }

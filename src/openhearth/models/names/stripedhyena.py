@@ -1,17 +1,17 @@
 """StripedHyena's checkpoints, whose parameters are not all called weight and bias.
 
-They keep q, k and v as one matrix (see `joined`); adapters of ours are for each of the three.
+They keep q, k and v as one matrix; adapters of ours are for each of the three.
 """
 
-HF_STRIPED_HYENA = {
+from openhearth.models.names.table import Table, fused
+
+QKV = "backbone.blocks.{i}.inner_mha_cls.Wqkv."
+
+HF_STRIPED_HYENA: Table = {
+    **fused(QKV + "weight", *(f"blocks.{{i}}.mixer.{part}.weight" for part in "qkv")),
+    **fused(QKV + "bias", *(f"blocks.{{i}}.mixer.{part}.bias" for part in "qkv")),
     "embed": "backbone.embedding_layer",
     "blocks.{i}.mixer_norm.weight": "backbone.blocks.{i}.pre_norm.scale",
-    "blocks.{i}.mixer.q.weight": "backbone.blocks.{i}.inner_mha_cls.Wqkv.weight",
-    "blocks.{i}.mixer.k.weight": "backbone.blocks.{i}.inner_mha_cls.Wqkv.weight",
-    "blocks.{i}.mixer.v.weight": "backbone.blocks.{i}.inner_mha_cls.Wqkv.weight",
-    "blocks.{i}.mixer.q.bias": "backbone.blocks.{i}.inner_mha_cls.Wqkv.bias",
-    "blocks.{i}.mixer.k.bias": "backbone.blocks.{i}.inner_mha_cls.Wqkv.bias",
-    "blocks.{i}.mixer.v.bias": "backbone.blocks.{i}.inner_mha_cls.Wqkv.bias",
     "blocks.{i}.mixer.q": "backbone.blocks.{i}.inner_mha_cls.q_proj",
     "blocks.{i}.mixer.k": "backbone.blocks.{i}.inner_mha_cls.k_proj",
     "blocks.{i}.mixer.v": "backbone.blocks.{i}.inner_mha_cls.v_proj",
