@@ -138,6 +138,7 @@ WITHOUT_KERNEL = {
     "long heads": {"mixer": MIXER.model_copy(update={"head_dim": 1024})},
     "soft caps": {"mixer": MIXER.model_copy(update={"softcap": 50.0})},
     "sinks": {"mixer": MIXER.model_copy(update={"sinks": True})},
+    "gates behind queries": {"mixer": MIXER.model_copy(update={"gated": True})},
     "another mixer": {"mixer": Hyena(taps=16)},
     "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
     "gates of exact GELU": {"channel": SwiGLU(hidden=96, activation="gelu")},

@@ -141,7 +141,7 @@ def _channels(config: ModelConfig) -> dict[str, Any]:
             raw |= {"intermediate_size": channel.hidden, "mlp_bias": channel.bias}
         elif isinstance(channel, MoE):
             raw = {"intermediate_size": channel.hidden} | raw | _experts(channel)
-        if channel is not None:
+        if isinstance(channel, SwiGLU | MLP | MoE):
             theirs = OURS_TO_THEIRS.get(channel.activation)
             raw |= {"hidden_act": theirs, "hidden_activation": theirs}
     plain = [i for i, channel in enumerate(channels) if not isinstance(channel, MoE)]
