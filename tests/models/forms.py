@@ -1,14 +1,34 @@
-"""What every model that writes must hold: whole texts, chunks and single tokens give the same."""
+"""What every model that writes must hold: its logits, however a text is cut."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+import transformers
 
-from openhearth.models import Model, Piece, Ragged
+from openhearth.models import Model, Piece, Ragged, import_model, load_model
+from openhearth.store import Store
+from tests.conftest import write_tokenizer
 
 PAGE = 8
+
+
+def both(
+    name: str, settings: dict[str, Any], tmp_path: Path, config: str | None = None
+) -> tuple[Model, transformers.PreTrainedModel]:
+    """`name`ForCausalLM with these settings, and ours from what it wrote."""
+    vocabulary = write_tokenizer(tmp_path)
+    described = getattr(transformers, config or f"{name}Config")(vocab_size=vocabulary, **settings)
+    torch.manual_seed(0)
+    theirs = getattr(transformers, f"{name}ForCausalLM")(described).eval()
+    for parameter in theirs.parameters():  # biases and norms are not random by default
+        torch.nn.init.normal_(parameter, std=0.2)
+    theirs.save_pretrained(tmp_path)
+    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    return load_model(artifact, "float32"), theirs
 
 
 def tokens(count: int, seed: int = 0) -> torch.Tensor:
@@ -44,3 +64,13 @@ def check_forms(model: Model, *, tolerance: float = 1e-4) -> None:
     pieces = Ragged([Piece(9), Piece(40), Piece(1)])
     beside = model(torch.cat((tokens(9, 1), ids, tokens(1, 2))), pieces)[9:49]
     torch.testing.assert_close(model.logits(beside), whole, atol=tolerance, rtol=0)
+
+
+@torch.inference_mode()
+def check_parity(ours: Model, theirs: transformers.PreTrainedModel) -> None:
+    """Logits are theirs, in every form."""
+    ids = tokens(150)
+    expected = theirs(ids[None]).logits[0]
+    assert expected.std() > 0.05  # the comparison would mean nothing between zeros
+    torch.testing.assert_close(logits(ours, ids), expected, atol=1e-4, rtol=0)
+    check_forms(ours)

@@ -45,7 +45,7 @@ def check_forms(mixer: torch.nn.Module, config: Mixer, *, tolerance: float = 1e-
     assert all(kept.dtype == torch.float32 for kept in slots.kept.values())
 
 
-def check_gradients_of_forms(mixer: torch.nn.Module, *, tolerance: float = 1e-4) -> None:
+def check_gradients(mixer: torch.nn.Module, *, tolerance: float = 1e-4) -> None:
     """Of a whole text, in its input and in all weights that train, as in chunks and in steps."""
     assert isinstance(mixer, RecurrentMixer)
     generator = torch.Generator().manual_seed(3)

@@ -14,7 +14,7 @@ from tests.models.mixers.forms import (
     WIDTH,
     assert_near,
     check_forms,
-    check_gradients_of_forms,
+    check_gradients,
     random_mixer,
 )
 from tests.models.mixers.slow import long_conv, short_conv, weights_of
@@ -35,7 +35,7 @@ def test_forms_agree(config: GatedConv) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_gradients_of_the_scan_are_those_of_the_steps(config: GatedConv) -> None:
-    check_gradients_of_forms(layer(config))
+    check_gradients(layer(config))
 
 
 @torch.inference_mode()

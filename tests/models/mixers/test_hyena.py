@@ -12,7 +12,7 @@ from tests.models.mixers.forms import (
     WIDTH,
     assert_near,
     check_forms,
-    check_gradients_of_forms,
+    check_gradients,
     random_mixer,
 )
 from tests.models.mixers.slow import implicit_filter, long_conv, short_conv, weights_of
@@ -34,7 +34,7 @@ def test_forms_agree(config: Hyena) -> None:
 
 @pytest.mark.parametrize("config", [LONG, SHORT])
 def test_gradients_of_the_scan_are_those_of_the_steps(config: Hyena) -> None:
-    check_gradients_of_forms(layer(config))
+    check_gradients(layer(config))
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ from openhearth.models.families.settings import (
 def mixtral(raw: dict[str, Any]) -> ModelConfig:
     """`MixtralForCausalLM`."""
     count = blocks_of(raw)
-    experts = experts_of(raw | {"norm_topk_prob": True}, raw["intermediate_size"])
+    experts = experts_of(raw, "num_local_experts", hidden=raw["intermediate_size"])
     windows = [raw.get("sliding_window")] * count
     return decoder(raw, windows, {}, [experts] * count, family="mixtral")
 
@@ -64,7 +64,9 @@ def _qwen_moe(raw: dict[str, Any], attention: dict[str, Any], **more: Any) -> Mo
 def qwen_channels(raw: dict[str, Any], **more: Any) -> list[Channel]:
     """Some blocks may be plain: those that `mlp_only_layers` lists, and all but every n-th."""
     plain, every = raw.get("mlp_only_layers") or [], raw.get("decoder_sparse_step", 1)
-    experts = experts_of(raw, raw["moe_intermediate_size"], **more)
+    count = "num_experts" if "num_experts" in raw else "num_local_experts"
+    hidden = raw["moe_intermediate_size"]
+    experts = experts_of(raw, count, hidden=hidden, normalised=raw["norm_topk_prob"], **more)
     return [
         feed_forward(raw) if i in plain or (i + 1) % every else experts
         for i in range(blocks_of(raw))
@@ -76,7 +78,9 @@ def _deepseek(raw: dict[str, Any]) -> list[Channel]:
     hidden = raw["moe_intermediate_size"]
     experts = experts_of(
         raw,
-        hidden,
+        "n_routed_experts",
+        hidden=hidden,
+        normalised=raw["norm_topk_prob"],
         score="sigmoid",
         biased=True,
         factor=raw.get("routed_scaling_factor", 1.0),
@@ -88,14 +92,11 @@ def _deepseek(raw: dict[str, Any]) -> list[Channel]:
     return [feed_forward(raw) if i < first else experts for i in range(blocks_of(raw))]
 
 
-def experts_of(raw: dict[str, Any], hidden: int, **more: Any) -> MoE:
-    """A mixture; files count experts under three names."""
-    names = ("num_experts", "num_local_experts", "n_routed_experts")
+def experts_of(raw: dict[str, Any], count: str, **more: Any) -> MoE:
+    """`count` is what the file calls the number of experts."""
     return MoE(
-        hidden=hidden,
-        experts=next(raw[name] for name in names if name in raw),
+        experts=raw[count],
         active=raw["num_experts_per_tok"],
         activation=activation_of(raw, GATED),
-        normalised=raw["norm_topk_prob"],
         **more,
     )

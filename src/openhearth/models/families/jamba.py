@@ -63,7 +63,8 @@ def _channels(raw: dict[str, Any]) -> list[Channel]:
     plain, count = feed_forward(raw), blocks_of(raw)
     if raw["num_experts"] == 1:
         return [plain] * count
-    experts = experts_of(raw | {"norm_topk_prob": False}, raw["intermediate_size"])
+    hidden = raw["intermediate_size"]
+    experts = experts_of(raw, "num_experts", hidden=hidden, normalised=False)
     period, offset = raw["expert_layer_period"], raw["expert_layer_offset"]
     return [experts if i % period == offset else plain for i in range(count)]
 
