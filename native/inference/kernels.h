@@ -150,6 +150,20 @@ struct Select {
     size_t out_stride;
 };
 
+// Rows of one sequence and a state of complex modes for each of its channels, [modes][2][channels], real
+// parts first: s = pole * s + x, out = gate * (the sum of the real parts of residue * s + direct * x), where
+// x is the product of two columns.
+struct Modal {
+    size_t rows, channels, modes;
+    const float *gate, *one, *other;  // of the first row, `stride` from each to the next
+    size_t stride;
+    const float *poles, *residues;  // [modes][2][channels]
+    const float* direct;            // [channels]
+    float* state;
+    float* out;
+    size_t out_stride;
+};
+
 constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
@@ -195,6 +209,7 @@ struct Kernels {
     void (*recall)(const Recall&);
     // PANEL channels from `channel` on.
     void (*select)(const Select&, size_t channel);
+    void (*modal)(const Modal&, size_t channel);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

@@ -34,4 +34,5 @@ const Kernels avx2_kernels = {
     avx2::sigmoid,
     avx2::recall,
     avx2::select,
+    avx2::modal,
 };

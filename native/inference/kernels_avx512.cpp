@@ -34,4 +34,5 @@ const Kernels avx512_kernels = {
     avx512::sigmoid,
     avx512::recall,
     avx512::select,
+    avx512::modal,
 };

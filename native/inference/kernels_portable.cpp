@@ -33,4 +33,5 @@ const Kernels portable_kernels = {
     portable::sigmoid,
     portable::recall,
     portable::select,
+    portable::modal,
 };

@@ -93,6 +93,15 @@ def selected(
     return np.array(made)
 
 
+def rung(x: np.ndarray, poles: np.ndarray, residues: np.ndarray) -> np.ndarray:
+    """Filters that are sums of complex modes: x [rows, channels], the others [modes, channels]."""
+    state, made = np.zeros(poles.shape, complex), []
+    for u in x:
+        state = poles * state + u
+        made.append((residues * state).sum(0).real)
+    return np.array(made)
+
+
 def routed(
     logits: np.ndarray,
     active: int,

@@ -13,6 +13,7 @@ from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
     Attention,
     Block,
+    GatedConv,
     GatedDelta,
     Mamba,
     Mamba2,
@@ -34,6 +35,8 @@ LENGTH, PAGES, SLOTS = 75, [5, 0, 9], 6
 MIXERS: dict[str, Mixer] = {
     "short_conv": ShortConv(),
     "short_conv, long and with biases": ShortConv(kernel=6, bias=True),
+    "gated_conv": GatedConv(modes=3),
+    "gated_conv, by head": GatedConv(modes=1, kernel=5, heads=8, bias=False),
     "mamba": Mamba(inner=96, state=16, step_rank=40),
     "mamba, norms and biases": Mamba(
         inner=96, state=32, step_rank=16, kernel=3, bias=True, conv_bias=False, norms=True

@@ -80,12 +80,15 @@ class Lowering:
         before: int | None = None,
         after: int | None = None,
         silu: bool = False,
+        order: np.ndarray | slice = slice(None),
     ) -> None:
-        """A causal convolution of what begins at a column of `x`, its gates at other columns."""
-        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[:, 0].T)
+        """A causal convolution of what begins at a column of `x`, its gates at other columns; `order`
+        is that of its channels, if not as they are in the file.
+        """
+        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[order, 0].T)
         taps, channels = weight.shape
         self.check_panels(name, channels)
-        biases = vector(self.weights, f"{name}.bias") if bias else None
+        biases = vector(self.weights, f"{name}.bias")[order] if bias else None
         state = self.state((taps - 1) * channels)
         self.program.convolve(x, weight, biases, column, before, after, silu, state, out)
 

@@ -12,6 +12,7 @@ from openhearth.inference.native import NoKernel, _engine
 from openhearth.inference.native.adapters import filled
 from openhearth.inference.native.attention import attention
 from openhearth.inference.native.feed_forward import mlp, swiglu
+from openhearth.inference.native.gated_conv import gated_conv
 from openhearth.inference.native.gated_delta import gated_delta
 from openhearth.inference.native.lowering import Lowering, Norm, Out
 from openhearth.inference.native.mamba import mamba
@@ -26,6 +27,7 @@ from openhearth.models.weights import Weights
 Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
 MIXERS: dict[str, Lowered] = {
     "attention": attention,
+    "gated_conv": gated_conv,
     "gated_delta": gated_delta,
     "mamba": mamba,
     "mamba2": mamba2,
