@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "../inference/expert_operations.h"
 #include "../inference/recurrent_operations.h"
 
 namespace {
@@ -73,6 +74,22 @@ void recur(Program& p, Random& random, const Shape& shape, Buffer& x) {
     p.add(std::make_unique<Linear>(mixed, std::nullopt, matrix(random, shape.format, shape.width, outs), std::vector<float>(), Use::ADD, x, 0, false));
 }
 
+// A mixture of experts, added to x.
+void mix(Program& p, Random& random, const Shape& shape, Buffer& x) {
+    const size_t groups = some(random, 3), size = 1 + some(random, 6), experts = groups * size, open = some(random, groups);
+    const size_t active = some(random, open * size), hidden = BLOCK * some(random, 3);
+    Buffer &scores = p.buffer((experts + 15) / 16 * 16, false), &chosen = p.buffer(2 * active + PANEL, false);
+    Buffer &inner = p.buffer(active * hidden, false), &made = p.buffer(active * shape.width, false);
+    const auto routes = std::make_shared<Routes>();
+    const auto bias = random() % 2 ? floats(random, experts) : std::vector<float>();
+    p.add(std::make_unique<Linear>(x, std::nullopt, matrix(random, Format::FP32, experts, shape.width), std::vector<float>(), Use::STORE, scores, 0, false));
+    p.add(std::make_unique<Route>(scores, Choice{experts, active, groups, open, random() % 2 == 0, random() % 2 == 0, 1.5f, bias}, routes, chosen));
+    p.add(std::make_unique<Experts>(x, matrix(random, shape.format, 2 * experts * hidden, shape.width), experts, active,
+                                    shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, routes, inner));
+    p.add(std::make_unique<Experts>(inner, matrix(random, shape.format, experts * shape.width, hidden), experts, active, Use::STORE, routes, made));
+    p.add(std::make_unique<Blend>(made, chosen, active, Use::ADD, x));
+}
+
 Buffer& build(Program& p, const Shape& shape, unsigned seed) {
     Random random(seed);
     const size_t heads = shape.groups * shape.keys, wide = room(shape.size), all = (heads + 2 * shape.keys) * wide;
@@ -94,15 +111,16 @@ Buffer& build(Program& p, const Shape& shape, unsigned seed) {
                                    angles, memory, mixed));
     p.add(std::make_unique<Linear>(mixed, std::nullopt, made(shape.width, inputs), std::vector<float>(), Use::ADD, x, 0, false));
     if (shape.encoder) {
-        p.add(std::make_unique<Normalise>(norm(shape.width), x));
+        p.add(std::make_unique<Normalise>(x, norm(shape.width), x));
         p.add(std::make_unique<Linear>(x, std::nullopt, made(shape.hidden, shape.width), floats(random, shape.hidden),
                                        shape.gelu ? Use::GELU : Use::GELU_TANH, hidden, 0, false));
     } else {
         p.add(std::make_unique<Linear>(x, norm(shape.width), made(2 * shape.hidden, shape.width), std::vector<float>(),
-                                       shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
+                                       shape.gelu ? Use::GELU_TANH_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
     }
     p.add(std::make_unique<Linear>(hidden, std::nullopt, made(shape.width, shape.hidden), std::vector<float>(), Use::ADD, x, 0, false));
     if (!shape.encoder && random() % 2) recur(p, random, shape, x);
+    if (random() % 2) mix(p, random, shape, x);
     p.add(std::make_unique<Gather>(x, last));
     p.add(std::make_unique<Linear>(last, norm(shape.width), table, std::vector<float>(), Use::STORE, logits, 0, true));
     return logits;

@@ -25,6 +25,9 @@ enum class Format : uint8_t {
     FP32,
 };
 
+// Whether rows are quantised too before they are multiplied.
+constexpr bool is_quantised(Format format) { return format != Format::BF16 && format != Format::FP32; }
+
 // Asks for memory that will be written. What another core wrote last comes only one line after the other
 // if the processor hears of it by the writing itself.
 inline void claim(void* at, size_t bytes) {
@@ -147,6 +150,20 @@ struct Select {
     size_t out_stride;
 };
 
+// Rows of one sequence and a state of complex modes for each of its channels, [modes][2][channels], real
+// parts first: s = pole * s + x, out = gate * (the sum of the real parts of residue * s + direct * x), where
+// x is the product of two columns.
+struct Modal {
+    size_t rows, channels, modes;
+    const float *gate, *one, *other;  // of the first row, `stride` from each to the next
+    size_t stride;
+    const float *poles, *residues;  // [modes][2][channels]
+    const float* direct;            // [channels]
+    float* state;
+    float* out;
+    size_t out_stride;
+};
+
 constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
@@ -162,12 +179,18 @@ struct Kernels {
     void (*rms_norm)(const float* x, const float* weight, size_t width, float eps, float* out);
     // out = (x - mean) / deviation * weight + bias.
     void (*layer_norm)(const float* x, const float* weight, const float* bias, size_t width, float eps, float* out);
-    // out = silu(gate) * up, or gelu's tanh form.
+    // out = silu(gate) * up, or by gelu, or by its tanh form.
     void (*silu_product)(const float* gate, const float* up, size_t count, float* out);
     void (*gelu_product)(const float* gate, const float* up, size_t count, float* out);
-    // Gelu, and its tanh form.
+    void (*gelu_tanh_product)(const float* gate, const float* up, size_t count, float* out);
+    // Gelu, its tanh form, and what is above nothing, squared.
     void (*gelu)(const float* x, size_t count, float* out);
     void (*gelu_tanh)(const float* x, size_t count, float* out);
+    void (*relu2)(const float* x, size_t count, float* out);
+    // x = most * tanh(x / most).
+    void (*cap)(float* x, size_t count, float most);
+    // x = e^x over the sum of them all; what fills up the last lanes stays.
+    void (*softmax)(float* x, size_t count);
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
     void (*add_fp16)(const float* numbers, const Half* weights, size_t count, float* sums);
     void (*add_fp32)(const float* numbers, const float* weights, size_t count, float* sums);
@@ -186,6 +209,7 @@ struct Kernels {
     void (*recall)(const Recall&);
     // PANEL channels from `channel` on.
     void (*select)(const Select&, size_t channel);
+    void (*modal)(const Modal&, size_t channel);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

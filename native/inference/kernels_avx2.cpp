@@ -17,8 +17,12 @@ const Kernels avx2_kernels = {
     avx2::layer_norm,
     avx2::silu_product,
     avx2::gelu_product,
+    avx2::gelu_tanh_product,
     avx2::gelu,
     avx2::gelu_tanh,
+    avx2::relu2,
+    avx2::cap,
+    avx2::softmax,
     avx2::add<Half>,
     avx2::add<float>,
     avx2::narrow,
@@ -30,4 +34,5 @@ const Kernels avx2_kernels = {
     avx2::sigmoid,
     avx2::recall,
     avx2::select,
+    avx2::modal,
 };

@@ -17,8 +17,12 @@ const Kernels avx512_kernels = {
     avx512::layer_norm,
     avx512::silu_product,
     avx512::gelu_product,
+    avx512::gelu_tanh_product,
     avx512::gelu,
     avx512::gelu_tanh,
+    avx512::relu2,
+    avx512::cap,
+    avx512::softmax,
     avx512::add<Half>,
     avx512::add<float>,
     avx512::narrow,
@@ -30,4 +34,5 @@ const Kernels avx512_kernels = {
     avx512::sigmoid,
     avx512::recall,
     avx512::select,
+    avx512::modal,
 };

@@ -16,8 +16,12 @@ const Kernels portable_kernels = {
     portable::layer_norm,
     portable::silu_product,
     portable::gelu_product,
+    portable::gelu_tanh_product,
     portable::gelu,
     portable::gelu_tanh,
+    portable::relu2,
+    portable::cap,
+    portable::softmax,
     portable::add<Half>,
     portable::add<float>,
     portable::narrow,
@@ -29,4 +33,5 @@ const Kernels portable_kernels = {
     portable::sigmoid,
     portable::recall,
     portable::select,
+    portable::modal,
 };

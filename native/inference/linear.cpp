@@ -44,7 +44,7 @@ const LowRank* Linear::adapter_of(const Step& step, size_t row) const {
 void Linear::prepare(Context& context, size_t row, Ready& ready) {
     const size_t inputs = matrix_.inputs();
     const float* x = in_.row(row);
-    const bool quantised = matrix_.format() != Format::BF16 && matrix_.format() != Format::FP32;
+    const bool quantised = is_quantised(matrix_.format());
     float* values = quantised ? context.row : ready.values.data() + row * inputs;
     if (norm_) {
         norm_->apply(context.kernels, x, values);
@@ -66,12 +66,12 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
         if (is_gated()) {
             product(context, ready, row, some, 2 * panel, products);
             product(context, ready, row, some, 2 * panel + 1, others);
-            const auto gated = use_ == Use::SILU_PRODUCT ? context.kernels.silu_product : context.kernels.gelu_product;
-            gated(products, others, some * PANEL, products);
+            gate_of(context.kernels, use_)(products, others, some * PANEL, products);
         } else {
             product(context, ready, row, some, panel, products);
             if (use_ == Use::GELU) context.kernels.gelu(products, some * PANEL, products);
             if (use_ == Use::GELU_TANH) context.kernels.gelu_tanh(products, some * PANEL, products);
+            if (use_ == Use::RELU2) context.kernels.relu2(products, some * PANEL, products);
         }
         put(products, row, some, panel);
     }

@@ -97,6 +97,7 @@ struct Context {
     Ready& own;     // of this thread, for FEW rows
     float* row;     // of this thread, one of the widest
     size_t rank;    // of rows that adapters have made thin
+    size_t rows_of(const Buffer& buffer) const { return buffer.wanted ? step.wanted.size() : step.rows(); }
 };
 
 constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting

@@ -67,4 +67,20 @@ void Scan::run(Context& context) {
     });
 }
 
+void Ring::run(Context& context) {
+    const size_t channels = modes_.direct.size(), parts = modes_.poles.size() / channels, groups = channels / PANEL;
+    context.worker.phase(context.step.pieces.size() * groups, [&](size_t i) {
+        const Piece& piece = context.step.pieces[i / groups];
+        const size_t channel = i % groups * PANEL;
+        float* const state = states_->at(piece.slot);
+        for (size_t n = 0; n < parts && piece.place == 0; ++n) std::fill_n(state + n * channels + channel, PANEL, 0.0f);
+        const float* row = in_.row(piece.row);
+        context.kernels.modal({
+            piece.count, channels, parts / 2,
+            row + modes_.gate, row + modes_.one, row + modes_.other, in_.width,
+            modes_.poles.data(), modes_.residues.data(), modes_.direct.data(), state, out_.row(piece.row), out_.width,
+        }, channel);
+    });
+}
+
 }  // namespace engine

@@ -123,4 +123,23 @@ private:
     Buffer& out_;
 };
 
+// A filter of each channel that is a sum of modes, of the product of two columns, and a gate.
+struct Modes {
+    std::vector<float> poles, residues, direct;  // [modes][2][channels] the first two, [channels]
+    size_t gate, one, other;                     // columns of the rows
+};
+
+class Ring : public Operation {
+public:
+    Ring(Buffer& in, Modes modes, std::shared_ptr<States> states, Buffer& out)
+        : in_(in), modes_(std::move(modes)), states_(std::move(states)), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Buffer& in_;
+    Modes modes_;
+    std::shared_ptr<States> states_;
+    Buffer& out_;
+};
+
 }  // namespace engine

@@ -71,6 +71,10 @@ inline F gelu_by_erf(F x) {
 }
 
 inline void gelu_product(const float* gate, const float* up, size_t count, float* out) {
+    for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_erf(load(gate + i)) * load(up + i));
+}
+
+inline void gelu_tanh_product(const float* gate, const float* up, size_t count, float* out) {
     for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_tanh(load(gate + i)) * load(up + i));
 }
 
@@ -80,6 +84,35 @@ inline void gelu(const float* x, size_t count, float* out) {
 
 inline void gelu_tanh(const float* x, size_t count, float* out) {
     for (size_t i = 0; i < count; i += LANES) store(out + i, gelu_by_tanh(load(x + i)));
+}
+
+inline void relu2(const float* x, size_t count, float* out) {
+    for (size_t i = 0; i < count; i += LANES) {
+        const F above = max(load(x + i), zero());
+        store(out + i, above * above);
+    }
+}
+
+// tanh(y) = 2 * sigmoid(2y) - 1.
+inline void cap(float* x, size_t count, float most) {
+    for (size_t i = 0; i < count; i += LANES) {
+        const F half = sigmoid(load(x + i) * all(2.0f / most));
+        store(x + i, fma(half, all(2.0f * most), all(-most)));
+    }
+}
+
+inline void softmax(float* x, size_t count) {
+    const auto some = [&](size_t i, float rest) { return first(load(x + i), static_cast<int>(count - i), all(rest)); };
+    F most = all(x[0]), total = zero();
+    for (size_t i = 0; i < count; i += LANES) most = max(some(i, x[0]), most);
+    most = all(largest(most));
+    for (size_t i = 0; i < count; i += LANES) {
+        const F power = exponential(load(x + i) - most);
+        total = total + first(power, static_cast<int>(count - i), zero());
+        store(x + i, first(power, static_cast<int>(count - i), load(x + i)));
+    }
+    const F sum_of_all = all(sum(total));
+    for (size_t i = 0; i < count; i += LANES) store(x + i, first(load(x + i) / sum_of_all, static_cast<int>(count - i), load(x + i)));
 }
 
 template <class Number>

@@ -29,6 +29,8 @@ from openhearth.models import (
     add_adapter,
 )
 from openhearth.models.build import build
+from openhearth.models.channel_config import Channel
+from openhearth.models.mixer_config import Mixer
 from openhearth.models.weights import Weights
 
 if _engine is None:
@@ -134,27 +136,49 @@ def test_heads_of_any_size(size: int, rotary: int | None) -> None:
 
 
 GATED = SwiGLU(hidden=96)
-WITHOUT_KERNEL = {
-    "long heads": {"mixer": MIXER.model_copy(update={"head_dim": 1024})},
-    "soft caps": {"mixer": MIXER.model_copy(update={"softcap": 50.0})},
-    "sinks": {"mixer": MIXER.model_copy(update={"sinks": True})},
-    "gates behind queries": {"mixer": MIXER.model_copy(update={"gated": True})},
-    "another mixer": {"mixer": Hyena(taps=16)},
-    "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
+VARIANTS = {
     "gates of exact GELU": {"channel": SwiGLU(hidden=96, activation="gelu")},
     "squared ReLU": {"channel": MLP(hidden=96, activation="relu2")},
-    "capped logits": {"logit_cap": 30.0},
+    "GELU without biases": {"channel": MLP(hidden=96, bias=False)},
+    "no channels": {"channel": None},
+    "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
+    "capped logits": {"logit_cap": 5.0},
     "a head with biases": {"head_bias": True},
-    "layers side by side": {"norms": "parallel"},
+    "layer norms without biases": {"norm": "layer", "norm_bias": False},
+    "layers side by side": {"norms": "parallel", "norm": "layer", "head_bias": True},
     "a norm of the embedding": {"embed_norm": True},
+    "both, and a norm of the embedding": {"embed_norm": True, "norms": "parallel"},
+    "one norm of the embedding where all stand behind": {"embed_norm": True, "norms": "post"},
+    "sandwiches of experts": {"norms": "sandwich", "channel": MoE(hidden=96, experts=4, active=1)},
+}
+
+
+def varied(mixer: Mixer = MIXER, channel: Channel | None = GATED, **changed: object) -> ModelConfig:
+    blocks = (Block(mixer=mixer, channel=channel),) * 2
+    return CONFIG.model_copy(update={"blocks": blocks} | changed)
+
+
+@pytest.mark.parametrize("what", VARIANTS)
+def test_what_models_differ_in(what: str) -> None:
+    config, prompt = varied(**VARIANTS[what]), tokens(70)
+    engine = NativeExecutor(config, Random(config), room=Room(PAGES), dtype="float32")
+    found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
+    expected = reference(build(config, Random(config), torch.float32), prompt)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+WITHOUT_KERNEL = {
+    "long heads": MIXER.model_copy(update={"head_dim": 1024}),
+    "soft caps": MIXER.model_copy(update={"softcap": 50.0}),
+    "sinks": MIXER.model_copy(update={"sinks": True}),
+    "gates behind queries": MIXER.model_copy(update={"gated": True}),
+    "another mixer": Hyena(taps=16),
 }
 
 
 @pytest.mark.parametrize("what", WITHOUT_KERNEL)
 def test_what_has_no_kernel_is_said(what: str) -> None:
-    changed = {"mixer": MIXER, "channel": GATED} | WITHOUT_KERNEL[what]
-    block = Block(mixer=changed.pop("mixer"), channel=changed.pop("channel"))
-    config = CONFIG.model_copy(update={"blocks": (block,)} | changed)
+    config = varied(WITHOUT_KERNEL[what])
     with pytest.raises(NoKernel, match="torch executor"):
         NativeExecutor(config, Random(config), room=Room(PAGES))
 
