@@ -31,9 +31,9 @@ def tune(recipe: Path | None, name: str | None, base: str, **options: object) ->
     given = {key: value for key, value in options.items() if value is not None}
     if recipe:
         written = TuneRecipe.read(recipe).model_dump()
-        chosen = TuneRecipe.parse(written | given, str(recipe))
+        chosen = TuneRecipe.parse(written | given)
     else:
-        chosen = TuneRecipe.parse({"base": base} | given, "The request")
+        chosen = TuneRecipe.parse({"base": base} | given)
     store = Store()
     adapter = carry_out(store, chosen, progress())
     if name:

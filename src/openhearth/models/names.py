@@ -75,6 +75,8 @@ BLOCK = re.compile(r"^blocks\.(\d+)\.")
 def translate(name: str, table: dict[str, str]) -> str:
     """Our name for a weight, or for the matrix it belongs to, in the words of another format.
 
+    What another format has no word for keeps our name.
+
     >>> translate("blocks.3.mixer.q.weight", HF_LLAMA)
     'model.layers.3.self_attn.q_proj.weight'
     """
@@ -83,4 +85,6 @@ def translate(name: str, table: dict[str, str]) -> str:
     if module not in table:
         module, dot, last = module.rpartition(".")
         leaf = dot + last
+    if module not in table:
+        return name
     return table[module].replace("{i}", block[1] if block else "") + leaf

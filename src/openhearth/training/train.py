@@ -1,0 +1,137 @@
+"""From a recipe to an artifact: an adapter, or a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from openhearth.data import Tokenizer
+from openhearth.data.tokenizer import find_tokenizer
+from openhearth.errors import UsageError
+from openhearth.models import ModelConfig, base_of, choose, config_of
+from openhearth.progress import Progress, silent
+from openhearth.store import Artifact, Draft, Store
+from openhearth.training.evaluation import Evaluator
+from openhearth.training.loop import Job, train
+from openhearth.training.material import Material, material
+from openhearth.training.order import Budget, order
+from openhearth.training.recipe import TrainRecipe
+from openhearth.training.run import Run
+from openhearth.training.subject import Subject, subject
+
+NAMES = {"model", "tokenizer", "start", "data", "heldout", "name"}
+"""Fields for which the digests of what they name stand."""
+
+
+def carry_out(store: Store, recipe: TrainRecipe, progress: Progress = silent) -> Artifact:
+    """Carry out a recipe. The result's inputs are the model and the tokens it saw.
+
+    Beside the weights there is `history.json`, the loss, tokens, rate and gradient norm of every
+    step, and `evaluations.json`. A run that was interrupted goes on from its last checkpoint, to
+    the same bytes.
+
+    Raises:
+        NotFound: the store lacks the model or the data.
+        UsageError: they are of the wrong kind, or the recipe does not fit them.
+        HearthError: the loss is not a number any more, or has exploded.
+    """
+    start = store.get(recipe.start) if recipe.start else None
+    base = _base(store, recipe, start)
+    found = material(store, recipe, base, progress)
+    settings = _settings(recipe)
+
+    def build(draft: Draft) -> None:
+        progress("load", 0, None, str(base.digest[:12]))
+        trained = subject(recipe, base, start, settings["dtype"])
+        run = train(_job(recipe, trained, found, base), draft.work, progress)
+        trained.write(draft)
+        _account(draft, run)
+        draft.license += base.manifest.license
+
+    inputs = {"base": base.digest, "tokens": found.tokens.digest}
+    if start is not None and start != base:
+        inputs["from"] = start.digest
+    kind = "model" if recipe.adapter is None else "adapter"
+    artifact = store.make(kind, build, inputs=inputs, recipe=settings)
+    if recipe.name:
+        store.tag(recipe.name, artifact.digest)
+    return artifact
+
+
+def _base(store: Store, recipe: TrainRecipe, start: Artifact | None) -> Artifact:
+    """The model that is adapted or trained on, or, of a new one, its tokenizer."""
+    if isinstance(recipe.model, ModelConfig):
+        assert recipe.tokenizer is not None
+        base = find_tokenizer(store, recipe.tokenizer)
+        config = recipe.model
+    else:
+        named = store.get(recipe.model) if recipe.model is not None else start
+        assert named is not None
+        base = base_of(named)
+        config = config_of(base)
+    largest = Tokenizer.load(base).largest_id
+    if largest >= config.vocab_size:
+        raise UsageError(
+            f"The tokenizer's ids go up to {largest}, but the model knows {config.vocab_size}: "
+            "use the tokenizer that it was made for."
+        )
+    if start is not None and base_of(start) != base and start.kind == "adapter":
+        raise UsageError(
+            f"{recipe.start} was trained on {base_of(start).digest[:12]}, not on {recipe.model}: "
+            "go on with the same model."
+        )
+    return base
+
+
+def _settings(recipe: TrainRecipe) -> dict[str, Any]:
+    """What a result is made by. What `auto` means here is part of it; names are not."""
+    settings = recipe.model_dump(mode="json", exclude=NAMES)
+    settings["dtype"] = str(choose(recipe.dtype)).removeprefix("torch.")
+    if isinstance(recipe.model, ModelConfig):
+        settings["model"] = recipe.model.model_dump(mode="json")
+    return settings
+
+
+def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact) -> Job:
+    budget = Budget(
+        epochs=recipe.epochs,
+        tokens=recipe.tokens,
+        batch=recipe.batch_tokens,
+        micro=recipe.micro_tokens,
+        examples=recipe.batch_examples,
+        seed=recipe.seed,
+    )
+    evaluator = Evaluator(
+        recipe.evaluation,
+        recipe.objective,
+        found.heldout,
+        Tokenizer.load(base),
+        trained.adapter,
+        recipe.micro_tokens or recipe.batch_tokens,
+    )
+    return Job(
+        recipe,
+        trained.model,
+        trained.adapter,
+        trained.weights,
+        found.train,
+        order(found.train, budget),
+        evaluator,
+    )
+
+
+def _account(draft: Draft, run: Run) -> None:
+    """What the run has found out, as files, metrics and cost."""
+    history = [step._asdict() for step in run.steps]
+    draft.path("history.json").write_bytes(orjson.dumps(history))
+    draft.path("evaluations.json").write_bytes(orjson.dumps(run.evaluations))
+    draft.metrics |= {
+        "steps": len(history),
+        "tokens": sum(step.tokens for step in run.steps),
+        "loss": run.steps[-1].loss,
+    }
+    for name in ("loss", "bits_per_byte"):
+        if run.evaluations and name in run.evaluations[-1]:
+            draft.metrics[f"heldout_{name}"] = run.evaluations[-1][name]
+    draft.cost["tokens_per_second"] = run.tokens_per_second
