@@ -35,6 +35,9 @@ class Items(Protocol):
     def pieces(self, i: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """An item's sequences: token ids [length], and bool [length], which of them count."""
 
+    def known(self, i: int) -> dict[str, np.ndarray]:
+        """What else is known of an item's tokens that count, each array [count, …]."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -56,6 +59,9 @@ class Examples:
     def pieces(self, i: int) -> list[tuple[np.ndarray, np.ndarray]]:
         numbers = range(i * self.together, (i + 1) * self.together)
         return [(self.shards.tokens(n), self.shards.loss(n)) for n in numbers]
+
+    def known(self, i: int) -> dict[str, np.ndarray]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -82,18 +88,22 @@ class PackedRows:
         # Nothing comes before the first token of a part, so it cannot be predicted.
         return [(part, np.arange(len(part)) > 0) for part in parts]
 
+    def known(self, i: int) -> dict[str, np.ndarray]:
+        return {}
+
 
 @dataclass(frozen=True)
 class Batch:
     """Items end to end. `targets` are the rows of the tokens that count [n], each predicted from
-    the row before it; `counts` [sequences] says how many each sequence has.
+    the row before it; `counts` [sequences] says how many each sequence has, and `known` what
+    another model said of them, arrays [n, …].
     """
 
     tokens: torch.Tensor
     ragged: Ragged
     targets: torch.Tensor
     counts: torch.Tensor
-    items: Sequence[int]
+    known: dict[str, torch.Tensor]
 
     @property
     def labels(self) -> torch.Tensor:
@@ -113,5 +123,15 @@ def collate(
         Ragged([Piece(len(ids), adapter=adapter) for ids, _ in pieces]),
         torch.from_numpy(targets).to(device),
         torch.tensor([int(counts.sum()) for _, counts in pieces], device=device),
-        chosen,
+        _known(items, chosen, device),
     )
+
+
+def _known(
+    items: Items, chosen: Sequence[int], device: torch.device | str
+) -> dict[str, torch.Tensor]:
+    each = [items.known(i) for i in chosen]
+    joined = {name: np.concatenate([known[name] for known in each]) for name in each[0]}
+    # Ids index, and torch indexes by int64.
+    wide = {n: a.astype(np.int64) if a.dtype.kind == "i" else a for n, a in joined.items()}
+    return {name: torch.from_numpy(array).to(device) for name, array in wide.items()}

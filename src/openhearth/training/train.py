@@ -7,14 +7,15 @@ from typing import Any
 import orjson
 
 from openhearth.data import Tokenizer
-from openhearth.data.tokenizer import find_tokenizer
+from openhearth.data.tokenizer import FILES, find_tokenizer
 from openhearth.errors import UsageError
 from openhearth.models import ModelConfig, base_of, choose, config_of
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
 from openhearth.training.evaluation import Evaluator
 from openhearth.training.loop import Job, train
-from openhearth.training.material import Material, material
+from openhearth.training.material import Material, inform, material
+from openhearth.training.objectives import Contrast, Distill, Preference
 from openhearth.training.order import Budget, order
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.run import Run
@@ -41,17 +42,21 @@ def carry_out(store: Store, recipe: TrainRecipe, progress: Progress = silent) ->
     found = material(store, recipe, base, progress)
     settings = _settings(recipe)
 
+    inputs = {"base": base.digest, "tokens": found.tokens.digest}
+    if start is not None and start != base:
+        inputs["from"] = start.digest
+    if speaker := _speaker(store, recipe, base, start):
+        inputs["teacher"] = speaker.digest
+
     def build(draft: Draft) -> None:
-        progress("load", 0, None, str(base.digest[:12]))
+        informed = inform(found, recipe, speaker, settings["dtype"], progress)
+        progress("load", 0, None, base.digest[:12])
         trained = subject(recipe, base, start, settings["dtype"])
-        run = train(_job(recipe, trained, found, base), draft.work, progress)
+        run = train(_job(recipe, trained, informed, base), draft.work, progress)
         trained.write(draft)
         _account(draft, run)
         draft.license += base.manifest.license
 
-    inputs = {"base": base.digest, "tokens": found.tokens.digest}
-    if start is not None and start != base:
-        inputs["from"] = start.digest
     kind = "model" if recipe.adapter is None else "adapter"
     artifact = store.make(kind, build, inputs=inputs, recipe=settings)
     if recipe.name:
@@ -70,6 +75,8 @@ def _base(store: Store, recipe: TrainRecipe, start: Artifact | None) -> Artifact
         assert named is not None
         base = base_of(named)
         config = config_of(base)
+    if not isinstance(recipe.objective, Contrast):
+        config.check_writes()
     largest = Tokenizer.load(base).largest_id
     if largest >= config.vocab_size:
         raise UsageError(
@@ -84,10 +91,30 @@ def _base(store: Store, recipe: TrainRecipe, start: Artifact | None) -> Artifact
     return base
 
 
+def _speaker(
+    store: Store, recipe: TrainRecipe, base: Artifact, start: Artifact | None
+) -> Artifact | None:
+    """Whose words the objective compares with: a teacher's, or the model's before training."""
+    objective = recipe.objective
+    if isinstance(objective, Distill):
+        teacher = store.get(objective.teacher)
+        files = [a.manifest.files.get(FILES[0]) for a in (base_of(teacher), base)]
+        if files[0] != files[1]:
+            raise UsageError(
+                f"{objective.teacher} has another tokenizer than the model, so it cannot teach it: "
+                "use a teacher of the same family."
+            )
+        return teacher
+    if isinstance(objective, Preference) and objective.needs_reference:
+        return start or base
+    return None
+
+
 def _settings(recipe: TrainRecipe) -> dict[str, Any]:
     """What a result is made by. What `auto` means here is part of it; names are not."""
     settings = recipe.model_dump(mode="json", exclude=NAMES)
     settings["dtype"] = str(choose(recipe.dtype)).removeprefix("torch.")
+    settings["objective"].pop("teacher", None)
     if isinstance(recipe.model, ModelConfig):
         settings["model"] = recipe.model.model_dump(mode="json")
     return settings
