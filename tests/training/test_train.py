@@ -223,7 +223,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_tokenizer_that_does_not_fit_is_refused(store: Store, questions: str) -> None:
     small = CONFIG.model_dump(mode="json")  # knows 64 tokens
-    with pytest.raises(UsageError, match="ids go up to .* but the model knows 64"):
+    with pytest.raises(UsageError, match="but the model knows 64"):
         carry_out(store, recipe(model=small, tokenizer="tiny", data=questions))
 
 

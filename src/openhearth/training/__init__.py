@@ -5,8 +5,9 @@ and the promise that a run which was killed goes on to the same bytes as one tha
 it needs the extra `torch`.
 """
 
+from openhearth.training.group import Group
 from openhearth.training.recipe import TrainRecipe, TuneRecipe
 from openhearth.training.train import carry_out
 from openhearth.training.tune import tune
 
-__all__ = ["TrainRecipe", "TuneRecipe", "carry_out", "tune"]
+__all__ = ["Group", "TrainRecipe", "TuneRecipe", "carry_out", "tune"]

@@ -36,13 +36,13 @@ class Snapshot:
 class Checkpoints:
     """The checkpoints in one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, writes: bool = True) -> None:
         self._directory = directory
         self._writer: threading.Thread | None = None
         self._error: BaseException | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        for left in directory.glob(".new-*"):  # by a run that was killed while it wrote
-            left.unlink()
+        for left in directory.glob(".new-*") if writes else ():
+            left.unlink()  # of a run that was killed while it wrote
 
     def __enter__(self) -> Checkpoints:
         return self

@@ -7,11 +7,13 @@ depend on how many there are, so results differ by no more than the order of the
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+
+T = TypeVar("T")
 
 
 class Group:
@@ -48,6 +50,17 @@ class Group:
             tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True
         ):
             tensor.copy_(summed.view_as(tensor))
+
+    def in_turn(self, work: Callable[[], T]) -> T:
+        """Do something that leaves a file: the leader first, so that the others find it."""
+        if self.size == 1:
+            return work()
+        if self.leads:
+            done = work()
+            self.agree(None)
+            return done
+        self.agree(None)
+        return work()
 
     def agree(self, value: Any) -> Any:
         """What the leader says."""

@@ -48,8 +48,8 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     """
     group = group or Group()
     optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
-    with Checkpoints(work / "checkpoints") as checkpoints, torch.random.fork_rng(devices=[]):
-        run = _resume(job, optimizer, checkpoints)
+    with _checkpoints(work, group) as checkpoints, torch.random.fork_rng(devices=[]):
+        run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
         job.model.train()
         while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation.patience):
             started = time.perf_counter()
@@ -76,6 +76,10 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
 def _save(job: Job, run: Run, optimizer: Optimizer, checkpoints: Checkpoints, group: Group) -> None:
     if group.leads and run.steps:
         checkpoints.save(run.snapshot(job.weights.tensors(), optimizer.tensors()))
+
+
+def _checkpoints(work: Path, group: Group) -> Checkpoints:
+    return Checkpoints(work / "checkpoints", writes=group.leads)
 
 
 def _resume(job: Job, optimizer: Optimizer, checkpoints: Checkpoints) -> Run:

@@ -123,14 +123,18 @@ class TrainRecipe(Part):
 class TuneRecipe(Part):
     """LoRA fine-tuning of `base` on the answers in `data`: the few fields that are mostly needed.
 
-    `base` names a model, `data` a curated dataset. Training ends after `tokens` tokens, prompts
+    `base` names a model, `data` a curated dataset or a JSONL file, `from` an adapter to go on from,
+    whose model need not be named again. Training ends after `tokens` tokens, prompts
     included, or `epochs` passes, whichever comes first; a step has at most `batch_tokens`.
     `learning_rate` rises over the first tenth of the steps, then falls to zero along a line.
     """
 
-    base: str
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    base: str | None = None
+    start: Annotated[str | None, Field(alias="from")] = None
     data: str
-    tokens: Count = 50_000
+    tokens: Count | None = 50_000
     epochs: Count = 3
     batch_tokens: Annotated[int, Field(ge=64)] = 1024
     max_tokens: Annotated[int, Field(ge=16)] = 512
@@ -160,11 +164,18 @@ class TuneRecipe(Part):
         """
         return load(cls, path, "recipe")
 
+    @model_validator(mode="after")
+    def _begins_somewhere(self) -> TuneRecipe:
+        if self.base is None and self.start is None:
+            raise ValueError("name a base, or a version to go on `from`")
+        return self
+
     def whole(self) -> TrainRecipe:
         """The same with everything else said."""
         fields = ("data", "tokens", "epochs", "batch_tokens", "max_tokens", "clip", "seed", "dtype")
         return TrainRecipe(
             model=self.base,
+            start=self.start,
             adapter=Lora(rank=self.rank, alpha=self.alpha),
             optimizer=OptimizerRecipe(learning_rate=self.learning_rate),
             **{name: getattr(self, name) for name in fields},

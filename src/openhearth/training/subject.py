@@ -19,6 +19,7 @@ from openhearth.models import (
 from openhearth.store import Artifact, Draft
 from openhearth.training.initialise import initialise
 from openhearth.training.recipe import Lora, TrainRecipe
+from openhearth.training.recompute import recompute
 from openhearth.training.weights import Weights
 
 ADAPTER = "tuned"
@@ -84,6 +85,13 @@ def subject(recipe: TrainRecipe, base: Artifact, start: Artifact | None, dtype: 
         UsageError: `start` is not of the kind that is trained, or was made for another model.
         CorruptArtifact: weights are damaged.
     """
+    found = _subject(recipe, base, start, dtype)
+    if recipe.recompute:
+        recompute(found.model)
+    return found
+
+
+def _subject(recipe: TrainRecipe, base: Artifact, start: Artifact | None, dtype: str) -> Subject:
     if recipe.adapter is not None:
         if start is not None and start.kind != "adapter":
             raise UsageError(f"{recipe.start} is no adapter: set adapter to null, or leave it out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,7 +13,9 @@ from openhearth.errors import UsageError
 from openhearth.models import ModelConfig, base_of, choose, config_of
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
+from openhearth.training import memory
 from openhearth.training.evaluation import Evaluator
+from openhearth.training.group import Group
 from openhearth.training.loop import Job, train
 from openhearth.training.material import Material, inform, material
 from openhearth.training.objectives import Contrast, Distill, Preference
@@ -20,52 +23,72 @@ from openhearth.training.order import Budget, order
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.run import Run
 from openhearth.training.subject import Subject, subject
+from openhearth.training.versions import publish
 
 NAMES = {"model", "tokenizer", "start", "data", "heldout", "name"}
 """Fields for which the digests of what they name stand."""
 
 
-def carry_out(store: Store, recipe: TrainRecipe, progress: Progress = silent) -> Artifact:
+def carry_out(
+    store: Store, recipe: TrainRecipe, progress: Progress = silent, group: Group | None = None
+) -> Artifact:
     """Carry out a recipe. The result's inputs are the model and the tokens it saw.
 
     Beside the weights there is `history.json`, the loss, tokens, rate and gradient norm of every
     step, and `evaluations.json`. A run that was interrupted goes on from its last checkpoint, to
-    the same bytes.
+    the same bytes. The processes of a `group` share one store.
 
     Raises:
         NotFound: the store lacks the model or the data.
-        UsageError: they are of the wrong kind, or the recipe does not fit them.
+        UsageError: they are of the wrong kind, the recipe does not fit them, or memory is short.
         HearthError: the loss is not a number any more, or has exploded.
     """
-    start = store.get(recipe.start) if recipe.start else None
-    base = _base(store, recipe, start)
-    found = material(store, recipe, base, progress)
+    group = group or Group.join()
+    base, start = base_and_start(store, recipe)
+    found = group.in_turn(lambda: material(store, recipe, base, progress))
+    speaker = _speaker(store, recipe, base, start)
     settings = _settings(recipe)
+    roles = {"base": base, "tokens": found.tokens, "from": start, "teacher": speaker}
+    if start == base:
+        del roles["from"]
+    inputs = {role: artifact.digest for role, artifact in roles.items() if artifact is not None}
+    kind = "model" if recipe.adapter is None else "adapter"
+    informed = group.in_turn(lambda: inform(found, recipe, speaker, settings["dtype"], progress))
 
-    inputs = {"base": base.digest, "tokens": found.tokens.digest}
-    if start is not None and start != base:
-        inputs["from"] = start.digest
-    if speaker := _speaker(store, recipe, base, start):
-        inputs["teacher"] = speaker.digest
-
-    def build(draft: Draft) -> None:
-        informed = inform(found, recipe, speaker, settings["dtype"], progress)
+    def run(work: Path) -> tuple[Subject, Run]:
         progress("load", 0, None, base.digest[:12])
         trained = subject(recipe, base, start, settings["dtype"])
-        run = train(_job(recipe, trained, informed, base), draft.work, progress)
+        job = _job(recipe, trained, informed, base)
+        memory.check(job)
+        try:
+            return trained, train(job, work, progress, group)
+        except (RuntimeError, MemoryError) as error:
+            raise memory.explained(error, job) from error
+
+    def build(draft: Draft) -> None:
+        trained, done = run(Path(group.agree(str(draft.work))))
         trained.write(draft)
-        _account(draft, run)
+        _account(draft, done)
         draft.license += base.manifest.license
 
-    kind = "model" if recipe.adapter is None else "adapter"
-    artifact = store.make(kind, build, inputs=inputs, recipe=settings)
-    if recipe.name:
-        store.tag(recipe.name, artifact.digest)
+    missing = group.agree(store.find(kind, inputs=inputs, recipe=settings) is None)
+    if missing and not group.leads:
+        run(Path(group.agree(None)))
+    artifact = group.in_turn(lambda: store.make(kind, build, inputs=inputs, recipe=settings))
+    if recipe.name and group.leads:
+        publish(store, recipe.name, artifact)
     return artifact
 
 
-def _base(store: Store, recipe: TrainRecipe, start: Artifact | None) -> Artifact:
-    """The model that is adapted or trained on, or, of a new one, its tokenizer."""
+def base_and_start(store: Store, recipe: TrainRecipe) -> tuple[Artifact, Artifact | None]:
+    """The model that is adapted or trained on, or, of a new one, its tokenizer; and the version
+    to go on from, if there is one.
+
+    Raises:
+        NotFound: the store lacks them.
+        UsageError: they do not fit each other, or the objective.
+    """
+    start = store.get(recipe.start) if recipe.start else None
     if isinstance(recipe.model, ModelConfig):
         assert recipe.tokenizer is not None
         base = find_tokenizer(store, recipe.tokenizer)
@@ -83,12 +106,12 @@ def _base(store: Store, recipe: TrainRecipe, start: Artifact | None) -> Artifact
             f"The tokenizer's ids go up to {largest}, but the model knows {config.vocab_size}: "
             "use the tokenizer that it was made for."
         )
-    if start is not None and base_of(start) != base and start.kind == "adapter":
+    if start is not None and start.kind == "adapter" and base_of(start) != base:
         raise UsageError(
             f"{recipe.start} was trained on {base_of(start).digest[:12]}, not on {recipe.model}: "
             "go on with the same model."
         )
-    return base
+    return base, start
 
 
 def _speaker(
@@ -120,8 +143,9 @@ def _settings(recipe: TrainRecipe) -> dict[str, Any]:
     return settings
 
 
-def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact) -> Job:
-    budget = Budget(
+def budget_of(recipe: TrainRecipe) -> Budget:
+    """How much the recipe trains."""
+    return Budget(
         epochs=recipe.epochs,
         tokens=recipe.tokens,
         batch=recipe.batch_tokens,
@@ -129,6 +153,9 @@ def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact)
         examples=recipe.batch_examples,
         seed=recipe.seed,
     )
+
+
+def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact) -> Job:
     evaluator = Evaluator(
         recipe.evaluation,
         recipe.objective,
@@ -143,7 +170,7 @@ def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact)
         trained.adapter,
         trained.weights,
         found.train,
-        order(found.train, budget),
+        order(found.train, budget_of(recipe)),
         evaluator,
     )
 
