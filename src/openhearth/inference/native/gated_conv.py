@@ -1,4 +1,4 @@
-"""The gated convolution of StripedHyena as operations: a product, a short filter, then the modes."""
+"""StripedHyena's gated convolution as operations: a product, a short filter, and the modes."""
 
 from __future__ import annotations
 

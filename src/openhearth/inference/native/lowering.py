@@ -82,8 +82,9 @@ class Lowering:
         silu: bool = False,
         order: np.ndarray | slice = slice(None),
     ) -> None:
-        """A causal convolution of what begins at a column of `x`, its gates at other columns; `order`
-        is that of its channels, if not as they are in the file.
+        """A causal convolution of what begins at a column of `x`, its gates at other columns.
+
+        `order` says where each channel is in the file.
         """
         weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[order, 0].T)
         taps, channels = weight.shape
