@@ -84,7 +84,7 @@ DAMAGES = {
     "another size": (edit(hidden_size=64), CorruptArtifact, "do not belong together"),
     "too many blocks": (edit(num_hidden_layers=3), CorruptArtifact, "lack"),
     "odd heads": (edit(num_key_value_heads=3), UsageError, "cannot share"),
-    "another activation": (edit(hidden_act="gelu"), UsageError, "activation 'gelu'"),
+    "another activation": (edit(hidden_act="relu"), UsageError, "activation 'relu'"),
     "unknown scaling": (edit(rope_parameters={"rope_type": "yarn"}), UsageError, "yarn"),
     "unknown attention": (
         edit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import peft
@@ -18,10 +19,12 @@ from openhearth.models import (
     add_adapter,
     load_adapter,
     load_model,
+    low_ranks,
     pull,
     save_adapter,
 )
 from openhearth.store import Artifact, Draft, Store
+from tests.conftest import write_tokenizer
 
 IDS = torch.arange(20, 60)
 
@@ -114,3 +117,58 @@ def test_an_adapter_of_another_size_or_kind_is_refused(
         load_adapter(model, another(good, deep), "deep")
     with pytest.raises(UsageError, match="plain LoRA"):
         load_adapter(model, another('{"peft_type": "IA3"}', b""), "other")
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_matrices_that_are_one_in_the_files_share_an_adapter_there(tmp_path: Path) -> None:
+    """Phi-3 keeps q, k and v in one matrix: what we write for three, `peft` reads for one."""
+    config = transformers.Phi3Config(
+        vocab_size=write_tokenizer(tmp_path),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        pad_token_id=None,
+    )
+    torch.manual_seed(0)
+    transformers.Phi3ForCausalLM(config).save_pretrained(tmp_path)
+    store = Store(tmp_path / "home")
+    pull(store, str(tmp_path), name="tiny")
+    artifact = tuned(store)
+    directory = tmp_path / "adapter"
+    directory.mkdir()
+    for name in artifact.manifest.files:
+        (directory / name).write_bytes(artifact.path(name).read_bytes())
+    base = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    theirs = peft.PeftModel.from_pretrained(base, directory).eval()
+    trained = load_model(store.get("tiny"), "float32")
+    for parameter in add_adapter(trained, "x", LoraConfig(rank=4, alpha=12), seed=0):
+        torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(1))
+    ours = load_model(store.get("tiny"), "float32")
+    load_adapter(ours, artifact, "x")
+    with torch.inference_mode():
+        expected = theirs(IDS[None]).logits[0]
+        for model in (trained, ours):
+            mine = model.logits(hidden(model, "x"))
+            torch.testing.assert_close(mine, expected, atol=1e-4, rtol=0)
+
+
+def test_a_matrix_may_have_a_rank_of_its_own(store: Store, tiny_directory: Path) -> None:
+    """As `peft` writes adapters with `rank_pattern`."""
+    artifact, model = tuned(store), load_model(store.get("tiny"), "float32")
+    settings = artifact.read_json("adapter_config.json") | {
+        "rank_pattern": {"layers.1.self_attn.q_proj": 2},
+        "alpha_pattern": {"mlp.*_proj": 24},
+    }
+    before = low_ranks(model, artifact, "x")
+
+    def build(draft: Draft) -> None:
+        draft.path("adapter_config.json").write_text(json.dumps(settings))
+        weights = artifact.path("adapter_model.safetensors").read_bytes()
+        draft.path("adapter_model.safetensors").write_bytes(weights)
+
+    changed = store.make("adapter", build, inputs=artifact.manifest.inputs, recipe={"ranks": 2})
+    for path, pair in low_ranks(model, changed, "x").items():
+        factor = 2 if path == "blocks.1.mixer.q" or ".channel." in path else 1
+        torch.testing.assert_close(pair.b, factor * before[path].b)

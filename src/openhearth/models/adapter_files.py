@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openhearth.errors import CorruptArtifact, NotFound, UsageError
-from openhearth.models.names import HF, translate
+from openhearth.models.names import HF, partners, translate
 from openhearth.models.safetensors_reader import read_safetensors
 from openhearth.store.artifact import file_digest
 
@@ -58,20 +59,25 @@ def read_adapter(
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
         CorruptArtifact: its files are damaged, or hold what is no finite number.
     """
-    scale = _scale(artifact, name)
+    scale_of = _scales(artifact, name)
     waiting = read_safetensors(artifact.path(WEIGHTS))
-    pairs = {}
-    for path, shape in shapes.items():
-        theirs = PREFIX + translate(path, HF[family])
-        keys = (f"{theirs}.lora_A.weight", f"{theirs}.lora_B.weight")
-        if not waiting.keys() >= set(keys):
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for path in shapes:
+        theirs = translate(path, HF[family])
+        keys = [f"{PREFIX}{theirs}.lora_{part}.weight" for part in "AB"]
+        if path in pairs or not waiting.keys() >= set(keys):
             continue
         a, b = (waiting.pop(key).values() for key in keys)
-        if a.ndim != 2 or b.ndim != 2 or (len(b), a.shape[1]) != shape or len(a) != b.shape[1]:
+        # Where several matrices of ours are one of theirs, they share A, and each has rows of B.
+        among = partners(path, HF[family])
+        ends = np.cumsum([shapes[part][0] for part in among])
+        size = (ends[-1], shapes[path][1])
+        if a.ndim != 2 or b.ndim != 2 or (len(b), a.shape[1]) != size or len(a) != b.shape[1]:
             raise UsageError(f"Adapter {name} was made for a model of another size.")
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
             raise CorruptArtifact(f"Adapter {name} has a weight that is no finite number: {path}.")
-        pairs[path] = a, b * np.float32(scale)
+        rows = np.split(b * np.float32(scale_of(theirs)), ends[:-1])
+        pairs |= {part: (a, own) for part, own in zip(among, rows, strict=True)}
     if waiting:
         raise CorruptArtifact(
             f"Adapter {name} has weights for layers that this model lacks, such as "
@@ -80,17 +86,31 @@ def read_adapter(
     return pairs
 
 
-def _scale(artifact: Artifact, name: str) -> float:
-    """By what the product of A and B is multiplied."""
+def _scales(artifact: Artifact, name: str) -> Callable[[str], float]:
+    """By what the product of A and B is multiplied, of a matrix by its name."""
     try:
         settings = artifact.read_json(SETTINGS)
         if settings.get("peft_type") != "LORA" or not {"use_dora", "use_rslora"}.isdisjoint(
             option for option, value in settings.items() if value
         ):
             raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
-        return settings["lora_alpha"] / settings["r"]
+        usual = settings["lora_alpha"], settings["r"]
+        patterns = settings.get("alpha_pattern") or {}, settings.get("rank_pattern") or {}
+
+        def scale(module: str) -> float:
+            alpha, rank = map(_matching, patterns, usual, (module, module))
+            return alpha / rank
+
+        scale("")
+        return scale
     except (ValueError, AttributeError, LookupError, TypeError, ZeroDivisionError) as error:
         raise CorruptArtifact(
             f"{SETTINGS} of adapter {name} is damaged, or has no good r and lora_alpha ({error}): "
             "save the adapter again."
         ) from error
+
+
+def _matching(patterns: Mapping[str, float], usual: float, module: str) -> float:
+    """As `peft` matches the end of a module's name."""
+    found = (value for p, value in patterns.items() if re.fullmatch(rf"(.*\.)?{p}", module))
+    return next(found, usual)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from openhearth.errors import UsageError
 from openhearth.models.channel_config import Channel
-from openhearth.models.mixer_config import Mixer
+from openhearth.models.mixer_config import Attention, Mixer
+from openhearth.models.names import HF
 from openhearth.models.part import MOST_BLOCKS, Part
 
 
@@ -26,17 +27,18 @@ class ModelConfig(Part):
     `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(
     norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose last block needs none
     after it), x + mixer(norm(x)) + channel(norm(x)) is `parallel` (Phi). Those of kind `layer` have
-    biases if `norm_bias`. The embedding is multiplied by `embed_factor`; with `positions` a learned
-    vector for each position is added to it, and with `segments` that of the first of so many kinds
-    of text. With `embed_norm` it has a norm, which is that of the first mixer too (ModernBERT);
-    where norms are `post` it always has one. With `logit_cap` c, a logit l becomes c * tanh(l / c)
-    (Gemma 2). `family` tells what files and adapters call the weights: as we do, if `hearth`.
+    biases if `norm_bias`, `rms_outside` has epsilon outside the root. The embedding is multiplied
+    by `embed_factor`; with `positions` a learned vector for each position is added to it, and with
+    `segments` that of the first of so many kinds of text. With `embed_norm` it has a norm, which is
+    that of the first mixer too (ModernBERT); where norms are `post` it always has one. With
+    `logit_cap` c, a logit l becomes c * tanh(l / c) (Gemma 2). `family` tells what files and
+    adapters call the weights: as we do, if `hearth`.
     """
 
     vocab_size: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
-    norm: Literal["rms", "layer"] = "rms"
+    norm: Literal["rms", "rms_outside", "layer"] = "rms"
     norms: Literal["pre", "sandwich", "post", "parallel"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     norm_bias: bool = True
@@ -47,8 +49,15 @@ class ModelConfig(Part):
     tied_head: bool = False
     head_bias: bool = False
     logit_cap: Annotated[float, Field(gt=0)] | None = None
-    family: Literal["hearth", "llama", "gemma3", "bert"] = "llama"
+    family: str = "llama"
     blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_BLOCKS)]
+
+    @field_validator("family")
+    @classmethod
+    def _has_names(cls, family: str) -> str:
+        if family not in HF:
+            raise ValueError(f"there are no names for {family!r}, only for {', '.join(HF)}")
+        return family
 
     @property
     def causal(self) -> bool:
@@ -88,3 +97,15 @@ class ModelConfig(Part):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole"
             raise UsageError(f"The model's config is wrong at {where}: {first['msg']}.") from error
+
+
+def outputs(config: ModelConfig, name: str) -> int:
+    """Rows of the weight or bias of an attention's q, k or v, or of a channel's gate or up."""
+    _, number, _, matrix, _ = name.split(".")
+    block = config.blocks[int(number)]
+    if matrix in ("q", "k", "v"):
+        assert isinstance(block.mixer, Attention)
+        heads = block.mixer.heads if matrix == "q" else block.mixer.kv_heads
+        return heads * block.mixer.head_dim
+    assert block.channel is not None
+    return block.channel.hidden

@@ -127,14 +127,8 @@ class GgufFile(Weights):
 
     def _ordered(self, name: str, rows: np.ndarray) -> np.ndarray:
         """The rows of a matrix in our order."""
-        mixer = self.config.blocks[0].mixer
-        if self.architecture != "llama" or not isinstance(mixer, Attention):
-            return rows
-        if ".mixer.q." in name:
-            return _uninterleave(rows, mixer.heads)
-        if ".mixer.k." in name:
-            return _uninterleave(rows, mixer.kv_heads)
-        return rows
+        heads = _interleaved_heads(name, self.config, self.architecture)
+        return rows if heads is None else _uninterleave(rows, heads)
 
     def packed(self, name: str) -> Packed:
         tensor = self._tensors.get(translate(name, GGUF))
@@ -156,6 +150,23 @@ class GgufFile(Weights):
             f"{self.path.name} is damaged, cut short, or not a GGUF file "
             f"({error or type(error).__name__}): download it again."
         )
+
+
+def _interleaved_heads(name: str, config: ModelConfig, architecture: str) -> int | None:
+    """Of how many heads the rows of a matrix are, if the file has them in another order."""
+    mixer = config.blocks[0].mixer
+    if architecture != "llama" or not isinstance(mixer, Attention):
+        return None
+    return {"q": mixer.heads, "k": mixer.kv_heads}.get(name.split(".mixer.")[-1].split(".")[0])
+
+
+def interleave(values: np.ndarray, name: str, config: ModelConfig, architecture: str) -> np.ndarray:
+    """The rows of the matrix that we call `name`, in the order of the file."""
+    heads = _interleaved_heads(name, config, architecture)
+    if heads is None:
+        return values
+    shape = values.shape
+    return values.reshape(heads, 2, shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(shape)
 
 
 def _uninterleave(values: np.ndarray, heads: int) -> np.ndarray:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openhearth.errors import CorruptArtifact, UsageError
+from openhearth.models.channel_config import MoE
+from openhearth.models.config import ModelConfig, outputs
 from openhearth.models.families import read_config
-from openhearth.models.names import HF, translate
+from openhearth.models.names import HF, partners, translate
 from openhearth.models.safetensors_reader import BF16, Tensor, read_safetensors
 from openhearth.models.weights import PLAIN, Packed, Weights
 
@@ -23,24 +25,25 @@ if TYPE_CHECKING:
 
     from openhearth.store import Artifact
 
-# Gemma multiplies by one more than what is in its files.
-ADDED_TO_NORMS = {"gemma3": 1.0}
+# Gemma and Qwen's hybrids multiply by one more than what is in their files, but in gated norms.
+ADDED_TO_NORMS = dict.fromkeys(("gemma2", "gemma3", "qwen3_next", "qwen3_5", "qwen3_5_seeing"), 1.0)
 
 
 class SafetensorsWeights(Weights):
-    """The `*.safetensors` files of a directory or an artifact, with a family's names."""
+    """The `*.safetensors` files of a directory or an artifact, with the names of its family."""
 
-    def __init__(self, paths: list[Path], family: str) -> None:
-        self._names, self._added = HF[family], ADDED_TO_NORMS.get(family, 0.0)
+    def __init__(self, paths: list[Path], config: ModelConfig) -> None:
+        self._config, self._names = config, HF[config.family]
+        self._added = ADDED_TO_NORMS.get(config.family, 0.0)
         self._tensors: dict[str, Tensor] = {}
         for path in paths:
             self._tensors.update(read_safetensors(path))
 
     @classmethod
-    def of(cls, artifact: Artifact, family: str) -> SafetensorsWeights:
+    def of(cls, artifact: Artifact, config: ModelConfig) -> SafetensorsWeights:
         """The weights of a model artifact."""
         names = [n for n in artifact.manifest.files if n.endswith(".safetensors")]
-        return cls([artifact.path(name) for name in names], family)
+        return cls([artifact.path(name) for name in names], config)
 
     def read(self, name: str) -> torch.Tensor:
         import torch
@@ -63,13 +66,37 @@ class SafetensorsWeights(Weights):
         return Packed(PLAIN[tensor.dtype], rows, np.arange(len(rows)))
 
     def _is_shifted(self, name: str) -> bool:
-        return name.endswith("norm.weight")
+        return name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
 
     def _tensor(self, name: str) -> Tensor:
+        """What we call `name`: a tensor of theirs, some of its rows, or a stack of several."""
         theirs = translate(name, self._names)
-        if theirs not in self._tensors:
-            raise CorruptArtifact(f"The weights lack {theirs}: download the model again.")
-        return self._tensors[theirs]
+        if "{e}" in theirs:
+            parts = [self._theirs(theirs.replace("{e}", str(e))) for e in self._experts(name)]
+            if len({(part.dtype, part.data.shape) for part in parts}) > 1:
+                raise CorruptArtifact(f"The experts in {theirs} differ: download the model again.")
+            return Tensor(parts[0].dtype, np.stack([part.data for part in parts]))
+        tensor = self._theirs(theirs)
+        among = partners(name, self._names)
+        if len(among) == 1:
+            return tensor
+        at, ends = among.index(name), np.cumsum([outputs(self._config, n) for n in among])
+        if tensor.data.shape[:1] != (ends[-1],):
+            raise CorruptArtifact(
+                f"{theirs} is {tensor.data.shape}, but the model's description wants {ends[-1]} "
+                "rows: the two do not belong together, so import them again."
+            )
+        return Tensor(tensor.dtype, tensor.data[ends[at - 1] if at else 0 : ends[at]])
+
+    def _experts(self, name: str) -> range:
+        channel = self._config.blocks[int(name.split(".")[1])].channel
+        assert isinstance(channel, MoE)
+        return range(channel.experts)
+
+    def _theirs(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise CorruptArtifact(f"The weights lack {name}: download the model again.")
+        return self._tensors[name]
 
 
 def copy_files(directory: Path, place: Callable[[str], Path]) -> tuple[str, ...]:

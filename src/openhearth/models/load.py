@@ -21,7 +21,6 @@ from openhearth.models.gguf_tokenizer import convert
 from openhearth.models.model import Model
 from openhearth.models.precision import choose
 from openhearth.models.stored import open_model
-from openhearth.models.weights import Weights
 from openhearth.store import Artifact, Draft, Store
 from openhearth.store.artifact import file_digest
 
@@ -68,11 +67,7 @@ def _check(draft: Draft) -> None:
     config = ModelConfig.from_json(draft.path("config.json").read_bytes())
     gguf = draft.path("model.gguf")
     shards = sorted(gguf.parent.glob("*.safetensors"))
-    weights: Weights
-    if gguf.is_file():
-        weights = GgufFile(gguf)
-    else:
-        weights = huggingface.SafetensorsWeights(shards, config.family)
+    weights = GgufFile(gguf) if gguf.is_file() else huggingface.SafetensorsWeights(shards, config)
     model = build(config, weights, torch.bfloat16)
     for name, parameter in model.named_parameters():
         if not parameter.sum(dtype=torch.float32).isfinite():  # one NaN makes the sum NaN

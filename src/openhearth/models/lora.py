@@ -14,7 +14,7 @@ import torch
 from openhearth.models.adapter_files import PREFIX, SETTINGS, WEIGHTS, read_adapter
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
-from openhearth.models.names import HF, translate
+from openhearth.models.names import HF, partners, translate
 
 if TYPE_CHECKING:
     from openhearth.store import Artifact
@@ -45,11 +45,14 @@ def save_adapter(
     """Write an adapter's two files to `place(file name)`; `base` says what it was trained on."""
     from safetensors.torch import save_file
 
-    tensors = {}
-    for path, pair in model.adapter(name).items():
-        theirs = PREFIX + translate(path, HF[model.config.family])
-        tensors[f"{theirs}.lora_A.weight"] = pair.a.detach().contiguous()
-        tensors[f"{theirs}.lora_B.weight"] = pair.b.detach().contiguous()
+    tensors, ranks = {}, {}
+    for theirs, pairs in _by_their_matrix(model, name).items():
+        # Of several in one matrix, each has columns of B of its own: the rank is that of all.
+        tensors[f"{PREFIX}{theirs}.lora_A.weight"] = torch.cat([pair.a.detach() for pair in pairs])
+        b = torch.block_diag(*[pair.b.detach() for pair in pairs])
+        tensors[f"{PREFIX}{theirs}.lora_B.weight"] = b
+        if len(pairs) > 1:
+            ranks[theirs.rpartition(".")[2]] = len(pairs)
     save_file(tensors, place(WEIGHTS), metadata={"format": "pt"})
     settings = {
         "peft_type": "LORA",
@@ -57,11 +60,21 @@ def save_adapter(
         "base_model_name_or_path": base,
         "r": config.rank,
         "lora_alpha": config.alpha,
+        "rank_pattern": {module: config.rank * n for module, n in ranks.items()},
+        "alpha_pattern": {module: config.alpha * n for module, n in ranks.items()},
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": sorted({t.split(".")[-3] for t in tensors}),
     }
     place(SETTINGS).write_text(json.dumps(settings, sort_keys=True))
+
+
+def _by_their_matrix(model: Model, name: str) -> dict[str, list[LowRank]]:
+    """The pairs that belong to one matrix of the family's files, in its order."""
+    pairs, table = model.adapter(name), HF[model.config.family]
+    return {
+        translate(path, table): [pairs[part] for part in partners(path, table)] for path in pairs
+    }
 
 
 def load_adapter(model: Model, artifact: Artifact, name: str) -> None:

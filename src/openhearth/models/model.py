@@ -19,7 +19,7 @@ from openhearth.models.linear import Linear, LowRank
 from openhearth.models.mixers.attention import KeyValues
 from openhearth.models.mixers.recurrent import Slots
 from openhearth.models.mixers.registry import MIXERS
-from openhearth.models.norm import RMSNorm
+from openhearth.models.norm import RMS_NORMS
 from openhearth.models.ragged import Ragged
 
 State = KeyValues | Slots
@@ -57,7 +57,7 @@ class ResidualBlock(nn.Module):
 def _norm(config: ModelConfig) -> nn.Module:
     if config.norm == "layer":
         return nn.LayerNorm(config.width, config.norm_eps, bias=config.norm_bias)
-    return RMSNorm(config.width, config.norm_eps)
+    return RMS_NORMS[config.norm](config.width, config.norm_eps)
 
 
 class Model(nn.Module):

@@ -18,3 +18,15 @@ class RMSNorm(nn.Module):
         wide = x.float()
         normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
         return normed.to(x.dtype) * self.weight
+
+
+class OutsideRMSNorm(RMSNorm):
+    """x / (rms(x) + eps) * weight, as StripedHyena has it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = x.float()
+        normed = wide / (wide.square().mean(-1, keepdim=True).sqrt() + self.eps)
+        return normed.to(x.dtype) * self.weight
+
+
+RMS_NORMS = {"rms": RMSNorm, "rms_outside": OutsideRMSNorm}

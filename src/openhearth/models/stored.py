@@ -22,7 +22,7 @@ def open_model(artifact: Artifact) -> tuple[ModelConfig, Weights]:
     config = config_of(artifact)
     if "model.gguf" in artifact.manifest.files:
         return config, GgufFile(artifact.path("model.gguf"))
-    return config, SafetensorsWeights.of(artifact, config.family)
+    return config, SafetensorsWeights.of(artifact, config)
 
 
 def config_of(model: Artifact) -> ModelConfig:

@@ -171,6 +171,7 @@ WITHOUT_KERNEL = {
     "long heads": MIXER.model_copy(update={"head_dim": 1024}),
     "soft caps": MIXER.model_copy(update={"softcap": 50.0}),
     "sinks": MIXER.model_copy(update={"sinks": True}),
+    "gates behind queries": MIXER.model_copy(update={"gated": True}),
     "another mixer": Hyena(taps=16),
 }
 

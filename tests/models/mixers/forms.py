@@ -17,12 +17,15 @@ LENGTHS = (1, 37, 64, 5)
 
 
 def random_mixer(config: Mixer, width: int = WIDTH, seed: int = 0) -> torch.nn.Module:
-    """A layer with random weights of a size that keeps its outputs near one."""
+    """A layer with random weights of a size that keeps its outputs near one; long filters are as
+    training begins with them."""
     generator = torch.Generator().manual_seed(seed)
     mixer = MIXERS[config.name](config, width, 1e-5)
     for parameter in mixer.parameters():
         scale = 1 / math.sqrt(parameter.shape[-1]) if parameter.dim() > 1 else 0.5
         parameter.data.normal_(0, scale, generator=generator)
+    if hasattr(mixer, "init_filter"):
+        mixer.init_filter(generator)
     return mixer.eval()
 
 

@@ -23,10 +23,8 @@ CONFIGS = [GatedConv(), GatedConv(modes=5, kernel=4, heads=4), GatedConv(heads=W
 
 
 def layer(config: GatedConv) -> ModalGatedConv:
-    """With random weights, and a filter as training begins with it."""
     mixer = random_mixer(config)
     assert isinstance(mixer, ModalGatedConv)
-    mixer.init_filter(torch.Generator().manual_seed(2))
     return mixer
 
 

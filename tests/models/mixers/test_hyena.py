@@ -22,10 +22,8 @@ LONG, SHORT = Hyena(taps=80), Hyena(taps=12, kernel=4, features=3, shift=0.05)
 
 
 def layer(config: Hyena) -> HyenaMixer:
-    """With random weights, and a filter as training begins with it."""
     mixer = random_mixer(config)
     assert isinstance(mixer, HyenaMixer)
-    mixer.init_filter(torch.Generator().manual_seed(2))
     return mixer
 
 

@@ -16,10 +16,8 @@ LONG, SHORT = Monarch(taps=64, hidden=16), Monarch(taps=12, residual=False, shif
 
 
 def layer(config: Monarch) -> MonarchMixer:
-    """With random weights, and filters as training begins with them."""
     mixer = random_mixer(config)
     assert isinstance(mixer, MonarchMixer)
-    mixer.init_filter(torch.Generator().manual_seed(2))
     return mixer
 
 

@@ -1,4 +1,4 @@
-"""StripedHyena's gated convolution as operations: a product, a short filter, and the modes."""
+"""StripedHyena's gated convolution as operations: a product, a short filter, then the modes."""
 
 from __future__ import annotations
 

@@ -82,9 +82,8 @@ class Lowering:
         silu: bool = False,
         order: np.ndarray | slice = slice(None),
     ) -> None:
-        """A causal convolution of what begins at a column of `x`, its gates at other columns.
-
-        `order` says where each channel is in the file.
+        """A causal convolution of what begins at a column of `x`, its gates at other columns. The
+        channels come in `order`, if not as they are in the file.
         """
         weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[order, 0].T)
         taps, channels = weight.shape
@@ -141,6 +140,8 @@ class Lowering:
 
     def norm(self, name: str) -> Norm:
         """A norm of rows. With biases, if only of nothing, it is a layer norm."""
+        if self.config.norm not in ("rms", "layer"):
+            raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
         weight, bias = vector(self.weights, f"{name}.weight"), None
         if self.config.norm == "layer":
             biased = self.config.norm_bias

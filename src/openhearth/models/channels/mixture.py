@@ -13,6 +13,7 @@ from torch import nn
 from openhearth.models.channel_config import MoE, SwiGLU
 from openhearth.models.channels.feed_forward import ACTIVATIONS, GatedFeedForward
 from openhearth.models.channels.routing import Router
+from openhearth.models.linear import Linear
 from openhearth.models.ragged import Ragged
 
 
@@ -55,7 +56,7 @@ class MixtureOfExperts(nn.Module):
             wide = SwiGLU(hidden=config.shared, activation=config.activation)
             self.shared = GatedFeedForward(wide, width)
         if config.shared_gate:
-            self.shared_gate = nn.Linear(width, 1, bias=False).requires_grad_(False)
+            self.shared_gate = Linear(width, 1)
 
     def forward(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
         made = self.experts(x, *self.router(x, batch))
@@ -63,5 +64,5 @@ class MixtureOfExperts(nn.Module):
             return made
         common = self.shared(x, batch)
         if self.shared_gate is not None:
-            common = common * self.shared_gate(x.float()).sigmoid().to(x.dtype)
+            common = common * self.shared_gate(x, batch).sigmoid()
         return made + common

@@ -52,7 +52,7 @@ class Router(nn.Module):
         self.bias = biases if config.biased else None
 
     def forward(self, x: torch.Tensor, batch: Ragged) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = F.linear(x.float(), self.weight)
+        logits = F.linear(x.float(), self.weight.float())
         scores = logits.softmax(-1) if self.config.score == "softmax" else logits.sigmoid()
         chosen = self._choose(scores.detach())
         if torch.is_grad_enabled():
@@ -96,8 +96,8 @@ def update_biases(batches: Iterable[Ragged], rate: float = 1e-3) -> None:
     """
     loads: dict[Router, torch.Tensor] = {}
     for made in (made for batch in batches for made in routings(batch)):
-        earlier = loads.get(made.router, torch.zeros_like(made.loads))
-        loads[made.router] = earlier + made.loads
+        before = loads.get(made.router)
+        loads[made.router] = made.loads if before is None else before + made.loads
     for router, load in loads.items():
         if router.bias is not None:
             router.bias.add_(rate * (load.float().mean() - load).sign())

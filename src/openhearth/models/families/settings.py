@@ -8,8 +8,8 @@ from openhearth.errors import UsageError
 from openhearth.models.part import MOST_BLOCKS, bounded
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
-GATED = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 PLAIN = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
+GATED = PLAIN | {"silu": "silu"}
 
 
 def blocks_of(raw: dict[str, Any]) -> int:
@@ -21,6 +21,14 @@ def biases_of(raw: dict[str, Any]) -> dict[str, Any]:
     """Those of Llama's attention: on all four matrices or on none."""
     biased = raw.get("attention_bias", False)
     return {"bias": biased, "output_bias": biased}
+
+
+def rotary_of(raw: dict[str, Any], usual: float) -> dict[str, Any]:
+    """How many numbers of a head rotate, if not all."""
+    rope = raw.get("rope_parameters") or {}
+    share = rope.get("partial_rotary_factor", raw.get("partial_rotary_factor", usual))
+    head_dim = raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"]
+    return {"rotary": None if share == 1 else int(head_dim * share)}
 
 
 def windows_by_kind(raw: dict[str, Any], usual: list[str], window: int) -> list[int | None]:

@@ -63,7 +63,7 @@ class GroupedQueryAttention(nn.Module):
         self.config = config
         self.rope = Rope.of(config)
         queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        self.q = Linear(width, queries, bias=config.bias)
+        self.q = Linear(width, queries * (2 if config.gated else 1), bias=config.bias)
         self.k = Linear(width, keys, bias=config.bias)
         self.v = Linear(width, keys, bias=config.bias)
         self.o = Linear(queries, width, bias=config.output_bias)
@@ -78,7 +78,8 @@ class GroupedQueryAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
         heads = (len(x), -1, self.config.head_dim)
-        q = self._rotate(self.q_norm(self.q(x, batch).view(heads)), batch)
+        q, *gate = self.q(x, batch).unflatten(1, (self.config.heads, -1)).split(heads[2], dim=-1)
+        q = self._rotate(self.q_norm(q), batch)
         k = self._rotate(self.k_norm(self.k(x, batch).view(heads)), batch)
         v = self.v(x, batch).view(heads)
         if state is None:
@@ -86,6 +87,8 @@ class GroupedQueryAttention(nn.Module):
         else:
             state.write(batch, k, v)
             mixed = _over_pages(q, batch, state, self)
+        if gate:
+            mixed = mixed * gate[0].sigmoid()
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:

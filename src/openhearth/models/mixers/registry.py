@@ -14,12 +14,12 @@ from openhearth.models.mixers.short_conv import GatedShortConv
 
 MIXERS = {
     "attention": GroupedQueryAttention,
+    "gated_conv": ModalGatedConv,
     "gated_delta": GatedDeltaNet,
+    "hyena": HyenaMixer,
     "mamba": MambaMixer,
     "mamba2": Mamba2Mixer,
-    "rwkv7": TimeMixing,
-    "gated_conv": ModalGatedConv,
-    "hyena": HyenaMixer,
     "monarch": MonarchMixer,
+    "rwkv7": TimeMixing,
     "short_conv": GatedShortConv,
 }

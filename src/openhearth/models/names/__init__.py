@@ -1,41 +1,48 @@
 """What other formats call our weights. Tables, so that adding a format adds no code.
 
-They name matrices, norms and embeddings; `.weight` and `.bias` are the same everywhere. `{i}` is
-the number of a block.
+They name matrices, norms and embeddings; `.weight` and `.bias` are the same everywhere.
 """
 
-from __future__ import annotations
-
-import re
-
-from openhearth.models.names.bert import HF_BERT
+from openhearth.models.names.bert import HF_BERT, HF_MODERNBERT, HF_MODERNBERT_MLM
+from openhearth.models.names.experts import HF_DEEPSEEK_MOE, HF_MIXTRAL, HF_QWEN_MOE
 from openhearth.models.names.gguf import GGUF
-from openhearth.models.names.llama import HF_GEMMA3, HF_LLAMA
+from openhearth.models.names.lfm2 import HF_LFM2
+from openhearth.models.names.llama import HF_GEMMA, HF_LLAMA
+from openhearth.models.names.phi import HF_PHI, HF_PHI3
+from openhearth.models.names.state_space import (
+    HF_BAMBA,
+    HF_JAMBA,
+    HF_MAMBA,
+    HF_MAMBA2,
+    HF_QWEN_HYBRID,
+    HF_QWEN_SEEING,
+)
+from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
+from openhearth.models.names.table import Table, partners, translate
 
-__all__ = ["GGUF", "HF", "HF_BERT", "HF_GEMMA3", "HF_LLAMA", "translate"]
+__all__ = ["GGUF", "HF", "HF_LLAMA", "Table", "partners", "translate"]
 
-HF: dict[str, dict[str, str]] = {
+HF: dict[str, Table] = {
     "hearth": {},
     "llama": HF_LLAMA,
-    "gemma3": HF_GEMMA3,
+    "gemma2": HF_GEMMA,
+    "gemma3": HF_GEMMA,
+    "phi": HF_PHI,
+    "phi3": HF_PHI3,
+    "mixtral": HF_MIXTRAL,
+    "qwen_moe": HF_QWEN_MOE,
+    "deepseek_moe": HF_DEEPSEEK_MOE,
     "bert": HF_BERT,
+    "modernbert": HF_MODERNBERT,
+    "modernbert_mlm": HF_MODERNBERT_MLM,
+    "mamba": HF_MAMBA,
+    "mamba2": HF_MAMBA2,
+    "jamba": HF_JAMBA,
+    "bamba": HF_BAMBA,
+    "qwen3_next": HF_QWEN_HYBRID,
+    "qwen3_5": HF_QWEN_HYBRID,
+    "qwen3_5_seeing": HF_QWEN_SEEING,
+    "lfm2": HF_LFM2,
+    "stripedhyena": HF_STRIPED_HYENA,
 }
 """The table of each family; with an empty one names are as ours."""
-
-BLOCK = re.compile(r"^blocks\.(\d+)\.")
-
-
-def translate(name: str, table: dict[str, str]) -> str:
-    """Our name for a weight, or for the matrix it belongs to, in the words of another format.
-
-    >>> translate("blocks.3.mixer.q.weight", HF_LLAMA)
-    'model.layers.3.self_attn.q_proj.weight'
-    """
-    if not table:
-        return name
-    block, leaf = BLOCK.match(name), ""
-    module = BLOCK.sub("blocks.{i}.", name)
-    if module not in table:
-        module, dot, last = module.rpartition(".")
-        leaf = dot + last
-    return table[module].replace("{i}", block[1] if block else "") + leaf

@@ -1,6 +1,10 @@
 """GGUF, whose names are the same for all families."""
 
-GGUF = {
+from __future__ import annotations
+
+from openhearth.models.names.table import Table
+
+GGUF: Table = {
     "embed": "token_embd",
     "blocks.{i}.mixer_norm": "blk.{i}.attn_norm",
     "blocks.{i}.mixer.q": "blk.{i}.attn_q",

@@ -1,6 +1,10 @@
 """Llama, and decoders that name their weights as it does."""
 
-HF_LLAMA = {
+from __future__ import annotations
+
+from openhearth.models.names.table import Table
+
+HF_LLAMA: Table = {
     "embed": "model.embed_tokens",
     "blocks.{i}.mixer_norm": "model.layers.{i}.input_layernorm",
     "blocks.{i}.mixer.q": "model.layers.{i}.self_attn.q_proj",
@@ -18,7 +22,7 @@ HF_LLAMA = {
 }
 
 # What stands after the mixer in Gemma has the name of what stands before the channel in Llama.
-HF_GEMMA3 = HF_LLAMA | {
+HF_GEMMA: Table = HF_LLAMA | {
     "blocks.{i}.mixer_post_norm": "model.layers.{i}.post_attention_layernorm",
     "blocks.{i}.channel_norm": "model.layers.{i}.pre_feedforward_layernorm",
     "blocks.{i}.channel_post_norm": "model.layers.{i}.post_feedforward_layernorm",

@@ -1,0 +1,76 @@
+"""What every model that writes must hold: its logits, however a text is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from openhearth.models import Model, Piece, Ragged, import_model, load_model
+from openhearth.store import Store
+from tests.conftest import write_tokenizer
+
+PAGE = 8
+
+
+def both(
+    name: str, settings: dict[str, Any], tmp_path: Path, config: str | None = None
+) -> tuple[Model, transformers.PreTrainedModel]:
+    """`name`ForCausalLM with these settings, and ours from what it wrote."""
+    vocabulary = write_tokenizer(tmp_path)
+    described = getattr(transformers, config or f"{name}Config")(vocab_size=vocabulary, **settings)
+    torch.manual_seed(0)
+    theirs = getattr(transformers, f"{name}ForCausalLM")(described).eval()
+    for parameter in theirs.parameters():  # biases and norms are not random by default
+        torch.nn.init.normal_(parameter, std=0.2)
+    theirs.save_pretrained(tmp_path)
+    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    return load_model(artifact, "float32"), theirs
+
+
+def tokens(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randint(0, 300, (count,), generator=torch.Generator().manual_seed(seed))
+
+
+def logits(model: Model, ids: torch.Tensor) -> torch.Tensor:
+    """Those of a whole text, [length, vocab_size]."""
+    return model.logits(model(ids, Ragged([Piece(len(ids))])))
+
+
+def in_pieces(model: Model, ids: torch.Tensor, cuts: Sequence[int]) -> torch.Tensor:
+    """Those of a text that comes in pieces, over states where other texts were before."""
+    count = -(-len(ids) // PAGE)
+    states, done, parts = model.new_states(count + 1, PAGE, slots=3), 0, []
+    other = Piece(5, 0, pages=[count], slot=1)
+    model(tokens(5, seed=9), Ragged([other]), states)
+    for cut in cuts:
+        pages = list(reversed(range(count)))[: -(-(done + cut) // PAGE)]
+        piece = Piece(cut, done, pages=pages, slot=1)
+        parts.append(model.logits(model(ids[done : done + cut], Ragged([piece]), states)))
+        done += cut
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def check_forms(model: Model, *, tolerance: float = 1e-4) -> None:
+    """Each way to cut a text gives what the whole does, and so does company."""
+    ids = tokens(40)
+    whole = logits(model, ids)
+    for cuts in ([40], [1] * 40, [13, 1, 1, 20, 5], [1, 39]):
+        torch.testing.assert_close(in_pieces(model, ids, cuts), whole, atol=tolerance, rtol=0)
+    pieces = Ragged([Piece(9), Piece(40), Piece(1)])
+    beside = model(torch.cat((tokens(9, 1), ids, tokens(1, 2))), pieces)[9:49]
+    torch.testing.assert_close(model.logits(beside), whole, atol=tolerance, rtol=0)
+
+
+@torch.inference_mode()
+def check_parity(ours: Model, theirs: transformers.PreTrainedModel) -> None:
+    """Logits are theirs, in every form."""
+    ids = tokens(150)
+    expected = theirs(ids[None]).logits[0]
+    assert expected.std() > 0.05  # the comparison would mean nothing between zeros
+    torch.testing.assert_close(logits(ours, ids), expected, atol=1e-4, rtol=0)
+    check_forms(ours)
