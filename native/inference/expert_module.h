@@ -1,4 +1,5 @@
 #pragma once
+
 #include <nanobind/nanobind.h>
 
 #include "program.h"

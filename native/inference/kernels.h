@@ -164,6 +164,24 @@ struct Modal {
     size_t out_stride;
 };
 
+// What makes the terms of RWKV-7 of a head's numbers, `count` of each kind.
+struct Terms {
+    size_t count;
+    const float *decay_bias, *rate_bias, *taken_scale, *key_rate;
+};
+
+// Rows of one sequence and a memory [keys][values], which fades key by key, forgets what it says of what is
+// taken out, takes in a value under a key, and is asked:
+// M = diag(decay) M - put (taken^T M) + key value^T, out = M^T asked.
+struct Replacement {
+    size_t rows, keys, values;
+    const float *asked, *decay, *key, *value, *put, *taken;  // of the first row, `stride` from each to the next
+    size_t stride;
+    float* memory;
+    float* out;
+    size_t out_stride;
+};
+
 constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
@@ -210,6 +228,12 @@ struct Kernels {
     // PANEL channels from `channel` on.
     void (*select)(const Select&, size_t channel);
     void (*modal)(const Modal&, size_t channel);
+    // A decay's logarithm, by a sigmoid, to the decay; a rate to what is put in the place of what is taken,
+    // which is the key, scaled, of length one; and the key to what is written.
+    void (*terms)(const Terms&, float* decay, float* key, float* rate, float* taken);
+    void (*replace)(const Replacement&);
+    // y = (y + (asked . (key * bonus)) * value) * gate.
+    void (*bonus)(const float* asked, const float* key, const float* bonus, const float* value, const float* gate, size_t count, float* y);
 };
 
 // Those for this processor, or for a named kind: portable, avx2, avx512. Null if it cannot run them.

@@ -6,6 +6,7 @@
 #include "convolve.h"
 #include "multiply.h"
 #include "recur.h"
+#include "replace.h"
 #include "vectors.h"
 
 extern const Kernels avx2_kernels;
@@ -35,4 +36,7 @@ const Kernels avx2_kernels = {
     avx2::recall,
     avx2::select,
     avx2::modal,
+    avx2::terms,
+    avx2::replace,
+    avx2::bonus,
 };

@@ -6,6 +6,7 @@
 #include "convolve.h"
 #include "multiply.h"
 #include "recur.h"
+#include "replace.h"
 #include "vectors.h"
 
 extern const Kernels avx512_kernels;
@@ -35,4 +36,7 @@ const Kernels avx512_kernels = {
     avx512::recall,
     avx512::select,
     avx512::modal,
+    avx512::terms,
+    avx512::replace,
+    avx512::bonus,
 };

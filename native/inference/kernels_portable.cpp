@@ -5,6 +5,7 @@
 #include "convolve.h"
 #include "multiply.h"
 #include "recur.h"
+#include "replace.h"
 #include "vectors.h"
 
 extern const Kernels portable_kernels;
@@ -34,4 +35,7 @@ const Kernels portable_kernels = {
     portable::recall,
     portable::select,
     portable::modal,
+    portable::terms,
+    portable::replace,
+    portable::bonus,
 };

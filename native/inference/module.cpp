@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "expert_module.h"
 #include "recurrent_module.h"
+#include "rwkv_module.h"
 #include "sample_module.h"
 
 using namespace nb::literals;
@@ -172,5 +173,6 @@ NB_MODULE(_engine, m) {
         .def("run", &run);
     bind_recurrences(m, program);
     bind_experts(m, program);
+    bind_rwkv(m, program);
     bind_sampling(m);
 }

@@ -21,7 +21,12 @@ void NormParts::run(Context& context) {
         const size_t size = norm_.weight.size() / weights_;
         for (size_t part = 0; part < parts_; ++part) {
             float* x = x_.row(i) + column_ + part * size;
-            context.kernels.rms_norm(x, norm_.weight.data() + part % weights_ * size, size, norm_.eps, x);
+            const size_t first = part % weights_ * size;
+            if (norm_.bias.empty()) {
+                context.kernels.rms_norm(x, norm_.weight.data() + first, size, norm_.eps, x);
+            } else {
+                context.kernels.layer_norm(x, norm_.weight.data() + first, norm_.bias.data() + first, size, norm_.eps, x);
+            }
         }
     });
 }

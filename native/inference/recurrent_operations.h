@@ -56,8 +56,8 @@ private:
     float factor_;
 };
 
-// Neighbouring columns in parts of one size, each normed by itself; the weights are those of so many parts,
-// which take turns.
+// Neighbouring columns in parts of one size, each normed by itself; the weights, and biases, are those of so
+// many parts, which take turns.
 class NormParts : public Operation {
 public:
     NormParts(Buffer& x, size_t column, size_t parts, size_t weights, Norm norm)

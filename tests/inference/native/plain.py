@@ -102,6 +102,22 @@ def rung(x: np.ndarray, poles: np.ndarray, residues: np.ndarray) -> np.ndarray:
     return np.array(made)
 
 
+def replaced(
+    asked: np.ndarray,
+    decay: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    put: np.ndarray,
+    taken: np.ndarray,
+) -> np.ndarray:
+    """What the memory of a head of RWKV-7 says, all [rows, size]."""
+    memory, said = np.zeros((key.shape[1], value.shape[1])), []
+    for a, d, k, v, p, t in zip(asked, decay, key, value, put, taken, strict=True):
+        memory = d[:, None] * memory - np.outer(p, t @ memory) + np.outer(k, v)
+        said.append(a @ memory)
+    return np.array(said)
+
+
 def routed(
     logits: np.ndarray,
     active: int,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openhearth.inference.executor import Room, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
+    RWKV7,
     Attention,
     Block,
     GatedConv,
@@ -59,9 +60,9 @@ MIXERS: dict[str, Mixer] = {
     "gated_delta, apart": GatedDelta(
         heads=2, key_heads=2, key_dim=32, value_dim=80, matrices="apart", negative=True
     ),
+    "rwkv7": RWKV7(heads=3, head_dim=32, decay_rank=24, rate_rank=8, gate_rank=40),
+    "rwkv7, long heads": RWKV7(heads=2, head_dim=80, decay_rank=32, rate_rank=32, gate_rank=32),
 }
-
-
 EXPERTS = {
     "moe": MoE(hidden=96, experts=5, active=2),
     "moe, all of it": MoE(
@@ -79,8 +80,6 @@ EXPERTS = {
     ),
     "moe, shared by a gate": MoE(hidden=32, experts=40, active=8, shared=96, shared_gate=True),
 }
-
-
 GATED = SwiGLU(hidden=96)
 
 

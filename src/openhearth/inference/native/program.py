@@ -18,6 +18,7 @@ from openhearth.inference.native.lowering import Lowering, Norm, Out
 from openhearth.inference.native.mamba import mamba
 from openhearth.inference.native.mamba2 import mamba2
 from openhearth.inference.native.moe import moe
+from openhearth.inference.native.rwkv7 import rwkv7
 from openhearth.inference.native.short_conv import short_conv
 from openhearth.models.channel_config import Channel
 from openhearth.models.config import Block, ModelConfig
@@ -31,6 +32,7 @@ MIXERS: dict[str, Lowered] = {
     "gated_delta": gated_delta,
     "mamba": mamba,
     "mamba2": mamba2,
+    "rwkv7": rwkv7,
     "short_conv": short_conv,
 }
 CHANNELS: dict[str, Lowered] = {"mlp": mlp, "moe": moe, "swiglu": swiglu}
