@@ -113,6 +113,9 @@ struct Kernels {
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
     void (*add_fp16)(const float* numbers, const Half* weights, size_t count, float* sums);
     void (*add_fp32)(const float* numbers, const float* weights, size_t count, float* sums);
+    // `count` rows of PANEL products to their places, `width` floats apart, or to what is there.
+    void (*put)(const float* products, size_t count, float* out, size_t width);
+    void (*put_sum)(const float* products, size_t count, float* out, size_t width);
     // To half precision.
     void (*narrow)(const float* x, size_t count, Half* out);
     // To scale * number, numbers of eight bits; the scale.

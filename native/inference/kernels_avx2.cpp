@@ -19,6 +19,8 @@ const Kernels avx2_kernels = {
     avx2::gelu_tanh,
     avx2::add<Half>,
     avx2::add<float>,
+    avx2::put,
+    avx2::put_sum,
     avx2::narrow,
     avx2::narrow_int8,
     avx2::rotate,

@@ -19,6 +19,8 @@ const Kernels avx512_kernels = {
     avx512::gelu_tanh,
     avx512::add<Half>,
     avx512::add<float>,
+    avx512::put,
+    avx512::put_sum,
     avx512::narrow,
     avx512::narrow_int8,
     avx512::rotate,

@@ -18,6 +18,8 @@ const Kernels portable_kernels = {
     portable::gelu_tanh,
     portable::add<Half>,
     portable::add<float>,
+    portable::put,
+    portable::put_sum,
     portable::narrow,
     portable::narrow_int8,
     portable::rotate,

@@ -73,7 +73,8 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
             if (use_ == Use::GELU) context.kernels.gelu(products, some * PANEL, products);
             if (use_ == Use::GELU_TANH) context.kernels.gelu_tanh(products, some * PANEL, products);
         }
-        put(products, row, some, panel);
+        const auto put = use_ == Use::ADD ? context.kernels.put_sum : context.kernels.put;
+        put(products, some, out_.row(row) + column_ + panel * PANEL, out_.width);
     }
 }
 
@@ -84,13 +85,6 @@ void Linear::product(Context& context, const Ready& ready, size_t row, size_t co
         if (const LowRank* adapter = ready.adapters[row + r]) {
             adapter->add(context.kernels, ready.thin.data() + (row + r) * context.rank, panel, out);
         }
-    }
-}
-
-void Linear::put(float* products, size_t first, size_t count, size_t panel) {
-    for (size_t r = 0; r < count; ++r, products += PANEL) {
-        float* out = out_.row(first + r) + column_ + panel * PANEL;
-        for (size_t o = 0; o < PANEL; ++o) out[o] = use_ == Use::ADD ? out[o] + products[o] : products[o];
     }
 }
 

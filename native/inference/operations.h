@@ -112,7 +112,6 @@ private:
     void prepare(Context&, size_t row, Ready&);
     void multiply(Context&, const Ready&, size_t first, size_t count, size_t panel);
     void product(Context&, const Ready&, size_t row, size_t count, size_t panel, float* out);
-    void put(float* products, size_t first, size_t count, size_t panel);
     bool is_gated() const { return use_ == Use::SILU_PRODUCT || use_ == Use::GELU_PRODUCT; }
 
     Buffer& in_;

@@ -89,6 +89,14 @@ void add(const float* numbers, const Number* weights, size_t count, float* sums)
     store(sums, total);
 }
 
+inline void put(const float* products, size_t count, float* out, size_t width) {
+    for (size_t r = 0; r < count; ++r, products += PANEL, out += width) store(out, load(products));
+}
+
+inline void put_sum(const float* products, size_t count, float* out, size_t width) {
+    for (size_t r = 0; r < count; ++r, products += PANEL, out += width) store(out, load(out) + load(products));
+}
+
 inline void narrow(const float* x, size_t count, Half* out) {
     for (size_t i = 0; i < count; i += LANES) store(out + i, load(x + i));
 }
