@@ -7,6 +7,7 @@
 // every processor.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -63,17 +64,18 @@ struct Quantised {
     float* totals;
 };
 
-// How keys and values are kept; in eight bits each token's of a head have a scale.
-enum class Kept : uint8_t { FP32, FP16, INT8 };
+// How keys and values are kept. In whole numbers each token's of a head have a scale, and go by pairs, as
+// the processor multiplies them: keys of two numbers, values of two tokens.
+enum class Kept : uint8_t { FP32, INT16, INT8 };
 
 // A head's numbers with the zeros that fill up each of its halves, which rotation turns apart, to whole
 // registers.
 constexpr size_t room(size_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
 
-// What a page takes of one head: its keys, [room][PAGE], and behind them scales, if there are any; and as
-// much again for its values, [PAGE][room].
-constexpr size_t numbers_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? 4 : kept == Kept::FP16 ? 2 : 1); }
-constexpr size_t keys_bytes(Kept kept, size_t size) { return numbers_bytes(kept, size) + (kept == Kept::INT8 ? PAGE * sizeof(Half) : 0); }
+// What a page takes of one head: its keys, [room][PAGE] or [room / 2][PAGE][2], and behind them scales, if
+// there are any; and as much again for its values, [PAGE][room] or [PAGE / 2][room][2].
+constexpr size_t numbers_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? 4 : kept == Kept::INT16 ? 2 : 1); }
+constexpr size_t keys_bytes(Kept kept, size_t size) { return numbers_bytes(kept, size) + (kept == Kept::FP32 ? 0 : PAGE * sizeof(float)); }
 
 // Queries that share keys: `queries[i]` points to a head's numbers of one row, room(size) of them, which
 // sees the tokens from `lasts[i] - window + 1` to `lasts[i]`.
@@ -92,6 +94,9 @@ struct Attention {
 
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
+
+// The largest whole number of which `count` products sum up within 32 bits.
+inline float largest_factor(size_t count) { return static_cast<float>(std::ceil(std::sqrt(0x1p31 / static_cast<double>(count))) - 1); }
 
 struct Kernels {
     const char* name;
@@ -116,10 +121,9 @@ struct Kernels {
     // `count` rows of PANEL products to their places, `width` floats apart, or to what is there.
     void (*put)(const float* products, size_t count, float* out, size_t width);
     void (*put_sum)(const float* products, size_t count, float* out, size_t width);
-    // To half precision.
-    void (*narrow)(const float* x, size_t count, Half* out);
-    // To scale * number, numbers of eight bits; the scale.
-    Half (*narrow_int8)(const float* x, size_t count, int8_t* out);
+    // To scale * number, whole numbers up to `most`, which are fewer than 2^15, or 127; the scale.
+    float (*narrow_int16)(const float* x, size_t count, float most, int16_t* out);
+    float (*narrow_int8)(const float* x, size_t count, float most, int8_t* out);
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend)(Kept, const Attention&);

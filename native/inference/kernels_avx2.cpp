@@ -21,8 +21,8 @@ const Kernels avx2_kernels = {
     avx2::add<float>,
     avx2::put,
     avx2::put_sum,
-    avx2::narrow,
-    avx2::narrow_int8,
+    avx2::narrow<int16_t>,
+    avx2::narrow<int8_t>,
     avx2::rotate,
     avx2::attend,
 };

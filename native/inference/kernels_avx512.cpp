@@ -21,8 +21,8 @@ const Kernels avx512_kernels = {
     avx512::add<float>,
     avx512::put,
     avx512::put_sum,
-    avx512::narrow,
-    avx512::narrow_int8,
+    avx512::narrow<int16_t>,
+    avx512::narrow<int8_t>,
     avx512::rotate,
     avx512::attend,
 };

@@ -20,8 +20,8 @@ const Kernels portable_kernels = {
     portable::add<float>,
     portable::put,
     portable::put_sum,
-    portable::narrow,
-    portable::narrow_int8,
+    portable::narrow<int16_t>,
+    portable::narrow<int8_t>,
     portable::rotate,
     portable::attend,
 };

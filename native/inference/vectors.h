@@ -97,24 +97,6 @@ inline void put_sum(const float* products, size_t count, float* out, size_t widt
     for (size_t r = 0; r < count; ++r, products += PANEL, out += width) store(out, load(out) + load(products));
 }
 
-inline void narrow(const float* x, size_t count, Half* out) {
-    for (size_t i = 0; i < count; i += LANES) store(out + i, load(x + i));
-}
-
-inline Half narrow_int8(const float* x, size_t count, int8_t* out) {
-    F most = zero(), nothing = zero();  // but not a number if one of x is none
-    for (size_t i = 0; i < count; i += LANES) {
-        most = max(absolute(load(x + i)), most);
-        nothing = fma(load(x + i), zero(), nothing);
-    }
-    const Half scale = half(std::min(largest(most) / 127.0f, 65504.0f) + sum(nothing));
-    const float wide_scale = wide(scale);
-    const F factor = all(wide_scale > 0 ? 1.0f / wide_scale : 0.0f);
-    // The scale is rounded, so a number may come to a little more than 127.
-    for (size_t i = 0; i < count; i += LANES) store(out + i, max(min(load(x + i) * factor, all(127.0f)), all(-127.0f)));
-    return scale;
-}
-
 inline void rotate(float* head, const float* cosines, const float* sines, size_t half) {
     for (size_t i = 0; i < half; i += LANES) {
         const F one = load(head + i), other = load(head + half + i), c = load(cosines + i), s = load(sines + i);
