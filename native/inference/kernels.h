@@ -15,6 +15,7 @@
 
 constexpr size_t PANEL = 16;  // outputs
 constexpr size_t BLOCK = 32;  // inputs
+constexpr size_t GROUP = 8;   // rows whose blocks lie together
 constexpr size_t PAGE = 32;   // tokens of keys and values that lie together
 
 // How the weights of a matrix are kept.
@@ -46,16 +47,20 @@ constexpr size_t block_bytes(Format format) {
 }
 
 // Rows of activations: as they are, and quantised: scale * number, with the sum of a block's numbers,
-// times -8, which is what weights of four bits are shifted by, and of what they stand for.
+// times -8, which is what weights of four bits are shifted by, and of what they stand for. As rows are
+// multiplied together, the same block of GROUP rows lies together.
 struct Rows {
     const float* values;     // [rows][inputs]
-    const int8_t* numbers;   // [rows][inputs]
-    const float* scales;     // [rows][blocks]
-    const int32_t* shifts;   // [rows][blocks], -8 * sum
-    const float* totals;     // [rows][blocks], scale * sum
+    const int8_t* numbers;   // [rows / GROUP][blocks][GROUP][BLOCK]
+    const float* scales;     // [rows / GROUP][blocks][GROUP]
+    const int32_t* shifts;   // the same, -8 * sum
+    const float* totals;     // the same, scale * sum
     size_t inputs;
     size_t blocks() const { return inputs / BLOCK; }
 };
+
+// Where a row's first block is; its next is GROUP blocks behind.
+constexpr size_t first_block(size_t row, size_t inputs) { return row / GROUP * GROUP * (inputs / BLOCK) + row % GROUP; }
 
 struct Quantised {
     int8_t* numbers;
@@ -101,9 +106,10 @@ inline float largest_factor(size_t count) { return static_cast<float>(std::ceil(
 struct Kernels {
     const char* name;
 
-    // Of `count` rows from `row` on the products with one panel, fp32 [count][PANEL].
+    // Of `count` rows from `row` on, the first of a group or all of one, the products with one panel, fp32
+    // [count][PANEL].
     void (*multiply)(Format, const uint8_t* panel, const Rows&, size_t row, size_t count, float* out);
-    // One row by blocks of BLOCK.
+    // One row by blocks of BLOCK, which go to every GROUP-th place.
     void (*quantise)(const float* x, size_t inputs, Quantised);
     // out = x / rms(x) * weight.
     void (*rms_norm)(const float* x, const float* weight, size_t width, float eps, float* out);

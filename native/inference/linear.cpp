@@ -6,7 +6,7 @@ namespace {
 
 constexpr size_t TASK_BYTES = 32768;  // of weights, about what one task multiplies
 constexpr size_t ROWS = 128;          // that go through a task's panels before the next do
-constexpr size_t PREPARED = 4;        // rows that one task makes ready
+constexpr size_t PREPARED = GROUP;    // rows that one task makes ready
 
 }  // namespace
 

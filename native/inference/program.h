@@ -83,8 +83,8 @@ struct Ready {
     void reserve(size_t rows, size_t inputs, size_t rank);
     Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), shifts.data(), totals.data(), inputs}; }
     Quantised quantised(size_t row, size_t inputs) {
-        const size_t block = row * inputs / BLOCK;
-        return {numbers.data() + row * inputs, scales.data() + block, shifts.data() + block, totals.data() + block};
+        const size_t block = first_block(row, inputs);
+        return {numbers.data() + block * BLOCK, scales.data() + block, shifts.data() + block, totals.data() + block};
     }
 };
 
@@ -98,7 +98,7 @@ struct Context {
     size_t rank;    // of rows that adapters have made thin
 };
 
-constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting
+constexpr size_t FEW = GROUP;  // rows that each thread makes ready for itself, which saves a meeting
 
 constexpr size_t PHASES = 2;  // of an operation, at most
 

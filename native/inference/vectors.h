@@ -8,11 +8,12 @@
 namespace OPENHEARTH_ISA {
 
 inline void quantise(const float* x, size_t inputs, Quantised out) {
-    claim(out.numbers, inputs);
-    claim(out.scales, inputs / BLOCK * sizeof(float));
-    claim(out.shifts, inputs / BLOCK * sizeof(int32_t));
-    claim(out.totals, inputs / BLOCK * sizeof(float));
-    for (size_t b = 0; b < inputs / BLOCK; ++b, x += BLOCK) {
+    const size_t end = inputs / BLOCK * GROUP;
+    for (size_t b = 0; b < end; b += GROUP) {
+        claim(out.numbers + b * BLOCK, BLOCK);
+        claim(out.scales + b, sizeof(float)), claim(out.shifts + b, sizeof(int32_t)), claim(out.totals + b, sizeof(float));
+    }
+    for (size_t b = 0; b < end; b += GROUP, x += BLOCK) {
         const F one = load(x), other = load(x + LANES);
         const float most = largest(max(absolute(one), absolute(other)));
         const float scale = most / 127.0f;
