@@ -80,6 +80,7 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
 
 void Linear::product(Context& context, const Ready& ready, size_t row, size_t count, size_t panel, float* out) {
     context.kernels.multiply(matrix_.format(), matrix_.panel(panel), ready.rows(matrix_.inputs()), row, count, out);
+    if (bias_.empty() && adapters_.empty()) return;
     for (size_t r = 0; r < count; ++r, out += PANEL) {
         for (size_t o = 0; o < (bias_.empty() ? 0 : PANEL); ++o) out[o] += bias_[panel * PANEL + o];
         if (const LowRank* adapter = ready.adapters[row + r]) {

@@ -56,9 +56,9 @@ private:
     static constexpr uint32_t OPEN = 1u << 15, INSIDE = OPEN - 1;
 
     void serve(size_t number);
-    // One more on a counter of this job; what it was before, `most` if it was that already.
-    static uint64_t next(Counter& counter, uint64_t job, uint64_t most);
-    void finish(Counter& done, uint64_t job, size_t count);
+    // `more` on a counter of this job; what it was before, `most` if it was that already.
+    static uint64_t add(Counter& counter, uint64_t job, uint64_t more, uint64_t most);
+    void finish(Counter& done, uint64_t job, size_t some, size_t count);
     void wait(const Counter& done, uint64_t job, size_t count);
 
     std::vector<Counter> done_, claimed_;  // of each phase, and of each part of each
@@ -76,14 +76,13 @@ void Worker::phase(size_t count, Task task) {
     if (!count) return;
     const size_t parts = team_.size();
     auto& done = team_.done_[phase_];
+    size_t mine = 0;  // told all at once, as all threads write there
     for (size_t other = 0; other < parts; ++other) {
         const size_t part = (number_ + other) % parts, begin = part * count / parts, size = (part + 1) * count / parts - begin;
         auto& claimed = team_.claimed_[phase_ * parts + part];
-        for (uint64_t i; (i = Team::next(claimed, job_, size)) < size;) {
-            task(begin + i);
-            team_.finish(done, job_, count);
-        }
+        for (uint64_t i; (i = Team::add(claimed, job_, 1, size)) < size; ++mine) task(begin + i);
     }
+    if (mine) team_.finish(done, job_, mine, count);
     ++phase_;
     team_.wait(done, job_, count);
 }
