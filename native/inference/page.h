@@ -113,7 +113,7 @@ public:
         key_scales_ = reinterpret_cast<const float*>(values - SCALES);
         const auto* scales = reinterpret_cast<const float*>(values + width_ * PAGE * sizeof(Number));
         low_ = load(scales), high_ = load(scales + LANES);
-        top_ = largest(max(low_, high_));
+        whole_ = shares(low_, high_);
         pairs_ = (tokens + 1) / 2;
     }
 
@@ -136,14 +136,11 @@ public:
     }
 
     F weigh(size_t q, F low, F high, const Sight& sight) {
-        const float top = sight.whole() ? top_ : largest(max(sight.of(low_, 0, zero()), sight.of(high_, LANES, zero())));
-        const float most = largest_factor(PAGE);
-        const F factor = all(top > 0 ? most / top : 0.0f);
-        F one = low * (low_ * factor), other = high * (high_ * factor);
-        if (!sight.whole()) one = sight.of(one, 0, zero()), other = sight.of(other, LANES, zero());
-        store(weights_[q], min(one, all(most))), store(weights_[q] + LANES, min(other, all(most)));
-        shares_[q] = top / most;
-        return fma(one, zero(), low) + fma(other, zero(), high);  // no number if a scale is none
+        const Shares own = sight.whole() ? whole_ : shares(sight.of(low_, 0, zero()), sight.of(high_, LANES, zero()));
+        const F most = all(largest_factor(PAGE));
+        store(weights_[q], min(low * own.low, most)), store(weights_[q] + LANES, min(high * own.high, most));
+        units_[q] = own.unit;
+        return low + high;
     }
 
     [[gnu::noinline]] void add(const float* before, const float* now, float* sums) const {
@@ -161,7 +158,7 @@ public:
                 }
             }
             for (size_t q = 0; q < Q; ++q) {
-                const F old = all(before[q]), here = all(now[q] * shares_[q]);
+                const F old = all(before[q]), here = all(now[q] * units_[q]);
                 for (size_t i = 0; i < TOGETHER; ++i) {
                     float* sum = sums + q * width_ + d + i * LANES;
                     store(sum, fma(floats(total[q][i]), here, load(sum) * old));
@@ -171,13 +168,25 @@ public:
     }
 
 private:
+    // What the weights of tokens are to be multiplied by, by scales of their values, and what of them is 1.
+    struct Shares {
+        F low, high;
+        float unit;
+    };
+    static Shares shares(F low, F high) {
+        const float top = largest(max(low, high)), most = largest_factor(PAGE);
+        const F factor = all(top > 0 ? most / top : 0.0f);
+        const F strange = fma(low, zero(), high * zero());  // no number if a scale is none
+        return {low * factor, high * factor, top / most + sum(strange)};
+    }
+
     size_t width_, pairs_ = 0;
     const Number *keys_ = nullptr, *values_ = nullptr;
     const float* key_scales_ = nullptr;
     F low_, high_;  // scales of values
-    float top_ = 0;
+    Shares whole_;  // if a query sees the whole page
     alignas(64) int16_t queries_[Q * LONGEST_HEAD], weights_[Q][PAGE];
-    float factors_[Q], shares_[Q];
+    float factors_[Q], units_[Q];
 };
 
 template <size_t Q, Kept KEPT>
