@@ -54,7 +54,7 @@ void KeyValues::write(const Kernels& kernels, int32_t page, size_t head, size_t 
 
 void KeyValues::fetch(int32_t page, size_t head) const {
     const uint8_t* from = at(page, head);
-    for (size_t byte = 0; byte < head_bytes(); byte += LINE) __builtin_prefetch(from + byte);
+    for (size_t byte = 0; byte < head_bytes(); byte += LINE) __builtin_prefetch(from + byte, 0, 2);
 }
 
 }  // namespace engine

@@ -25,7 +25,9 @@ void Linear::run(Context& context) {
     }
     const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
-    context.worker.phase((panels + size - 1) / size, [&](size_t task) {
+    const size_t tasks = (panels + size - 1) / size;
+    context.worker.phase(tasks, [&](size_t task) {
+        if (next) next->foresee(context.step, task, tasks);
         for (size_t i = 0; !prepared && i < count; ++i) prepare(context, i, ready);
         prepared = true;
         const size_t end = std::min(panels, (task + 1) * size);

@@ -144,12 +144,12 @@ class Attend : public Operation {
 public:
     Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out);
     void run(Context&) override;
+    void foresee(const Step&, size_t part, size_t parts) const override;
     size_t width() const override { return room(heads_.size); }
 
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);
     void write(Context&, const Piece&, size_t row, size_t key_head);
-    void fetch(const Piece&, size_t key_head) const;
     void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
     size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
     size_t group() const { return heads_.queries / heads_.keys; }

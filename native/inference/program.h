@@ -107,8 +107,12 @@ public:
     virtual ~Operation() = default;
     // Called by every thread of the team, in no more than PHASES phases.
     virtual void run(Context&) = 0;
+    // Asks for what it will read of memory: part `part` of `parts`, while the operation before it computes.
+    virtual void foresee(const Step&, size_t, size_t) const {}
     // How wide the rows are that it makes ready.
     virtual size_t width() const { return 0; }
+
+    const Operation* next = nullptr;
 };
 
 class Program {
@@ -118,6 +122,7 @@ public:
     Buffer& buffer(size_t width, bool wanted);
     void add(std::unique_ptr<Operation> operation) {
         widest_ = std::max(widest_, operation->width());
+        if (!operations_.empty()) operations_.back()->next = operation.get();
         operations_.push_back(std::move(operation));
     }
     void run(const Step& step);
