@@ -61,8 +61,9 @@ void Attend::write(Context& context, const Piece& piece, size_t row, size_t key_
     memory_->write(context.kernels, piece.pages[static_cast<size_t>(place) / PAGE], key_head, slot, key, key + heads_.keys * width, context.row);
 }
 
-// A step of many short sequences reads as many bytes of keys and values as of weights.
-void Attend::foresee(const Step& step, size_t part, size_t parts) const {
+// A step of many short sequences reads as many bytes of keys and values as of weights, and its products
+// leave memory idle.
+void Attend::fetch(const Step& step, size_t part, size_t parts) const {
     const size_t count = step.pieces.size() * heads_.keys;
     if (!is_single(step) || count == 1) return;
     for (size_t i = part * count / parts; i < (part + 1) * count / parts; ++i) {

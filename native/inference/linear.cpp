@@ -27,7 +27,7 @@ void Linear::run(Context& context) {
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
     const size_t tasks = (panels + size - 1) / size;
     context.worker.phase(tasks, [&](size_t task) {
-        if (next) next->foresee(context.step, task, tasks);
+        if (next) next->fetch(context.step, task, tasks);
         for (size_t i = 0; !prepared && i < count; ++i) prepare(context, i, ready);
         prepared = true;
         const size_t end = std::min(panels, (task + 1) * size);

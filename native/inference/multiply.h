@@ -71,6 +71,9 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
 
 constexpr size_t TILE = 4;
 
+// Or the compiler takes all products of a block first, and puts most of them on the stack.
+[[gnu::always_inline]] inline void keep(__m256i& sum) { asm("" : "+x"(sum)); }
+
 inline __m256i broadcast(const int8_t* numbers) { return _mm256_set1_epi32(four(numbers)); }
 
 // Eight of the outputs: of the register of AVX-512 the lower or the upper half.
@@ -97,6 +100,7 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
                 for (size_t r = 0; r < R; ++r) {
                     const __m256i signed_row = _mm256_sign_epi8(broadcast(numbers + r * BLOCK + 4 * g), weight);
                     sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_maddubs_epi16(size, signed_row), ones));
+                    keep(sum[r]);
                 }
             }
         } else {
@@ -109,8 +113,7 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
                     const int8_t* from = numbers + r * BLOCK + 4 * g;
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(one, broadcast(from)));
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(other, broadcast(from + 16)));
-                    // Or the compiler takes all products of a block first, and puts most of them on the stack.
-                    asm("" : "+x"(sum[r]));
+                    keep(sum[r]);
                 }
             }
             for (size_t r = 0; r < R; ++r) {

@@ -144,7 +144,7 @@ class Attend : public Operation {
 public:
     Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out);
     void run(Context&) override;
-    void foresee(const Step&, size_t part, size_t parts) const override;
+    void fetch(const Step&, size_t part, size_t parts) const override;
     size_t width() const override { return room(heads_.size); }
 
 private:

@@ -107,8 +107,8 @@ public:
     virtual ~Operation() = default;
     // Called by every thread of the team, in no more than PHASES phases.
     virtual void run(Context&) = 0;
-    // Asks for what it will read of memory: part `part` of `parts`, while the operation before it computes.
-    virtual void foresee(const Step&, size_t, size_t) const {}
+    // Asks for one of `parts` of what it will read of memory, while the operation before it computes.
+    virtual void fetch(const Step&, size_t /*part*/, size_t /*parts*/) const {}
     // How wide the rows are that it makes ready.
     virtual size_t width() const { return 0; }
 

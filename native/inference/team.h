@@ -2,8 +2,8 @@
 //
 // Tasks of a phase are claimed, not assigned: every thread begins in a part of its own, whose tasks are
 // neighbours, as memory is read fastest in one go, and then helps where tasks are left. A phase is over
-// when its tasks are done, whoever was there: so a thread that the system has put aside holds up no more than the task it has begun, and
-// finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
+// when its tasks are done, whoever was there: so a thread that the system has put aside holds up no more
+// than the tasks it has begun, and finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
 // machine a spinning thread would take the time of the one that it waits for.
 #pragma once
 

@@ -181,7 +181,7 @@ def test_keys_and_values_in_eight_bits_stay_near_and_take_half(model: Model) -> 
         ),
     )
     assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 4)  # numbers and a scale
-    assert token_bytes(config, kept_as("auto", "int4")) == 2 * 2 * 64
+    assert token_bytes(config, kept_as("auto", "int4")) == 2 * (2 * 64 + 4)
     assert token_bytes(config, kept_as("auto", "float32")) == 2 * 4 * 64
     with pytest.raises(UsageError, match="kv_dtype"):
         executor(kv_dtype="int3")
