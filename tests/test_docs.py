@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 import pytest
-import yaml
 
 from openhearth.cli import COMMANDS, hearth
 from openhearth.data import CurateRecipe
 from openhearth.data.rules import load_rules
 from openhearth.data.select import Mixture
+from openhearth.models import design
+from openhearth.models.block_list import read_yaml
 from openhearth.training import TrainRecipe, TuneRecipe
 from tests.bench.test_report import REPORT
 
@@ -136,7 +137,10 @@ def blocks(language: str) -> list[str]:
 def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
     kinds = set()
     for block in blocks("ya?ml"):
-        raw = yaml.safe_load(block)
+        raw = read_yaml(block)
+        if "blocks" in raw:
+            design(raw)
+            continue
         telling = {"objective": TrainRecipe, "base": TuneRecipe, "slices": Mixture}
         kind = next((k for field, k in telling.items() if field in raw), CurateRecipe)
         kind.model_validate(raw)
