@@ -22,8 +22,12 @@ def finish(store: Store, recipe: TrainRecipe) -> None:
 
     group = Group.join()
     made = carry_out(store, recipe, progress() if group.leads else silent, group)
-    if not group.leads:
-        return
+    if group.leads:
+        say_made(store, made)
+
+
+def say_made(store: Store, made: Artifact) -> None:
+    """What was made, and what to do with it."""
     names = sorted(store.names_of(made.digest), key=len, reverse=True)
     metrics, cost = made.manifest.metrics, store.cost(made.digest)
     emit(

@@ -16,7 +16,7 @@ from openhearth.models.ragged import Ragged
 
 
 class LowRank(nn.Module):
-    """x [rows, in] -> scale * x A^T B^T [rows, out], with A [rank, in] and B [out, rank]."""
+    """Adds scale * x A^T B^T [rows, out] of x [rows, in], with A [rank, in] and B [out, rank]."""
 
     def __init__(
         self, a: torch.Tensor, b: torch.Tensor, scale: float, dropout: float = 0.0
@@ -27,9 +27,10 @@ class LowRank(nn.Module):
         self.scale = scale
         self.dropout = dropout
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        thin = F.linear(x, self.a.to(x.dtype))
-        return F.linear(thin, self.b.to(x.dtype)) * self.scale
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """What it adds to y [rows, out], added."""
+        thin = F.linear(x, self.a.to(x.dtype)) * self.scale
+        return torch.addmm(y, thin, self.b.to(x.dtype).T)
 
 
 class Linear(nn.Module):
@@ -58,9 +59,9 @@ class Linear(nn.Module):
             if adapter is None:
                 continue
             if rows.stop - rows.start == len(x):
-                y = y + adapter(self._thinned(x, adapter))
+                y = adapter(self._thinned(x, adapter), y)
             else:
-                y[rows] += adapter(self._thinned(x[rows], adapter))
+                y[rows] = adapter(self._thinned(x[rows], adapter), y[rows])
         return y
 
     def _thinned(self, x: torch.Tensor, adapter: LowRank) -> torch.Tensor:

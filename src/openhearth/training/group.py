@@ -1,4 +1,4 @@
-"""Processes that train one model together: data parallel, under `torchrun`.
+"""Processes that train one model together: data parallel, under `torchrun` or Ray.
 
 Each computes some of a step's micro-batches; their gradients are summed. What a step sees does not
 depend on how many there are, so results differ by no more than the order of the sums.
@@ -24,10 +24,11 @@ class Group:
 
     @classmethod
     def join(cls) -> Group:
-        """The group that `torchrun` started this process in, if it did."""
-        if "RANK" not in os.environ or not dist.is_available():
+        """The group that `torchrun`, or Ray, started this process in, if one did."""
+        started = dist.is_available() and dist.is_initialized()
+        if not started and "RANK" not in os.environ:
             return cls()
-        if not dist.is_initialized():
+        if not started:
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from openhearth.models.linear import Linear
 from openhearth.models.mixer_config import Attention
+from openhearth.models.mixers import side_by_side
 from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
 from openhearth.models.rope import Rope
@@ -106,6 +107,8 @@ def _within_pieces(
     layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
+    if side_by_side.pays(q, batch):
+        return side_by_side.attend(q, k, v, batch, config)
     return torch.cat(
         [
             _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)
