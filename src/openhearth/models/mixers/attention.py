@@ -30,11 +30,10 @@ class KeyValues:
     def write(self, batch: Ragged, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Store keys and values [rows, kv_heads, head_dim] where their pieces belong."""
         size = self.keys.shape[2]
-        pages, at = batch.once(("places", size), lambda: batch.places(size))
+        pages, at, fresh = batch.once(("places", size), lambda: batch.places(size))
         # What a page held before is read under a mask, which does not hide what is not a number.
-        fresh = pages[at == 0]
-        self.keys[:, fresh] = 0
-        self.values[:, fresh] = 0
+        self.keys.index_fill_(1, fresh, 0)
+        self.values.index_fill_(1, fresh, 0)
         self.keys[:, pages, at] = keys.transpose(0, 1)
         self.values[:, pages, at] = values.transpose(0, 1)
 
@@ -62,6 +61,8 @@ class GroupedQueryAttention(nn.Module):
         super().__init__()
         self.config = config
         self.rope = Rope.of(config)
+        frequencies = None if self.rope is None else torch.from_numpy(self.rope.frequencies())
+        self.register_buffer("frequencies", frequencies, persistent=False)
         queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
         self.q = Linear(width, queries, bias=config.bias)
         self.k = Linear(width, keys, bias=config.bias)
@@ -89,10 +90,10 @@ class GroupedQueryAttention(nn.Module):
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
-        rope = self.rope
-        if rope is None:
+        if self.rope is None:
             return x
-        return rotate(x, *batch.once(rope, lambda: angles_at(rope, batch.positions)))
+        angles = batch.once(self.rope, lambda: angles_at(self.frequencies, batch.positions))
+        return rotate(x, *angles)
 
 
 def _within_pieces(
