@@ -104,14 +104,15 @@ class Ragged:
         """[rows] each: the page that keeps a token's state, and where in it, `page` tokens each;
         and the pages that begin.
         """
-        numbers = [
-            piece.pages[position // page]
+        kept = [
+            (piece.pages[position // page], position % page)
             for piece in self.pieces
             if piece.pages is not None
             for position in range(piece.position, piece.position + piece.length)
         ]
-        pages, at = torch.tensor(numbers), self.positions % page
-        return pages, at, pages[at == 0]
+        pages, at = torch.tensor(kept).unbind(1)
+        fresh = [number for number, place in kept if place == 0]
+        return pages, at, torch.tensor(fresh, dtype=torch.long)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, computed for the first layer that asks and kept for the others."""

@@ -57,6 +57,8 @@ class KeyValues:
 class GroupedQueryAttention(nn.Module):
     """x [rows, width] -> [rows, width]."""
 
+    frequencies: torch.Tensor | None
+
     def __init__(self, config: Attention, width: int, eps: float) -> None:
         super().__init__()
         self.config = config
@@ -90,10 +92,10 @@ class GroupedQueryAttention(nn.Module):
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
-        if self.rope is None:
+        frequencies = self.frequencies
+        if frequencies is None:
             return x
-        angles = batch.once(self.rope, lambda: angles_at(self.frequencies, batch.positions))
-        return rotate(x, *angles)
+        return rotate(x, *batch.once(self.rope, lambda: angles_at(frequencies, batch.positions)))
 
 
 def _within_pieces(
@@ -167,19 +169,27 @@ def _over_pages(
     for rows, piece in batch.chunks:
         mixed[rows] = _attend(q[rows], *state.of(piece), layer)
     if (step := batch.decodes) is not None:
-        mixed[step.rows] = _decode(q[step.rows], step, state, layer)
+        mixed[step.rows] = _decode(q[step.rows], step, batch, state, layer)
     return mixed
 
 
 def _decode(
-    q: torch.Tensor, step: Decodes, state: KeyValues, layer: GroupedQueryAttention
+    q: torch.Tensor,
+    step: Decodes,
+    batch: Ragged,
+    state: KeyValues,
+    layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """One query per sequence: q [n, heads, d] -> [n, heads, d]."""
     config = layer.config
     keys, values = state.gather(step.pages)
     grouped = q.unflatten(1, (config.kv_heads, -1))
-    mask = _in_window(torch.arange(keys.shape[2]) <= step.positions[:, None], config)
-    mask = mask[:, None, None, :]
+    total = keys.shape[2]
+
+    def seen() -> torch.Tensor:
+        return _in_window(torch.arange(total) <= step.positions[:, None], config)
+
+    mask = batch.once(("seen", config.window, total), seen)[:, None, None, :]
     if _is_plain(config):
         mixed = F.scaled_dot_product_attention(
             grouped, keys, values, attn_mask=mask, scale=config.scale
