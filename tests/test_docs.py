@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from openhearth.cli import COMMANDS, hearth
 from openhearth.data import CurateRecipe
