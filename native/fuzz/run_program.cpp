@@ -7,14 +7,16 @@
 #include <cstring>
 #include <random>
 
+#include "../inference/expert_operations.h"
 #include "../inference/recurrent_operations.h"
+#include "../inference/rwkv_operations.h"
 
 namespace {
 
 using namespace engine;
 using Random = std::mt19937;
 
-constexpr Kept KEPT[] = {Kept::FP32, Kept::FP16, Kept::INT8};
+constexpr Kept KEPT[] = {Kept::FP32, Kept::INT16, Kept::INT8};
 constexpr Format FORMATS[] = {Format::INT4, Format::INT4_MIN, Format::INT8, Format::BF16, Format::FP32};
 
 size_t some(Random& random, size_t most) { return 1 + random() % most; }
@@ -42,7 +44,7 @@ struct Shape {
     int32_t window;
 };
 
-// A convolution, a memory or a selective state space, and a gated norm, added to x.
+// A convolution, then modes, a memory or a selective state space, and a gate, added to x.
 void recur(Program& p, Random& random, const Shape& shape, Buffer& x) {
     const size_t heads = some(random, 4), values = PANEL * some(random, 6), keys = some(random, 40), wide = (keys + 15) / 16 * 16;
     const size_t inner = heads * values, channels = inner + 2 * wide, taps = some(random, 5), outs = room(inner);
@@ -56,11 +58,19 @@ void recur(Program& p, Random& random, const Shape& shape, Buffer& x) {
     p.add(std::make_unique<Linear>(x, std::nullopt, matrix(random, shape.format, outs, shape.width), std::vector<float>(), Use::STORE, mixed, 0, false));
     std::vector<float> logs = floats(random, inner);
     for (float& log : logs) log = -std::abs(log);
-    if (random() % 2) {
+    const size_t kind = random() % 3;
+    if (kind == 0) {
+        const size_t modes = some(random, 4);
+        std::vector<float> poles = floats(random, 2 * modes * inner);
+        for (float& pole : poles) pole = 0.6f * std::tanh(pole);
+        Modes all{poles, floats(random, poles.size()), floats(random, inner), 0, random() % PANEL, wide};
+        p.add(std::make_unique<Ring>(kept, std::move(all), slots(2 * modes * inner), mixed));
+    } else if (kind == 1) {
         const std::vector<float> some_logs(logs.begin(), logs.begin() + PANEL);
         p.add(std::make_unique<Pace>(made, channels + inner, floats(random, PANEL), some_logs, 0.0f, 5.0f, rates));
         p.add(std::make_unique<Sigmoid>(made, channels + inner + PANEL, PANEL, 2.0f));
-        p.add(std::make_unique<NormParts>(kept, inner, 2 * wide / PANEL, 1, Norm{floats(random, PANEL), {}, 1e-6f}));
+        // Longer keys would make a memory that corrects itself grow beyond all numbers.
+        p.add(std::make_unique<NormParts>(kept, inner, 2 * wide / PANEL, 1, Norm{std::vector<float>(PANEL, 0.1f), {}, 1e-6f}));
         Memory memory{heads, 1, keys, values, inner, inner + wide, 0, PANEL, channels + inner + PANEL, random() % 2 == 0,
                       random() % 2 ? floats(random, heads) : std::vector<float>()};
         p.add(std::make_unique<Remember>(kept, rates, made, std::move(memory), slots(keys * inner), mixed));
@@ -71,6 +81,46 @@ void recur(Program& p, Random& random, const Shape& shape, Buffer& x) {
     }
     p.add(std::make_unique<Gate>(made, 0, mixed));
     p.add(std::make_unique<Linear>(mixed, std::nullopt, matrix(random, shape.format, shape.width, outs), std::vector<float>(), Use::ADD, x, 0, false));
+}
+
+// The time mixing of RWKV-7, added to x.
+void replace(Program& p, Random& random, const Shape& shape, Buffer& x) {
+    const size_t heads = some(random, 3), inner = heads * PANEL * some(random, 6), outs = room(inner);
+    Buffer &normed = p.buffer(shape.width, false), &one = p.buffer(shape.width, false), &other = p.buffer(shape.width, false);
+    Buffer &rows = p.buffer(6 * inner, false), &gate = p.buffer(outs, false), &mixed = p.buffer(outs, false);
+    const auto slots = [](size_t numbers) { return std::make_shared<States>(2, numbers); };
+    const auto multiply = [&](Buffer& from, Use use, Buffer& to) {
+        p.add(std::make_unique<Linear>(from, std::nullopt, matrix(random, shape.format, to.width, from.width), std::vector<float>(), use, to, 0, false));
+    };
+    const auto known = [&] { return floats(random, inner); };
+    const auto channels = std::make_shared<Channels>(Channels{heads, known(), known(), known(), known(), known()});
+    p.add(std::make_unique<Normalise>(x, Norm{floats(random, shape.width), {}, 1e-5f}, normed));
+    p.add(std::make_unique<Shift>(normed, floats(random, 2 * shape.width), slots(shape.width), std::vector<Buffer*>{&one, &other}));
+    multiply(one, Use::STORE, rows);
+    multiply(other, Use::STORE, gate);
+    multiply(other, Use::STORE, mixed);
+    p.add(std::make_unique<Replace>(rows, channels, slots(inner * inner / heads), mixed));
+    p.add(std::make_unique<NormParts>(mixed, 0, heads, heads, Norm{known(), known(), 1e-3f}));
+    p.add(std::make_unique<Bonus>(rows, gate, channels, mixed));
+    multiply(mixed, Use::ADD, x);
+}
+
+// A mixture of experts, added to x.
+void mix(Program& p, Random& random, const Shape& shape, Buffer& x) {
+    const size_t groups = some(random, 3), size = 1 + some(random, 6), experts = groups * size, open = some(random, groups);
+    const size_t active = some(random, open * size), hidden = BLOCK * some(random, 3);
+    Buffer &scores = p.buffer((experts + 15) / 16 * 16, false), &chosen = p.buffer(2 * active + PANEL, false);
+    Buffer &inner = p.buffer(active * hidden, false), &made = p.buffer(active * shape.width, false);
+    Buffer& normed = p.buffer(shape.width, false);
+    const auto routes = std::make_shared<Routes>();
+    const auto bias = random() % 2 ? floats(random, experts) : std::vector<float>();
+    p.add(std::make_unique<Normalise>(x, Norm{floats(random, shape.width), {}, 1e-5f}, normed));
+    p.add(std::make_unique<Linear>(normed, std::nullopt, matrix(random, Format::FP32, experts, shape.width), std::vector<float>(), Use::STORE, scores, 0, false));
+    p.add(std::make_unique<Route>(scores, Choice{experts, active, groups, open, random() % 2 == 0, random() % 2 == 0, 1.5f, bias}, routes, chosen));
+    p.add(std::make_unique<Experts>(normed, matrix(random, shape.format, 2 * experts * hidden, shape.width), experts, active,
+                                    shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, routes, inner));
+    p.add(std::make_unique<Experts>(inner, matrix(random, shape.format, experts * shape.width, hidden), experts, active, Use::STORE, routes, made));
+    p.add(std::make_unique<Blend>(made, chosen, active, Use::ADD, x));
 }
 
 Buffer& build(Program& p, const Shape& shape, unsigned seed) {
@@ -94,15 +144,17 @@ Buffer& build(Program& p, const Shape& shape, unsigned seed) {
                                    angles, memory, mixed));
     p.add(std::make_unique<Linear>(mixed, std::nullopt, made(shape.width, inputs), std::vector<float>(), Use::ADD, x, 0, false));
     if (shape.encoder) {
-        p.add(std::make_unique<Normalise>(norm(shape.width), x));
+        p.add(std::make_unique<Normalise>(x, norm(shape.width), x));
         p.add(std::make_unique<Linear>(x, std::nullopt, made(shape.hidden, shape.width), floats(random, shape.hidden),
                                        shape.gelu ? Use::GELU : Use::GELU_TANH, hidden, 0, false));
     } else {
         p.add(std::make_unique<Linear>(x, norm(shape.width), made(2 * shape.hidden, shape.width), std::vector<float>(),
-                                       shape.gelu ? Use::GELU_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
+                                       shape.gelu ? Use::GELU_TANH_PRODUCT : Use::SILU_PRODUCT, hidden, 0, false));
     }
     p.add(std::make_unique<Linear>(hidden, std::nullopt, made(shape.width, shape.hidden), std::vector<float>(), Use::ADD, x, 0, false));
     if (!shape.encoder && random() % 2) recur(p, random, shape, x);
+    if (!shape.encoder && random() % 2) replace(p, random, shape, x);
+    if (random() % 2) mix(p, random, shape, x);
     p.add(std::make_unique<Gather>(x, last));
     p.add(std::make_unique<Linear>(last, norm(shape.width), table, std::vector<float>(), Use::STORE, logits, 0, true));
     return logits;

@@ -5,6 +5,7 @@
 #include "convolve.h"
 #include "multiply.h"
 #include "recur.h"
+#include "replace.h"
 #include "vectors.h"
 
 extern const Kernels portable_kernels;
@@ -16,12 +17,18 @@ const Kernels portable_kernels = {
     portable::layer_norm,
     portable::silu_product,
     portable::gelu_product,
+    portable::gelu_tanh_product,
     portable::gelu,
     portable::gelu_tanh,
+    portable::relu2,
+    portable::cap,
+    portable::softmax,
     portable::add<Half>,
     portable::add<float>,
-    portable::narrow,
-    portable::narrow_int8,
+    portable::put,
+    portable::put_sum,
+    portable::narrow<int16_t>,
+    portable::narrow<int8_t>,
     portable::rotate,
     portable::attend,
     portable::convolve,
@@ -29,4 +36,8 @@ const Kernels portable_kernels = {
     portable::sigmoid,
     portable::recall,
     portable::select,
+    portable::modal,
+    portable::terms,
+    portable::replace,
+    portable::bonus,
 };

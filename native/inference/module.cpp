@@ -5,7 +5,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "arguments.h"
+#include "expert_module.h"
 #include "recurrent_module.h"
+#include "rwkv_module.h"
 #include "sample_module.h"
 
 using namespace nb::literals;
@@ -96,9 +98,11 @@ NB_MODULE(_engine, m) {
         .value("ADD", engine::Use::ADD)
         .value("GELU", engine::Use::GELU)
         .value("GELU_TANH", engine::Use::GELU_TANH)
+        .value("RELU2", engine::Use::RELU2)
         .value("SILU_PRODUCT", engine::Use::SILU_PRODUCT)
-        .value("GELU_PRODUCT", engine::Use::GELU_PRODUCT);
-    nb::enum_<Kept>(m, "Kept").value("FP32", Kept::FP32).value("FP16", Kept::FP16).value("INT8", Kept::INT8);
+        .value("GELU_PRODUCT", engine::Use::GELU_PRODUCT)
+        .value("GELU_TANH_PRODUCT", engine::Use::GELU_TANH_PRODUCT);
+    nb::enum_<Kept>(m, "Kept").value("FP32", Kept::FP32).value("INT16", Kept::INT16).value("INT8", Kept::INT8);
     m.attr("PAGE") = PAGE;
     m.attr("BLOCK") = BLOCK;
     m.attr("PANEL") = PANEL;
@@ -150,12 +154,13 @@ NB_MODULE(_engine, m) {
             p.add(std::move(made));
             return linear;
         }, nb::rv_policy::reference_internal, "x"_a, "norm"_a.none(), "matrix"_a, "bias"_a.none(), "use"_a, "out"_a, "column"_a = 0)
-        .def("add_norm", [](engine::Program& p, engine::Buffer& in, const NormArguments& after, engine::Buffer& out) {
+        .def("add_norm", [](engine::Program& p, engine::Buffer& in, const std::optional<NormArguments>& after, engine::Buffer& out) {
             p.add(std::make_unique<engine::AddNorm>(in, norm(after), out));
+        }, "x"_a, "norm"_a.none(), "out"_a)
+        .def("normalise", [](engine::Program& p, engine::Buffer& in, const NormArguments& with, engine::Buffer& out) {
+            p.add(std::make_unique<engine::Normalise>(in, norm(with), out));
         })
-        .def("normalise", [](engine::Program& p, const NormArguments& with, engine::Buffer& x) {
-            p.add(std::make_unique<engine::Normalise>(norm(with), x));
-        })
+        .def("cap", [](engine::Program& p, engine::Buffer& x, float most) { p.add(std::make_unique<engine::Cap>(x, most)); })
         .def("attend", [](engine::Program& p, engine::Buffer& in, size_t queries, size_t keys, size_t size, float scale, int32_t window,
                           bool causal, const std::optional<NormArguments>& query_norm, const std::optional<NormArguments>& key_norm,
                           std::shared_ptr<engine::Angles> angles, std::shared_ptr<engine::KeyValues> memory, engine::Buffer& out) {
@@ -167,5 +172,7 @@ NB_MODULE(_engine, m) {
         .def("make_room", &engine::Program::make_room)
         .def("run", &run);
     bind_recurrences(m, program);
+    bind_experts(m, program);
+    bind_rwkv(m, program);
     bind_sampling(m);
 }

@@ -45,10 +45,22 @@ private:
     Buffer &in_, &out_;
 };
 
-// x += norm(y).
+// x += norm(y), or y.
 class AddNorm : public Operation {
 public:
-    AddNorm(Buffer& in, Norm norm, Buffer& out) : in_(in), norm_(std::move(norm)), out_(out) {}
+    AddNorm(Buffer& in, std::optional<Norm> norm, Buffer& out) : in_(in), norm_(std::move(norm)), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Buffer& in_;
+    std::optional<Norm> norm_;
+    Buffer& out_;
+};
+
+// y = norm(x), which may be the same rows.
+class Normalise : public Operation {
+public:
+    Normalise(Buffer& in, Norm norm, Buffer& out) : in_(in), norm_(std::move(norm)), out_(out) {}
     void run(Context&) override;
 
 private:
@@ -57,19 +69,26 @@ private:
     Buffer& out_;
 };
 
-// x = norm(x).
-class Normalise : public Operation {
+// x = most * tanh(x / most).
+class Cap : public Operation {
 public:
-    Normalise(Norm norm, Buffer& x) : norm_(std::move(norm)), x_(x) {}
+    Cap(Buffer& x, float most) : x_(x), most_(most) {}
     void run(Context&) override;
 
 private:
-    Norm norm_;
     Buffer& x_;
+    float most_;
 };
 
 // What becomes of a product.
-enum class Use { STORE, ADD, GELU, GELU_TANH, SILU_PRODUCT, GELU_PRODUCT };
+enum class Use { STORE, ADD, GELU, GELU_TANH, RELU2, SILU_PRODUCT, GELU_PRODUCT, GELU_TANH_PRODUCT };
+
+// Whether the product is a pair, gate and up.
+constexpr bool is_gated(Use use) { return use >= Use::SILU_PRODUCT; }
+
+inline auto gate_of(const Kernels& kernels, Use use) {
+    return use == Use::SILU_PRODUCT ? kernels.silu_product : use == Use::GELU_PRODUCT ? kernels.gelu_product : kernels.gelu_tanh_product;
+}
 
 // What an adapter adds to a product: x A^T B^T (Hu et al. 2021, arXiv:2106.09685). Its rank is filled up
 // to a multiple of PANEL. Of B a panel has only the columns that are not all zero, as the matrices that
@@ -95,8 +114,8 @@ private:
     std::vector<float> wide_;  // the same beside matrices in fp32
 };
 
-// y = norm(x) W^T + bias. By SILU_PRODUCT and GELU_PRODUCT the rows of W are taken in pairs of panels, gate
-// and up, of which one panel comes. Of `wanted` rows only, if it says so.
+// y = norm(x) W^T + bias. If it is gated, the rows of W are taken in pairs of panels, gate and up, of which
+// one panel comes. Of `wanted` rows only, if it says so.
 class Linear : public Operation {
 public:
     Linear(Buffer& in, std::optional<Norm> norm, Matrix matrix, std::vector<float> bias, Use use, Buffer& out, size_t column, bool wanted);
@@ -112,8 +131,7 @@ private:
     void prepare(Context&, size_t row, Ready&);
     void multiply(Context&, const Ready&, size_t first, size_t count, size_t panel);
     void product(Context&, const Ready&, size_t row, size_t count, size_t panel, float* out);
-    void put(float* products, size_t first, size_t count, size_t panel);
-    bool is_gated() const { return use_ == Use::SILU_PRODUCT || use_ == Use::GELU_PRODUCT; }
+    bool is_gated() const { return engine::is_gated(use_); }
 
     Buffer& in_;
     std::optional<Norm> norm_;
@@ -145,12 +163,12 @@ class Attend : public Operation {
 public:
     Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out);
     void run(Context&) override;
+    void fetch(const Step&, size_t part, size_t parts) const override;
     size_t width() const override { return room(heads_.size); }
 
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);
     void write(Context&, const Piece&, size_t row, size_t key_head);
-    void fetch(const Piece&, size_t key_head) const;
     void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
     size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
     size_t group() const { return heads_.queries / heads_.keys; }

@@ -86,4 +86,24 @@ inline void select(const Select& work, size_t channel) {
     }
 }
 
+// LANES channels of a filter that is a sum of modes, all rows.
+inline void modal(const Modal& work, size_t channel) {
+    const F direct = load(work.direct + channel);
+    for (size_t row = 0; row < work.rows; ++row) {
+        const size_t at = row * work.stride + channel;
+        const F x = load(work.one + at) * load(work.other + at);
+        F out = direct * x;
+        for (size_t n = 0; n < work.modes; ++n) {
+            const size_t real = 2 * n * work.channels + channel, imaginary = real + work.channels;
+            const F pole = load(work.poles + real), turn = load(work.poles + imaginary);
+            const F was = load(work.state + real), beside = load(work.state + imaginary);
+            const F now = fma(pole, was, x - turn * beside), then = fma(pole, beside, turn * was);
+            store(work.state + real, now);
+            store(work.state + imaginary, then);
+            out = fma(load(work.residues + real), now, out - load(work.residues + imaginary) * then);
+        }
+        store(work.out + row * work.out_stride + channel, load(work.gate + at) * out);
+    }
+}
+
 }  // namespace OPENHEARTH_ISA

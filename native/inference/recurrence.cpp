@@ -21,7 +21,12 @@ void NormParts::run(Context& context) {
         const size_t size = norm_.weight.size() / weights_;
         for (size_t part = 0; part < parts_; ++part) {
             float* x = x_.row(i) + column_ + part * size;
-            context.kernels.rms_norm(x, norm_.weight.data() + part % weights_ * size, size, norm_.eps, x);
+            const size_t first = part % weights_ * size;
+            if (norm_.bias.empty()) {
+                context.kernels.rms_norm(x, norm_.weight.data() + first, size, norm_.eps, x);
+            } else {
+                context.kernels.layer_norm(x, norm_.weight.data() + first, norm_.bias.data() + first, size, norm_.eps, x);
+            }
         }
     });
 }
@@ -63,6 +68,22 @@ void Scan::run(Context& context) {
             x_.row(piece.row), x_.width, steps_.row(piece.row), steps_.width,
             chosen + space_.write, chosen + space_.read, chosen_.width,
             space_.logs.data(), space_.skip.data(), state, out_.row(piece.row), out_.width,
+        }, channel);
+    });
+}
+
+void Ring::run(Context& context) {
+    const size_t channels = modes_.direct.size(), parts = modes_.poles.size() / channels, groups = channels / PANEL;
+    context.worker.phase(context.step.pieces.size() * groups, [&](size_t i) {
+        const Piece& piece = context.step.pieces[i / groups];
+        const size_t channel = i % groups * PANEL;
+        float* const state = states_->at(piece.slot);
+        for (size_t n = 0; n < parts && piece.place == 0; ++n) std::fill_n(state + n * channels + channel, PANEL, 0.0f);
+        const float* row = in_.row(piece.row);
+        context.kernels.modal({
+            piece.count, channels, parts / 2,
+            row + modes_.gate, row + modes_.one, row + modes_.other, in_.width,
+            modes_.poles.data(), modes_.residues.data(), modes_.direct.data(), state, out_.row(piece.row), out_.width,
         }, channel);
     });
 }

@@ -51,6 +51,14 @@ void bind_recurrences(nb::module_& m, nb::class_<engine::Program>& program) {
             p.add(std::make_unique<engine::Remember>(in, decays, shares, std::move(memory), std::move(states), out));
         }, "x"_a, "decays"_a, "shares"_a, "heads"_a, "groups"_a, "keys"_a, "values"_a, "key"_a, "query"_a, "value"_a, "decay"_a, "share"_a, "corrects"_a,
            "skip"_a.none(), "states"_a, "out"_a)
+        .def("ring", [](engine::Program& p, engine::Buffer& in, const Table<float>& poles, const Table<float>& residues, const Flat<float>& direct,
+                        size_t gate, size_t one, size_t other, std::shared_ptr<engine::States> states, engine::Buffer& out) {
+            if (direct.size() % PANEL || poles.shape(0) % 2 || poles.shape(1) != direct.size() || residues.size() != poles.size()) {
+                throw nb::value_error("there is no kernel for modes of this size");
+            }
+            engine::Modes modes{{poles.data(), poles.data() + poles.size()}, {residues.data(), residues.data() + residues.size()}, floats(direct), gate, one, other};
+            p.add(std::make_unique<engine::Ring>(in, std::move(modes), std::move(states), out));
+        }, "x"_a, "poles"_a, "residues"_a, "direct"_a, "gate"_a, "one"_a, "other"_a, "states"_a, "out"_a)
         .def("scan", [](engine::Program& p, engine::Buffer& x, engine::Buffer& steps, engine::Buffer& chosen, const Table<float>& logs,
                         const Flat<float>& skip, size_t write, size_t read, std::shared_ptr<engine::States> states, engine::Buffer& out) {
             if (skip.size() % PANEL || logs.shape(1) != skip.size()) throw nb::value_error("there is no kernel for so many channels");

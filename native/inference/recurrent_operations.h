@@ -56,8 +56,8 @@ private:
     float factor_;
 };
 
-// Neighbouring columns in parts of one size, each normed by itself; the weights are those of so many parts,
-// which take turns.
+// Neighbouring columns in parts of one size, each normed by itself; the weights, and biases, are those of so
+// many parts, which take turns.
 class NormParts : public Operation {
 public:
     NormParts(Buffer& x, size_t column, size_t parts, size_t weights, Norm norm)
@@ -119,6 +119,25 @@ public:
 private:
     Buffer &x_, &steps_, &chosen_;
     Space space_;
+    std::shared_ptr<States> states_;
+    Buffer& out_;
+};
+
+// A filter of each channel that is a sum of modes, of the product of two columns, and a gate.
+struct Modes {
+    std::vector<float> poles, residues, direct;  // [modes][2][channels] the first two, [channels]
+    size_t gate, one, other;                     // columns of the rows
+};
+
+class Ring : public Operation {
+public:
+    Ring(Buffer& in, Modes modes, std::shared_ptr<States> states, Buffer& out)
+        : in_(in), modes_(std::move(modes)), states_(std::move(states)), out_(out) {}
+    void run(Context&) override;
+
+private:
+    Buffer& in_;
+    Modes modes_;
     std::shared_ptr<States> states_;
     Buffer& out_;
 };

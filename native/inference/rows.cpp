@@ -26,15 +26,17 @@ void Gather::run(Context& context) {
 void AddNorm::run(Context& context) {
     context.worker.phase(context.step.rows(), [&](size_t i) {
         float *y = in_.row(i), *x = out_.row(i);
-        norm_.apply(context.kernels, y, y);
+        if (norm_) norm_->apply(context.kernels, y, y);
         for (size_t k = 0; k < out_.width; ++k) x[k] += y[k];
     });
 }
 
 void Normalise::run(Context& context) {
-    context.worker.phase(x_.wanted ? context.step.wanted.size() : context.step.rows(), [&](size_t i) {
-        norm_.apply(context.kernels, x_.row(i), x_.row(i));
-    });
+    context.worker.phase(context.rows_of(in_), [&](size_t i) { norm_.apply(context.kernels, in_.row(i), out_.row(i)); });
+}
+
+void Cap::run(Context& context) {
+    context.worker.phase(context.rows_of(x_), [&](size_t i) { context.kernels.cap(x_.row(i), x_.width, most_); });
 }
 
 }  // namespace engine

@@ -108,6 +108,36 @@ Integers nearest_four(const float* weights) {
     return out;
 }
 
+// The sum of squares of what a scale misses.
+float missed(const float* weights, float scale) {
+    constexpr size_t LANES = 8;
+    const float inverse = scale > 0 ? 1 / scale : 0;
+    float sums[LANES] = {};
+    for (size_t i = 0; i < BLOCK; i += LANES) {
+        for (size_t k = 0; k < LANES; ++k) {
+            const float apart = weights[i + k] - scale * whole(weights[i + k] * inverse);
+            sums[k] += apart * apart;
+        }
+    }
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+// Of a few scales that have all weights between -127 and 127, the one that misses least.
+Integers nearest_eight(const float* weights) {
+    float peak = 0, least = INFINITY;
+    for (size_t i = 0; i < BLOCK; ++i) peak = std::max(peak, std::fabs(weights[i]));
+    Integers out{};
+    for (float largest : {127.0f, 126.3f, 125.6f, 124.9f}) {
+        const float scale = wide(half(peak / largest)), error = missed(weights, scale);
+        if (error < least) least = error, out.scale = scale;
+    }
+    const float inverse = out.scale > 0 ? 1 / out.scale : 0;
+    for (size_t i = 0; i < BLOCK; ++i) {
+        out.numbers[i] = static_cast<uint8_t>(std::min(std::max(whole(weights[i] * inverse), -127.0f), 127.0f) + 128);
+    }
+    return out;
+}
+
 }  // namespace
 
 size_t row_bytes(Source source, size_t inputs) {
@@ -158,19 +188,13 @@ bool exact(Source source, const uint8_t* row, size_t b, Format format, Integers&
 
 Integers nearest(const float* weights, Format format) {
     if (format == Format::INT4) return nearest_four(weights);
+    if (format == Format::INT8) return nearest_eight(weights);
     Integers out{};
-    if (format == Format::INT4_MIN) {
-        const auto [low, high] = std::minmax_element(weights, weights + BLOCK);
-        out.least = wide(half(*low)), out.scale = wide(half((*high - out.least) / 15));
-    } else {
-        for (size_t i = 0; i < BLOCK; ++i) out.scale = std::max(out.scale, std::fabs(weights[i]));
-        out.scale = wide(half(out.scale / 127));
-    }
+    const auto [low, high] = std::minmax_element(weights, weights + BLOCK);
+    out.least = wide(half(*low)), out.scale = wide(half((*high - out.least) / 15));
     const float inverse = out.scale > 0 ? 1 / out.scale : 0;
-    const float low = format == Format::INT8 ? -127 : 0, high = format == Format::INT8 ? 127 : 15, shift = format == Format::INT8 ? 128 : 0;
     for (size_t i = 0; i < BLOCK; ++i) {
-        const float n = whole((weights[i] - out.least) * inverse);
-        out.numbers[i] = static_cast<uint8_t>(std::min(std::max(n, low), high) + shift);
+        out.numbers[i] = static_cast<uint8_t>(std::min(std::max(whole((weights[i] - out.least) * inverse), 0.0f), 15.0f));
     }
     return out;
 }

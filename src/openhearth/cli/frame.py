@@ -138,6 +138,15 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def count(number: float) -> str:
+    """`1.5M`; powers of a thousand."""
+    for unit in ("", "k", "M", "B", "T"):
+        if number < 1000:
+            return f"{number:.0f}" if not unit else f"{number:.1f}{unit}"
+        number /= 1000
+    return f"{number:.1f}P"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns as wide as their longest cell; numbers to the right."""
     cells = [[str(cell) for cell in row] for row in rows]

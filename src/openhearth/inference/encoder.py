@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from openhearth.errors import UsageError
-from openhearth.inference.executor import KINDS, PAGE
+from openhearth.inference.executor import KINDS, PAGE, prefers_gpu
 from openhearth.models.config import ModelConfig
 from openhearth.store import Artifact
 
@@ -87,7 +87,7 @@ def open_encoder(
     """
     if kind not in KINDS:
         raise UsageError(f"There is no executor {kind!r}: use one of {', '.join(KINDS)}.")
-    if kind != "torch":
+    if kind == "native" or (kind == "auto" and not prefers_gpu(dtype)):
         from openhearth.inference.native import NoKernel, load_encoder
 
         try:

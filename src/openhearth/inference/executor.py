@@ -13,6 +13,7 @@ import numpy as np
 
 from openhearth.errors import UsageError
 from openhearth.models.config import ModelConfig
+from openhearth.models.device import best_device
 from openhearth.store import Artifact
 
 PAGE = 32  # tokens
@@ -95,10 +96,12 @@ def open_executor(
 ) -> Executor:
     """A model in memory, without adapters yet, and at most `memory` bytes of pages and states.
 
-    `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
-    for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
-    `int8`, `int4-min`, `int4-head8` or `int4`. `kv_dtype` is that of keys and values: `auto`, of
-    the native one also `float32`, `float16` or `int8`.
+    `kind` is `native`, `torch` (on a GPU where there is one, else the reference), or `auto`: torch
+    where there is a GPU; elsewhere, and for what only native can do, native, if it was built and
+    has kernels for all that the model needs. `memory` is that of where it computes. `dtype` is
+    `auto`, `float32` or `bfloat16`, of the native one also `int8`, `int4-min`, `int4-head8` or
+    `int4`. `kv_dtype` is that of keys and values: `auto`, of the native one also `float32`,
+    `int16` or `int8`.
 
     Raises:
         UsageError: there is no such kind or type, or not even one page fits the memory.
@@ -108,7 +111,7 @@ def open_executor(
         known = ", ".join(KINDS + ELSEWHERE)
         raise UsageError(f"There is no executor {kind!r}: use one of {known}.")
     settings: dict[str, Any] = {"memory": memory, "dtype": dtype, "threads": threads}
-    if kind != "torch":
+    if kind == "native" or (kind == "auto" and not prefers_gpu(dtype, kv_dtype)):
         from openhearth.inference.native import NoKernel, load
 
         try:
@@ -124,6 +127,15 @@ def open_executor(
     from openhearth.inference.torch_executor import TorchExecutor
 
     return TorchExecutor.load(base, **settings)
+
+
+def prefers_gpu(dtype: str, kv_dtype: str = "auto") -> bool:
+    """Whether `auto` is torch: there is a GPU, and no type is asked for that only native has."""
+    if kv_dtype != "auto" or best_device() != "cuda":
+        return False
+    from openhearth.models.precision import DTYPES
+
+    return dtype in ("auto", *DTYPES)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 
 from openhearth.inference.encoder import Encoder, Text
 from openhearth.models import Model, Piece, Ragged, load_model
+from openhearth.models.device import best_device, making_on
 from openhearth.store import Artifact
 
 
@@ -27,10 +28,11 @@ class TorchEncoder(Encoder):
         """As `open_encoder` says. `threads` holds for all of torch in this process."""
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load_model(base, dtype))
+        return cls(load_model(base, dtype, best_device()))
 
     @torch.inference_mode()
     def _step(self, texts: Sequence[Text]) -> np.ndarray:
-        tokens = torch.tensor([token for text in texts for token in text])
-        batch = Ragged([Piece(len(text)) for text in texts])
-        return self._model(tokens, batch).float().numpy()
+        with making_on(self._model.device):
+            tokens = torch.tensor([token for text in texts for token in text])
+            batch = Ragged([Piece(len(text)) for text in texts])
+            return self._model(tokens, batch).float().cpu().numpy()

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from openhearth.models.catalogue import CATALOGUE, find, pull
     from openhearth.models.channel_config import MLP, MoE, MonarchMLP, SwiGLU
     from openhearth.models.config import Block, ModelConfig
+    from openhearth.models.export import export_directory
+    from openhearth.models.gguf_writer import export_gguf
     from openhearth.models.load import import_model, load_model
     from openhearth.models.lora import (
         LoraConfig,
         add_adapter,
+        go_on_with_adapter,
         load_adapter,
         low_ranks,
         save_adapter,
@@ -37,7 +40,10 @@ if TYPE_CHECKING:
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
+    from openhearth.models.recipe import design, read_recipe
+    from openhearth.models.save import save_model
     from openhearth.models.score import answer_nats
+    from openhearth.models.size import measure
     from openhearth.models.stored import base_of, config_of, open_model, writes_text
 
 __all__ = [
@@ -67,16 +73,23 @@ __all__ = [
     "check_adapter",
     "choose",
     "config_of",
+    "design",
+    "export_directory",
+    "export_gguf",
     "find",
+    "go_on_with_adapter",
     "import_adapter",
     "import_model",
     "load_adapter",
     "load_model",
     "low_ranks",
+    "measure",
     "open_model",
     "pull",
     "read_adapter",
+    "read_recipe",
     "save_adapter",
+    "save_model",
     "writes_text",
 ]
 
@@ -109,16 +122,23 @@ __getattr__ = lazily(
         "check_adapter": "adapter_files",
         "choose": "precision",
         "config_of": "stored",
+        "design": "recipe",
+        "export_directory": "export",
+        "export_gguf": "gguf_writer",
         "find": "catalogue",
+        "go_on_with_adapter": "lora",
         "import_adapter": "adapter_files",
         "import_model": "load",
         "load_adapter": "lora",
         "load_model": "load",
         "low_ranks": "lora",
+        "measure": "size",
         "open_model": "stored",
         "pull": "catalogue",
         "read_adapter": "adapter_files",
+        "read_recipe": "recipe",
         "save_adapter": "lora",
+        "save_model": "save",
         "writes_text": "stored",
     },
     extras={"gguf": "torch", "torch": "torch"},

@@ -18,8 +18,8 @@ from openhearth.models.weights import Weights
 NARROW = (Linear, BlockLinear, Experts, torch.nn.Embedding, RMSNorm, torch.nn.LayerNorm)
 
 
-def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
-    """The model with these weights, its matrices, norms and embeddings in `dtype`.
+def build(config: ModelConfig, weights: Weights, dtype: torch.dtype, device: str = "cpu") -> Model:
+    """The model with these weights on a device, its matrices, norms and embeddings in `dtype`.
 
     Raises:
         CorruptArtifact: a tensor is missing, damaged or of another shape than `config` says.
@@ -37,9 +37,9 @@ def build(config: ModelConfig, weights: Weights, dtype: torch.dtype) -> Model:
         path, _, leaf = name.rpartition(".")
         module = model.get_submodule(path)
         kind = dtype if isinstance(module, NARROW) else torch.float32
-        parameter = torch.nn.Parameter(tensor.to(kind).contiguous(), requires_grad=False)
+        parameter = torch.nn.Parameter(tensor.to(device, kind).contiguous(), requires_grad=False)
         setattr(module, leaf, parameter)
-    return model.eval()
+    return model.to(device).eval()
 
 
 def _shape(tensor: torch.Tensor) -> str:

@@ -43,13 +43,11 @@ def export_directory(artifact: Artifact, target: Path, *, dtype: str = "auto") -
     if dtype != "auto" and dtype not in DTYPES:
         raise UsageError(f"dtype is {dtype!r}, but must be auto, {' or '.join(DTYPES)}.")
     base, (config, weights) = base_of(artifact), open_adapted(artifact)
-    if config.family == "modernbert_mlm":  # whose head we do not have, only its encoder
-        config = config.model_copy(update={"family": "modernbert"})
-    raw = write_config(config)
+    raw, written = write_config(config)
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    kind = write_shards(part, _tensors(config, weights, DTYPES.get(dtype)))
+    kind = write_shards(part, _tensors(written, weights, DTYPES.get(dtype)))
     _write_json(part / "config.json", raw | _copy_tokenizer(base, part) | kind)
     for license_ in (artifact.manifest.license or base.manifest.license)[:1]:
         (part / "README.md").write_text(f"---\nlicense: {license_}\n---\n")

@@ -47,7 +47,7 @@ def export_gguf(artifact: Artifact, target: Path, *, kind: str = "Q8_0") -> None
         raise UsageError(f"The type is {kind!r}, but must be one of {', '.join(TYPES)}.")
     config, weights = open_adapted(artifact)
     base = base_of(artifact)
-    raw = write_config(config)
+    raw, written = write_config(config)
     names = {theirs: ours for ours, theirs in ARCHITECTURES.items()}
     (family,) = raw["architectures"]
     if family not in names:
@@ -66,7 +66,7 @@ def export_gguf(artifact: Artifact, target: Path, *, kind: str = "Q8_0") -> None
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        _check(GgufFile(part), config, definition)
+        _check(GgufFile(part), written, definition)
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)

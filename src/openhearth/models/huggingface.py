@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from openhearth.store import Artifact
 
-# Gemma multiplies by one more than what is in its files.
-ADDED_TO_NORMS = {"gemma2": 1.0, "gemma3": 1.0}
+# Gemma and Qwen's hybrids multiply by one more than what is in their files, but in gated norms.
+ADDED_TO_NORMS = dict.fromkeys(("gemma2", "gemma3", "qwen3_next", "qwen3_5", "qwen3_5_seeing"), 1.0)
 
 
 class SafetensorsWeights(Weights):
@@ -66,7 +66,7 @@ class SafetensorsWeights(Weights):
         return Packed(PLAIN[tensor.dtype], rows, np.arange(len(rows)))
 
     def _is_shifted(self, name: str) -> bool:
-        return name.endswith("norm.weight")
+        return name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
 
     def _tensor(self, name: str) -> Tensor:
         """What we call `name`: a tensor of theirs, some of its rows, or a stack of several."""

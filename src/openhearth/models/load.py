@@ -77,12 +77,13 @@ def _check(draft: Draft) -> None:
     draft.metrics["parameters"] = sum(p.numel() for p in model.parameters())
 
 
-def load_model(artifact: Artifact, dtype: str = "auto") -> Model:
-    """The model in memory, in `float32`, `bfloat16`, or (`auto`) what is faster on this machine.
+def load_model(artifact: Artifact, dtype: str = "auto", device: str = "cpu") -> Model:
+    """The model in the memory of a device, in `float32`, `bfloat16`, or (`auto`) what is faster
+    there.
 
     Raises:
         UsageError: the artifact is no model, or there is no such dtype.
         CorruptArtifact: its weights are damaged.
     """
     config, weights = open_model(artifact)
-    return build(config, weights, choose(dtype))
+    return build(config, weights, choose(dtype, device), device)

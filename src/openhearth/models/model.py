@@ -91,6 +91,11 @@ class Model(nn.Module):
         return self.embed.weight.dtype
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embed.weight.device
+
+    @property
     def head_weight(self) -> torch.Tensor:
         """[vocab_size, width]: the embedding itself when the head is tied."""
         return self.embed.weight if self.head is None else self.head.weight

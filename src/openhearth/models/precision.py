@@ -16,17 +16,23 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 WORTH_IT = 1.2  # a smaller gain does not pay for fewer digits
 
 
-def choose(name: str) -> torch.dtype:
-    """The dtype called `name`; for `auto`, the faster one.
+def choose(name: str, device: str = "cpu") -> torch.dtype:
+    """The dtype called `name`; for `auto`, the faster one on a device.
 
     Raises:
         UsageError: there is no such dtype.
     """
     if name == "auto":
-        return torch.bfloat16 if _speedup() > WORTH_IT else torch.float32
+        return torch.bfloat16 if _is_worth_it(device) else torch.float32
     if name not in DTYPES:
         raise UsageError(f"dtype is {name!r}, but must be auto, {' or '.join(DTYPES)}.")
     return DTYPES[name]
+
+
+def _is_worth_it(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return _speedup() > WORTH_IT
 
 
 @cache

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -29,13 +30,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Decodes:
-    """The `pieces` of one token: their `rows` [n] in the batch, `positions` [n], and `pages`
-    [n, most], those of shorter ones filled up with their first page again, which is not seen there.
+    """The pieces of one token: their `rows` [n] in the batch, `positions` [n], `slots` [n], 0 for
+    those without, and `pages` [n, most], those of shorter ones filled up with their first page
+    again, which is not seen there.
     """
 
-    pieces: list[Piece]
-    rows: torch.Tensor
+    rows: torch.Tensor | slice
     positions: torch.Tensor
+    slots: torch.Tensor
     pages: torch.Tensor
 
 
@@ -63,7 +65,8 @@ class Ragged:
     @cached_property
     def positions(self) -> torch.Tensor:
         """[rows]: each token's position in its sequence."""
-        return torch.cat([torch.arange(p.position, p.position + p.length) for p in self.pieces])
+        ranges = [np.arange(p.position, p.position + p.length) for p in self.pieces]
+        return torch.tensor(np.concatenate(ranges))
 
     @cached_property
     def routes(self) -> list[tuple[slice, str]]:
@@ -91,21 +94,25 @@ class Ragged:
         pages = [list(p.pages or ()) for _, p in found]
         most = max(map(len, pages))
         return Decodes(
-            [p for _, p in found],
             torch.tensor([row for row, _ in found]),
             torch.tensor([p.position for _, p in found]),
+            torch.tensor([p.slot or 0 for _, p in found]),
             torch.tensor([own + own[:1] * (most - len(own)) for own in pages]),
         )
 
-    def places(self, page: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """[rows] each: the page that keeps a token's state, and where in it, `page` tokens each."""
-        numbers = [
-            piece.pages[position // page]
+    def places(self, page: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """[rows] each: the page that keeps a token's state, and where in it, `page` tokens each;
+        and the pages that begin.
+        """
+        kept = [
+            (piece.pages[position // page], position % page)
             for piece in self.pieces
             if piece.pages is not None
             for position in range(piece.position, piece.position + piece.length)
         ]
-        return torch.tensor(numbers), self.positions % page
+        pages, at = torch.tensor(kept).unbind(1)
+        fresh = [number for number, place in kept if place == 0]
+        return pages, at, torch.tensor(fresh, dtype=torch.long)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, computed for the first layer that asks and kept for the others."""

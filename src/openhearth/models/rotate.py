@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from openhearth.models.rope import Rope
-
 # MKL sets up its vector functions at their first call. When two threads make that call at once, one
 # of them may compute with few digits (docs/log.md), so it is made here, by one thread.
 torch.ones(1).cos()
 
 
-def angles_at(rope: Rope, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine and sine, each [rows, 1, size / 2], of positions [rows]."""
-    angles = positions[:, None, None].float() * torch.from_numpy(rope.frequencies())
+def angles_at(
+    frequencies: torch.Tensor, positions: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine and sine, each [rows, 1, size / 2], by frequencies [size / 2] at positions [rows]."""
+    angles = positions[:, None, None].float() * frequencies
     return angles.cos(), angles.sin()
 
 

@@ -24,9 +24,10 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
 
 
 def in_eight_bits(x: np.ndarray) -> np.ndarray:
-    """Heads [..., size] as eight bits keep them: a scale of half precision for each."""
-    scale = (np.abs(x).max(-1, keepdims=True) / 127).astype(np.float16).astype(np.float64)
-    return np.clip(np.rint(x / scale), -127, 127) * scale
+    """Heads [..., size] as eight bits keep them, with a scale for each."""
+    most = np.abs(x).max(-1, keepdims=True).astype(np.float32)
+    numbers = np.rint(x.astype(np.float32) * (np.float32(127) / most))
+    return numbers * (most.astype(np.float64) / 127)
 
 
 def silu(x: np.ndarray) -> np.ndarray:
@@ -47,6 +48,10 @@ def gelu(x: np.ndarray) -> np.ndarray:
 def gelu_tanh(x: np.ndarray) -> np.ndarray:
     x = x.astype(np.float64)
     return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def relu2(x: np.ndarray) -> np.ndarray:
+    return np.square(np.maximum(x.astype(np.float64), 0))
 
 
 def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -87,6 +92,57 @@ def selected(
         state = np.exp(s * logs) * state + w[:, None] * s * u
         made.append(r @ state)
     return np.array(made)
+
+
+def rung(x: np.ndarray, poles: np.ndarray, residues: np.ndarray) -> np.ndarray:
+    """Filters that are sums of complex modes: x [rows, channels], the others [modes, channels]."""
+    state, made = np.zeros(poles.shape, complex), []
+    for u in x:
+        state = poles * state + u
+        made.append((residues * state).sum(0).real)
+    return np.array(made)
+
+
+def replaced(
+    asked: np.ndarray,
+    decay: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    put: np.ndarray,
+    taken: np.ndarray,
+) -> np.ndarray:
+    """What the memory of a head of RWKV-7 says, all [rows, size]."""
+    memory, said = np.zeros((key.shape[1], value.shape[1])), []
+    for a, d, k, v, p, t in zip(asked, decay, key, value, put, taken, strict=True):
+        memory = d[:, None] * memory - np.outer(p, t @ memory) + np.outer(k, v)
+        said.append(a @ memory)
+    return np.array(said)
+
+
+def routed(
+    logits: np.ndarray,
+    active: int,
+    bias: np.ndarray | None,
+    *,
+    groups: int,
+    active_groups: int,
+    softmax: bool,
+    normalised: bool,
+    factor: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The experts of each row in the order of their numbers, and their weights, [rows, active]."""
+    logits = logits.astype(np.float64)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    scores = powers / powers.sum(-1, keepdims=True) if softmax else 1 / (1 + np.exp(-logits))
+    good = scores if bias is None else scores + bias
+    grouped = good.reshape(len(good), groups, -1)
+    best = np.sort(grouped, -1)[..., -2:].sum(-1).argsort(-1)[:, :-active_groups]
+    np.put_along_axis(grouped, best[..., None], -np.inf, axis=1)
+    chosen = np.sort((-grouped.reshape(good.shape)).argsort(-1, kind="stable")[:, :active], -1)
+    weights = np.take_along_axis(scores, chosen, -1)
+    if normalised:
+        weights = weights / weights.sum(-1, keepdims=True)
+    return chosen, weights * factor
 
 
 def rotated(heads: np.ndarray, angles: np.ndarray) -> np.ndarray:

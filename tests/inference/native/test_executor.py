@@ -29,6 +29,8 @@ from openhearth.models import (
     add_adapter,
 )
 from openhearth.models.build import build
+from openhearth.models.channel_config import Channel
+from openhearth.models.mixer_config import Mixer
 from openhearth.models.weights import Weights
 
 if _engine is None:
@@ -134,26 +136,49 @@ def test_heads_of_any_size(size: int, rotary: int | None) -> None:
 
 
 GATED = SwiGLU(hidden=96)
-WITHOUT_KERNEL = {
-    "long heads": {"mixer": MIXER.model_copy(update={"head_dim": 1024})},
-    "soft caps": {"mixer": MIXER.model_copy(update={"softcap": 50.0})},
-    "sinks": {"mixer": MIXER.model_copy(update={"sinks": True})},
-    "another mixer": {"mixer": Hyena(taps=16)},
-    "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
+VARIANTS = {
     "gates of exact GELU": {"channel": SwiGLU(hidden=96, activation="gelu")},
     "squared ReLU": {"channel": MLP(hidden=96, activation="relu2")},
-    "capped logits": {"logit_cap": 30.0},
+    "GELU without biases": {"channel": MLP(hidden=96, bias=False)},
+    "no channels": {"channel": None},
+    "experts": {"channel": MoE(hidden=96, experts=4, active=2)},
+    "capped logits": {"logit_cap": 5.0},
     "a head with biases": {"head_bias": True},
-    "layers side by side": {"norms": "parallel"},
+    "layer norms without biases": {"norm": "layer", "norm_bias": False},
+    "layers side by side": {"norms": "parallel", "norm": "layer", "head_bias": True},
     "a norm of the embedding": {"embed_norm": True},
+    "both, and a norm of the embedding": {"embed_norm": True, "norms": "parallel"},
+    "one norm of the embedding where all stand behind": {"embed_norm": True, "norms": "post"},
+    "sandwiches of experts": {"norms": "sandwich", "channel": MoE(hidden=96, experts=4, active=1)},
+}
+
+
+def varied(mixer: Mixer = MIXER, channel: Channel | None = GATED, **changed: object) -> ModelConfig:
+    blocks = (Block(mixer=mixer, channel=channel),) * 2
+    return CONFIG.model_copy(update={"blocks": blocks} | changed)
+
+
+@pytest.mark.parametrize("what", VARIANTS)
+def test_what_models_differ_in(what: str) -> None:
+    config, prompt = varied(**VARIANTS[what]), tokens(70)
+    engine = NativeExecutor(config, Random(config), room=Room(PAGES), dtype="float32")
+    found = engine.step([Work(prompt, 0, [5, 0, 9], wanted=70)])
+    expected = reference(build(config, Random(config), torch.float32), prompt)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+WITHOUT_KERNEL = {
+    "long heads": MIXER.model_copy(update={"head_dim": 1024}),
+    "soft caps": MIXER.model_copy(update={"softcap": 50.0}),
+    "sinks": MIXER.model_copy(update={"sinks": True}),
+    "gates behind queries": MIXER.model_copy(update={"gated": True}),
+    "another mixer": Hyena(taps=16),
 }
 
 
 @pytest.mark.parametrize("what", WITHOUT_KERNEL)
 def test_what_has_no_kernel_is_said(what: str) -> None:
-    changed = {"mixer": MIXER, "channel": GATED} | WITHOUT_KERNEL[what]
-    block = Block(mixer=changed.pop("mixer"), channel=changed.pop("channel"))
-    config = CONFIG.model_copy(update={"blocks": (block,)} | changed)
+    config = varied(WITHOUT_KERNEL[what])
     with pytest.raises(NoKernel, match="torch executor"):
         NativeExecutor(config, Random(config), room=Room(PAGES))
 
@@ -209,8 +234,8 @@ def test_keys_and_values_in_eight_bits_stay_near_and_take_half(model: Model) -> 
             Block(mixer=Attention(heads=1, kv_heads=1, head_dim=64), channel=SwiGLU(hidden=32)),
         ),
     )
-    assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 2)  # numbers and a scale
-    assert token_bytes(config, kept_as("auto", "int4")) == 2 * 2 * 64
+    assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 4)  # numbers and a scale
+    assert token_bytes(config, kept_as("auto", "int4")) == 2 * (2 * 64 + 4)
     assert token_bytes(config, kept_as("auto", "float32")) == 2 * 4 * 64
     with pytest.raises(UsageError, match="kv_dtype"):
         executor(kv_dtype="int3")

@@ -1,4 +1,4 @@
-"""Native mixers with a state of one size: the torch model's logits, and the same in any company."""
+"""Native mixers with a state, and experts: the torch model's logits, and the same in company."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 from openhearth.inference.executor import Room, Work
 from openhearth.inference.native import NoKernel, _engine
 from openhearth.models import (
+    RWKV7,
     Attention,
     Block,
+    GatedConv,
     GatedDelta,
     Mamba,
     Mamba2,
     ModelConfig,
+    MoE,
     ShortConv,
     SwiGLU,
 )
 from openhearth.models.build import build
+from openhearth.models.channel_config import Channel
 from openhearth.models.mixer_config import Mixer
 
 if _engine is None:
@@ -32,6 +36,8 @@ LENGTH, PAGES, SLOTS = 75, [5, 0, 9], 6
 MIXERS: dict[str, Mixer] = {
     "short_conv": ShortConv(),
     "short_conv, long and with biases": ShortConv(kernel=6, bias=True),
+    "gated_conv": GatedConv(modes=3),
+    "gated_conv, by head": GatedConv(modes=1, kernel=5, heads=8, bias=False),
     "mamba": Mamba(inner=96, state=16, step_rank=40),
     "mamba, norms and biases": Mamba(
         inner=96, state=32, step_rank=16, kernel=3, bias=True, conv_bias=False, norms=True
@@ -54,20 +60,41 @@ MIXERS: dict[str, Mixer] = {
     "gated_delta, apart": GatedDelta(
         heads=2, key_heads=2, key_dim=32, value_dim=80, matrices="apart", negative=True
     ),
+    "rwkv7": RWKV7(heads=3, head_dim=32, decay_rank=24, rate_rank=8, gate_rank=40),
+    "rwkv7, long heads": RWKV7(heads=2, head_dim=80, decay_rank=32, rate_rank=32, gate_rank=32),
 }
+EXPERTS = {
+    "moe": MoE(hidden=96, experts=5, active=2),
+    "moe, all of it": MoE(
+        hidden=64,
+        experts=12,
+        active=3,
+        activation="gelu",
+        score="sigmoid",
+        normalised=False,
+        factor=2.5,
+        biased=True,
+        groups=4,
+        active_groups=2,
+        shared=32,
+    ),
+    "moe, shared by a gate": MoE(hidden=32, experts=40, active=8, shared=96, shared_gate=True),
+}
+GATED = SwiGLU(hidden=96)
 
 
-def hybrid(*mixers: Mixer, width: int = 64) -> ModelConfig:
+def hybrid(*mixers: Mixer, width: int = 64, channel: Channel = GATED) -> ModelConfig:
     return ModelConfig(
         vocab_size=150,
         width=width,
         context_length=256,
-        blocks=tuple(Block(mixer=mixer, channel=SwiGLU(hidden=96)) for mixer in mixers),
+        blocks=tuple(Block(mixer=mixer, channel=channel) for mixer in mixers),
     )
 
 
 ATTENTION = Attention(heads=4, kv_heads=2, head_dim=32)
 CONFIGS = {name: hybrid(mixer, ATTENTION, mixer) for name, mixer in MIXERS.items()}
+CONFIGS |= {name: hybrid(ShortConv(), ATTENTION, channel=c) for name, c in EXPERTS.items()}
 
 
 def executor(name: str, **settings: object) -> NativeExecutor:
@@ -75,7 +102,7 @@ def executor(name: str, **settings: object) -> NativeExecutor:
     return NativeExecutor(config, Random(config), room=room, **{"dtype": "float32"} | settings)
 
 
-@pytest.mark.parametrize("name", MIXERS)
+@pytest.mark.parametrize("name", CONFIGS)
 def test_logits_are_those_of_the_torch_model(name: str) -> None:
     config, prompt = CONFIGS[name], tokens(LENGTH)
     found = executor(name).step([Work(prompt, 0, PAGES, wanted=LENGTH, slot=3)])
@@ -83,7 +110,7 @@ def test_logits_are_those_of_the_torch_model(name: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=5e-4)
 
 
-@pytest.mark.parametrize("name", MIXERS)
+@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("dtype", ["int8", "float32"])
 def test_kinds_of_kernels_agree(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work, found = Work(tokens(LENGTH), 0, PAGES, wanted=LENGTH, slot=0), []
@@ -93,12 +120,12 @@ def test_kinds_of_kernels_agree(name: str, dtype: str, monkeypatch: pytest.Monke
     assert all(np.array_equal(found[0], other) for other in found)
 
 
-SHARED = {name: executor(name, threads=2) for name in MIXERS}
+SHARED = {name: executor(name, threads=2) for name in CONFIGS}
 
 
 @settings(max_examples=20)
 @given(
-    st.sampled_from(list(MIXERS)),
+    st.sampled_from(list(CONFIGS)),
     st.lists(st.sets(st.integers(1, LENGTH - 1)), min_size=1, max_size=3),
     st.permutations(range(SLOTS)),
 )

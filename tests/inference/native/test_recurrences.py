@@ -128,3 +128,19 @@ def test_selective_state_spaces(length: int) -> None:
     u, step = x[:, :channels].astype(np.float64), plain.softplus(x[:, channels:])
     made = plain.selected(u, step, logs, x[:, 3 : 3 + numbers], x[:, 40 : 40 + numbers])
     near(on_all_kinds(x, channels, build), made + skip * u)
+
+
+@pytest.mark.parametrize("length", [1, 40])
+def test_modes(length: int) -> None:
+    channels, modes = 48, 3
+    x, parts = rows(length, 192), rows(4 * modes, channels, 1) / 2
+    poles, residues, direct = parts[: 2 * modes], parts[2 * modes :], rows(1, channels, 2)[0]
+
+    def build(p: Any, a: Any, b: Any) -> None:
+        states = _engine.States(1, 2 * modes * channels)
+        p.ring(a, poles, residues, direct, 0, channels, 128, states, b)
+
+    gate, one, other = x[:, :channels], x[:, channels : 2 * channels], x[:, 128 : 128 + channels]
+    u = one.astype(np.float64) * other
+    made = plain.rung(u, poles[::2] + 1j * poles[1::2], residues[::2] + 1j * residues[1::2])
+    near(on_all_kinds(x, channels, build), gate * (made + direct * u))

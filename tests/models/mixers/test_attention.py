@@ -21,6 +21,10 @@ OPTIONS = {
     "partial rotation": {"rotary": 4, "rope_factors": (1.0, 3.0)},
     "everything": {"softcap": 2.0, "sinks": True, "rotary": 2, "qk_norm": True, "scale": 0.5},
 }
+GATED = {
+    "gates": {"gated": True},
+    "gates and everything": {"gated": True, "qk_norm": True, "rotary": 4, "window": 7},
+}
 LENGTH, PAGE = 30, 8
 
 
@@ -30,9 +34,9 @@ def inputs() -> torch.Tensor:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("cuts", [[13, 1, 1, 12, 3], [1] * LENGTH], ids=["chunks", "tokens"])
-@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("options", OPTIONS | GATED)
 def test_forms_agree(options: str, cuts: list[int]) -> None:
-    mixer = random_mixer(Attention(**SIZES, **OPTIONS[options]))
+    mixer = random_mixer(Attention(**SIZES, **(OPTIONS | GATED)[options]))
     x, done, parts = inputs(), 0, []
     state = mixer.new_state(5, PAGE, 0, torch.float32)
     for cut in cuts:
@@ -50,6 +54,18 @@ def test_options_change_the_result(options: str) -> None:
     changed.load_state_dict(plain.state_dict(), strict=False)
     batch = Ragged([Piece(LENGTH)])
     assert (changed(inputs(), batch, None) - plain(inputs(), batch, None)).abs().max() > 0.01
+
+
+@torch.inference_mode()
+def test_gates_multiply_what_comes_out() -> None:
+    """With the gates' rows zero, every sigmoid is a half."""
+    plain, gated = random_mixer(Attention(**SIZES)), random_mixer(Attention(**SIZES, gated=True))
+    weights = plain.state_dict()
+    queries = weights["q.weight"].view(4, 8, WIDTH)
+    weights["q.weight"] = torch.cat((queries, 0 * queries), dim=1).flatten(0, 1)
+    gated.load_state_dict(weights)
+    batch = Ragged([Piece(LENGTH)])
+    assert_near(gated(inputs(), batch, None), plain(inputs(), batch, None) / 2, 1e-5)
 
 
 @torch.inference_mode()

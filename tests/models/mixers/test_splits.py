@@ -18,6 +18,7 @@ from openhearth.models import (
     Ragged,
     ShortConv,
 )
+from openhearth.models.build import NARROW
 from openhearth.models.mixer_config import Mixer
 from openhearth.models.mixers.recurrent import RecurrentMixer
 from tests.models.mixers.forms import WIDTH, assert_near, dirty, random_mixer
@@ -65,3 +66,21 @@ def test_texts_beside_do_not_change_gradients(config: Mixer) -> None:
     expected = torch.autograd.grad(apart.square().mean(), weights)
     for got, want in zip(found, expected, strict=True):
         torch.testing.assert_close(got, want, atol=1e-5 * want.abs().max().item(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+@torch.inference_mode()
+def test_bfloat16_stays_close(config: Mixer) -> None:
+    """With matrices and texts in bfloat16, as `build` makes them, and states in fp32."""
+    mixer, text = random_mixer(config), torch.randn(100, WIDTH)
+    assert isinstance(mixer, RecurrentMixer)
+    batch, slots = Ragged([Piece(100, 0, (), slot=1)]), dirty(mixer)
+    exact = mixer(text, batch, slots)
+    for module in mixer.modules():
+        if isinstance(module, NARROW):
+            module.bfloat16()
+    rough = mixer(text.bfloat16(), batch, slots)
+    assert rough.dtype == torch.bfloat16
+    assert all(kept.dtype == torch.float32 for kept in slots.kept.values())
+    # bfloat16 has 8 bits of mantissa, and each number goes through half a dozen roundings.
+    assert (rough - exact).abs().mean() < 0.03 * exact.abs().mean()

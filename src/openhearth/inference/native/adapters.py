@@ -34,6 +34,13 @@ def filled(outputs: int) -> int:
     return -(-outputs // _engine.PANEL) * _engine.PANEL
 
 
+def alternating(outputs: int) -> list[np.ndarray]:
+    """Where the outputs of two matrices stand that alternate, a panel each."""
+    number = np.arange(outputs)
+    place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
+    return [place, place + _engine.PANEL]
+
+
 Pairs = Mapping[str, tuple[np.ndarray, np.ndarray]]  # A [rank, in], B [out, rank], scaled, by name
 
 

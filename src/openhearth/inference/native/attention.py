@@ -63,6 +63,8 @@ def _refuse_what_has_no_kernel(mixer: Attention) -> None:
         what = "Scores with a soft cap"
     elif mixer.sinks:
         what = "Scores for nothing (sinks)"
+    elif mixer.gated:
+        what = "Gates behind the queries"
     elif mixer.window is not None and not mixer.causal:
         what = "Windows on both sides"
     else:

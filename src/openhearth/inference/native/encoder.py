@@ -11,8 +11,8 @@ from openhearth.inference.encoder import MOST_TOKENS, Encoder, Text, pages_of
 from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.native import _engine
 from openhearth.inference.native.executor import choose_kernels, run
-from openhearth.inference.native.lowering import lower
 from openhearth.inference.native.memory import kept_as
+from openhearth.inference.native.program import lower
 from openhearth.models.config import ModelConfig
 from openhearth.models.load import open_model
 from openhearth.models.weights import Weights

@@ -14,8 +14,8 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.inference.executor import Room, Work, room_within
 from openhearth.inference.native import _engine
 from openhearth.inference.native.adapters import Adapter, Pairs, pack_pairs
-from openhearth.inference.native.lowering import lower
 from openhearth.inference.native.memory import kept_as, token_bytes
+from openhearth.inference.native.program import lower
 from openhearth.models import ModelConfig, open_model, read_adapter
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact

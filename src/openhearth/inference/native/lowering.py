@@ -1,11 +1,8 @@
-"""A model as a program: each kind of block says once which kernels it becomes.
-
-A new kind is a function in a file of its own, entered in `MIXERS` or `CHANNELS`.
-"""
+"""A program in the making, and what layers of several kinds need to become operations of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,13 +10,7 @@ from typing import Any
 import numpy as np
 
 from openhearth.inference.native import NoKernel, _engine
-from openhearth.inference.native.adapters import Part, Product, filled
-from openhearth.inference.native.attention import attention
-from openhearth.inference.native.feed_forward import mlp, swiglu
-from openhearth.inference.native.gated_delta import gated_delta
-from openhearth.inference.native.mamba import mamba
-from openhearth.inference.native.mamba2 import mamba2
-from openhearth.inference.native.short_conv import short_conv
+from openhearth.inference.native.adapters import Part, Product, alternating, filled
 from openhearth.inference.native.weights import MIXED, pack, rows_of, vector
 from openhearth.models.config import ModelConfig
 from openhearth.models.mixer_config import Attention
@@ -46,13 +37,14 @@ class Lowering:
     x: Any
 
     def __post_init__(self) -> None:
-        self._body, self._head = MIXED.get(self.dtype, (self.dtype, self.dtype))
+        self.body, self._head = MIXED.get(self.dtype, (self.dtype, self.dtype))
         self._buffers: dict[tuple[str, int], Any] = {}
         self._angles: dict[tuple[Rope, int], Any] = {}
         self._memories: dict[tuple[int, int], Any] = {}
         self.made: Any = None
         self.products: list[Product] = []
         self.states: list[Any] = []
+        self.routes = _engine.Routes()  # of rows to experts, in the layer that is computed
 
     def buffer(self, name: str, width: int) -> Any:
         """A buffer that all blocks share."""
@@ -88,12 +80,15 @@ class Lowering:
         before: int | None = None,
         after: int | None = None,
         silu: bool = False,
+        order: np.ndarray | slice = slice(None),
     ) -> None:
-        """A causal convolution of what begins at a column of `x`, its gates at other columns."""
-        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[:, 0].T)
+        """A causal convolution of what begins at a column of `x`, its gates at other columns. The
+        channels come in `order`, if not as they are in the file.
+        """
+        weight = np.ascontiguousarray(vector(self.weights, f"{name}.weight")[order, 0].T)
         taps, channels = weight.shape
         self.check_panels(name, channels)
-        biases = vector(self.weights, f"{name}.bias") if bias else None
+        biases = vector(self.weights, f"{name}.bias")[order] if bias else None
         state = self.state((taps - 1) * channels)
         self.program.convolve(x, weight, biases, column, before, after, silu, state, out)
 
@@ -136,13 +131,30 @@ class Lowering:
         count = len(rows.data)
         return pack(name, [rows], [np.arange(count)], count, self._head)
 
+    def head_bias(self) -> np.ndarray | None:
+        """Of all outputs of the head, those that fill up the last panel too."""
+        if not self.config.head_bias:
+            return None
+        bias = vector(self.weights, "head.bias")
+        return np.pad(bias, (0, filled(len(bias)) - len(bias)))
+
     def norm(self, name: str) -> Norm:
-        """A norm of rows."""
+        """A norm of rows. With biases, if only of nothing, it is a layer norm."""
         if self.config.norm not in ("rms", "layer"):
             raise NoKernel(f"The norm {self.config.norm} has no kernel: use the torch executor.")
-        biased = self.config.norm == "layer" and self.config.norm_bias
-        bias = vector(self.weights, f"{name}.bias") if biased else None
-        return vector(self.weights, f"{name}.weight"), bias, self.config.norm_eps
+        weight, bias = vector(self.weights, f"{name}.weight"), None
+        if self.config.norm == "layer":
+            biased = self.config.norm_bias
+            bias = vector(self.weights, f"{name}.bias") if biased else np.zeros_like(weight)
+        return weight, bias, self.config.norm_eps
+
+    def normed(self, norm: Norm | None) -> Any:
+        """The residual stream after a norm: for what several operations read."""
+        if norm is None:
+            return self.x
+        normed = self.buffer("normed", self.config.width)
+        self.program.normalise(self.x, norm, normed)
+        return normed
 
     def linear(
         self,
@@ -155,14 +167,15 @@ class Lowering:
         bias: bool,
         places: Mapping[str, tuple[np.ndarray, int]] | None = None,
         inputs: int | None = None,
+        column: int = 0,
     ) -> None:
-        """Products of one input with some matrices, as few as their formats allow, side by side.
+        """Products of one input with some matrices, as few as their formats allow, side by side
+        from a column of `out` on.
 
         `places` are where a matrix's outputs stand in so many, if not one after another. Rows that
         are shorter than `inputs` are filled up with zeros.
         """
         rows = [rows_of(self.weights, f"{name}.weight", inputs) for name in names]
-        column = 0
         for some in _alike(rows):
             end, parts = 0, []
             for i in some:
@@ -178,10 +191,9 @@ class Lowering:
     ) -> None:
         """The products with a gate and with what it gates, which alternate, a panel each."""
         rows = [rows_of(self.weights, f"{name}.weight") for name in names]
-        number = np.arange(len(rows[0].data))
-        place = number // _engine.PANEL * 2 * _engine.PANEL + number % _engine.PANEL
-        parts = [Part(names[0], place), Part(names[1], place + _engine.PANEL)]
-        self._product(parts, rows, 2 * filled(len(number)), x, norm, use, out, 0, bias)
+        count = len(rows[0].data)
+        parts = [Part(*part) for part in zip(names, alternating(count), strict=True)]
+        self._product(parts, rows, 2 * filled(count), x, norm, use, out, 0, bias)
 
     def _product(
         self,
@@ -196,7 +208,7 @@ class Lowering:
         biased: bool,
     ) -> None:
         name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], outputs, self._body)
+        matrix = pack(name, rows, [part.places for part in parts], outputs, self.body)
         bias = self._bias(parts, outputs) if biased else None
         linear = self.program.linear(x, norm, matrix, bias, use, out, column)
         self.products.append(Product(linear, parts))
@@ -239,75 +251,3 @@ def _alike(rows: list[Packed]) -> list[list[int]]:
     """The numbers of parts, neighbours of one type together."""
     numbers = groupby(range(len(rows)), key=lambda i: rows[i].source)
     return [list(group) for _, group in numbers]
-
-
-Lowered = Callable[[Lowering, str, Any, Norm | None, Out], None]
-MIXERS: dict[str, Lowered] = {
-    "attention": attention,
-    "gated_delta": gated_delta,
-    "mamba": mamba,
-    "mamba2": mamba2,
-    "short_conv": short_conv,
-}
-CHANNELS: dict[str, Lowered] = {"swiglu": swiglu, "mlp": mlp}
-
-
-def lower(program: Any, config: ModelConfig, weights: Weights, **settings: Any) -> Lowering:
-    """Fill a program with a model. What it makes, the logits or of an encoder the hidden states,
-    will be in the buffer `made`.
-
-    Raises:
-        UsageError: a layer has no kernel, or a size that the kernels do not take.
-        CorruptArtifact: a weight is missing or damaged.
-    """
-    _refuse_what_has_no_kernel(config)
-    x = program.buffer(config.width)
-    low = Lowering(program, config, weights, x=x, **settings)
-    embedding = low.matrix("embed")
-    program.embed(embedding, config.embed_factor, low.places(), x)
-    if config.norms == "post":
-        program.normalise(low.norm("embed_norm"), x)
-    for i, block in enumerate(config.blocks):
-        _sublayer(low, f"blocks.{i}.mixer", block.mixer, MIXERS)
-        if block.channel is not None:
-            _sublayer(low, f"blocks.{i}.channel", block.channel, CHANNELS)
-    norm = None if config.norms == "post" else low.norm("norm")
-    last = program.buffer(config.width, wanted=True)
-    program.gather(x, last)
-    if not config.causal:
-        if norm is not None:
-            program.normalise(norm, last)
-        low.made = last
-        return low
-    logits = program.buffer(filled(config.vocab_size), wanted=True)
-    head = embedding if config.tied_head else low.matrix("head")
-    program.linear(last, norm, head, None, _engine.Use.STORE, logits)
-    low.made = logits
-    return low
-
-
-def _refuse_what_has_no_kernel(config: ModelConfig) -> None:
-    for has, what in (
-        (config.norms == "parallel", "Layers side by side"),
-        (config.embed_norm and config.norms != "post", "Norms of the embedding alone"),
-        (config.head_bias, "Biases of the head"),
-        (config.logit_cap is not None, "Logits with a soft cap"),
-    ):
-        if has:
-            raise NoKernel(f"{what} have no kernel yet: use the torch executor.")
-
-
-def _sublayer(low: Lowering, name: str, part: Any, kinds: dict[str, Lowered]) -> None:
-    """x + f(norm(x)), x + norm(f(norm(x))), or norm(x + f(x))."""
-    if part.name not in kinds:
-        raise NoKernel(f"The layer {part.name} has no kernel yet: use the torch executor.")
-    add, norms = (_engine.Use.ADD, low.x), low.config.norms
-    if norms == "post":
-        kinds[part.name](low, name, part, None, add)
-        low.program.normalise(low.norm(f"{name}_norm"), low.x)
-    elif norms == "pre":
-        kinds[part.name](low, name, part, low.norm(f"{name}_norm"), add)
-    else:
-        made = low.buffer("made", low.config.width)
-        kinds[part.name](low, name, part, low.norm(f"{name}_norm"), (_engine.Use.STORE, made))
-        low.program.add_norm(made, low.norm(f"{name}_post_norm"), low.x)

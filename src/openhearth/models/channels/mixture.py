@@ -22,6 +22,7 @@ class Experts(nn.Module):
 
     def __init__(self, config: MoE, width: int) -> None:
         super().__init__()
+        self.config = config
         self.activation = ACTIVATIONS[config.activation]
         inner = (config.experts, config.hidden, width)
         self.gate = nn.Parameter(torch.empty(inner), requires_grad=False)

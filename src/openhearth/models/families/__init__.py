@@ -13,11 +13,12 @@ from openhearth.models.config import ModelConfig
 from openhearth.models.families.bert import bert, modernbert
 from openhearth.models.families.experts import dots1, glm4_moe, mixtral, qwen2_moe, qwen3_moe
 from openhearth.models.families.gemma import gemma2, gemma3
-from openhearth.models.families.jamba import jamba
+from openhearth.models.families.jamba import bamba, jamba
 from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
 from openhearth.models.families.mamba import mamba, mamba2
 from openhearth.models.families.phi import phi, phi3
+from openhearth.models.families.qwen_hybrid import qwen3_5, qwen3_5_seeing, qwen3_next
 from openhearth.models.families.stripedhyena import striped_hyena
 
 FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
@@ -30,6 +31,10 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "MambaForCausalLM": mamba,
     "Mamba2ForCausalLM": mamba2,
     "JambaForCausalLM": jamba,
+    "BambaForCausalLM": bamba,
+    "Qwen3NextForCausalLM": qwen3_next,
+    "Qwen3_5ForCausalLM": qwen3_5,
+    "Qwen3_5ForConditionalGeneration": qwen3_5_seeing,
     "Lfm2ForCausalLM": lfm2,
     "StripedHyenaModelForCausalLM": striped_hyena,
     "PhiForCausalLM": phi,

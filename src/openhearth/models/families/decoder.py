@@ -9,7 +9,7 @@ from openhearth.models.channel_config import Channel, SwiGLU
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.families.rope import rope_of
 from openhearth.models.families.settings import GATED, GLOBAL, LOCAL, activation_of
-from openhearth.models.mixer_config import Attention
+from openhearth.models.mixer_config import Attention, Mixer
 from openhearth.models.part import LARGEST_HEAD, bounded
 
 
@@ -23,8 +23,18 @@ def decoder(
     """A model with these windows and channel mixers, one a block; without the latter it has Llama's
     in all. `attention` and `model` are what a family adds.
     """
-    mixers = {window: _mixer(raw, window, attention) for window in set(windows)}
-    chosen = channels or [feed_forward(raw)] * len(windows)
+    mixers = {window: attention_of(raw, window=window, **attention) for window in set(windows)}
+    return stacked(raw, [mixers[window] for window in windows], channels, **model)
+
+
+def stacked(
+    raw: dict[str, Any],
+    mixers: Sequence[Mixer],
+    channels: Sequence[Channel] | None = None,
+    **model: Any,
+) -> ModelConfig:
+    """`decoder` with any mixers, one a block."""
+    chosen = channels or [feed_forward(raw)] * len(mixers)
     return ModelConfig(
         vocab_size=raw["vocab_size"],
         width=raw["hidden_size"],
@@ -32,8 +42,8 @@ def decoder(
         norm_eps=raw["rms_norm_eps"],
         tied_head=raw.get("tie_word_embeddings", False),
         blocks=tuple(
-            Block(mixer=mixers[window], channel=channel)
-            for window, channel in zip(windows, chosen, strict=True)
+            Block(mixer=mixer, channel=channel)
+            for mixer, channel in zip(mixers, chosen, strict=True)
         ),
         **model,
     )
@@ -48,14 +58,15 @@ def feed_forward(raw: dict[str, Any]) -> SwiGLU:
     )
 
 
-def _mixer(raw: dict[str, Any], window: int | None, attention: dict[str, Any]) -> Attention:
+def attention_of(raw: dict[str, Any], **settings: Any) -> Attention:
+    """The attention, rotated as the file says unless `settings` say it."""
     heads = raw["num_attention_heads"]
     head_dim = bounded(raw.get("head_dim") or raw["hidden_size"] // heads, LARGEST_HEAD)
+    kind = LOCAL if settings.get("window") else GLOBAL
+    rope = rope_of(raw, kind, settings.get("rotary") or head_dim)
     return Attention(
         heads=heads,
         kv_heads=raw.get("num_key_value_heads") or heads,
         head_dim=head_dim,
-        window=window,
-        **rope_of(raw, LOCAL if window else GLOBAL, attention.get("rotary") or head_dim),
-        **attention,
+        **(rope | settings),
     )

@@ -23,7 +23,7 @@ from openhearth.models.families.settings import (
 def mixtral(raw: dict[str, Any]) -> ModelConfig:
     """`MixtralForCausalLM`."""
     count = blocks_of(raw)
-    experts = _experts(raw, "num_local_experts", hidden=raw["intermediate_size"])
+    experts = experts_of(raw, "num_local_experts", hidden=raw["intermediate_size"])
     windows = [raw.get("sliding_window")] * count
     return decoder(raw, windows, {}, [experts] * count, family="mixtral")
 
@@ -57,22 +57,26 @@ def glm4_moe(raw: dict[str, Any]) -> ModelConfig:
 
 
 def _qwen_moe(raw: dict[str, Any], attention: dict[str, Any], **more: Any) -> ModelConfig:
+    channels = qwen_channels(raw, **more)
+    return decoder(raw, late_windows(raw), attention, channels, family="qwen_moe")
+
+
+def qwen_channels(raw: dict[str, Any], **more: Any) -> list[Channel]:
     """Some blocks may be plain: those that `mlp_only_layers` lists, and all but every n-th."""
     plain, every = raw.get("mlp_only_layers") or [], raw.get("decoder_sparse_step", 1)
     count = "num_experts" if "num_experts" in raw else "num_local_experts"
     hidden = raw["moe_intermediate_size"]
-    experts = _experts(raw, count, hidden=hidden, normalised=raw["norm_topk_prob"], **more)
-    channels: list[Channel] = [
+    experts = experts_of(raw, count, hidden=hidden, normalised=raw["norm_topk_prob"], **more)
+    return [
         feed_forward(raw) if i in plain or (i + 1) % every else experts
         for i in range(blocks_of(raw))
     ]
-    return decoder(raw, late_windows(raw), attention, channels, family="qwen_moe")
 
 
 def _deepseek(raw: dict[str, Any]) -> list[Channel]:
     """Plain in the first blocks, then DeepSeek-V3's mixture."""
     hidden = raw["moe_intermediate_size"]
-    experts = _experts(
+    experts = experts_of(
         raw,
         "n_routed_experts",
         hidden=hidden,
@@ -88,7 +92,7 @@ def _deepseek(raw: dict[str, Any]) -> list[Channel]:
     return [feed_forward(raw) if i < first else experts for i in range(blocks_of(raw))]
 
 
-def _experts(raw: dict[str, Any], count: str, **more: Any) -> MoE:
+def experts_of(raw: dict[str, Any], count: str, **more: Any) -> MoE:
     """`count` is what the file calls the number of experts."""
     return MoE(
         experts=raw[count],

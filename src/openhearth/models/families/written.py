@@ -6,6 +6,7 @@ description in it. So what is written is what is read, and there is one place fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from openhearth.errors import UsageError
@@ -32,7 +33,6 @@ MODEL_TYPES = {
     "Glm4MoeForCausalLM": "glm4_moe",
     "BertModel": "bert",
     "ModernBertModel": "modernbert",
-    "ModernBertForMaskedLM": "modernbert",
 }
 """Families that can be written, and what `transformers` calls them."""
 OURS_TO_THEIRS = {ours: theirs for theirs, ours in GATED.items()}
@@ -61,24 +61,33 @@ class Noted(dict[str, Any]):
         return Noted(other | dict(self), self.asked)
 
 
-def write_config(config: ModelConfig) -> dict[str, Any]:
-    """A `config.json` from which `read_config` reads `config`.
+def write_config(config: ModelConfig) -> tuple[dict[str, Any], ModelConfig]:
+    """A `config.json` that describes this model, and what `read_config` reads in it: `config`, but
+    of the family whose names the weights must get.
 
     Raises:
         UsageError: no family is like this model.
     """
-    for family, model_type in MODEL_TYPES.items():
+    found = list(_candidates(config))
+    if not found:
+        raise UsageError(
+            "No family of models in Hugging Face's layout has these layers and settings, so that "
+            "nothing else could read the files: use the artifact itself."
+        )
+    return next((each for each in found if each[1].family == config.family), found[0])
+
+
+def _candidates(config: ModelConfig) -> Iterator[tuple[dict[str, Any], ModelConfig]]:
+    everything = _everything(config)
+    for name, model_type in MODEL_TYPES.items():
         asked = {"architectures", "model_type", "hidden_act"}
-        raw = _everything(config) | {"architectures": [family], "model_type": model_type}
+        raw = everything | {"architectures": [name], "model_type": model_type}
         try:
-            if FAMILIES[family](Noted(raw, asked)) == config:
-                return {name: value for name, value in raw.items() if name in asked}
+            read = FAMILIES[name](Noted(raw, asked))
         except (UsageError, LookupError, TypeError, ValueError, ArithmeticError):
             continue
-    raise UsageError(
-        "No family of models in Hugging Face's layout has these layers and settings, so that "
-        "nothing else could read the files: use the artifact itself."
-    )
+        if read == config.model_copy(update={"family": read.family}):
+            yield {key: value for key, value in raw.items() if key in asked}, read
 
 
 def _everything(config: ModelConfig) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def _attention(config: ModelConfig, mixers: list[Attention]) -> dict[str, Any]:
     one, windows = mixers[0], [mixer.window for mixer in mixers]
     window = max((w for w in windows if w), default=None)
     late = next((i for i, w in enumerate(windows) if w), len(windows))
-    raw = {
+    raw: dict[str, Any] = {
         "num_attention_heads": one.heads,
         "num_key_value_heads": one.kv_heads,
         "head_dim": one.head_dim,
@@ -122,9 +131,10 @@ def _attention(config: ModelConfig, mixers: list[Attention]) -> dict[str, Any]:
     }
     by_kind = {LOCAL if mixer.window else GLOBAL: written_rope(mixer) for mixer in mixers}
     one_rope = written_rope(one)
-    if config.family in ROPE_BY_KIND:
-        return raw | {"rope_parameters": {LOCAL: one_rope, GLOBAL: one_rope} | by_kind}
-    return raw | {"rope_parameters": one_rope}
+    raw["rope_parameters"] = one_rope
+    if (len(by_kind) > 1 and by_kind[LOCAL] != by_kind[GLOBAL]) or config.family in ROPE_BY_KIND:
+        raw["rope_parameters"] = {LOCAL: one_rope, GLOBAL: one_rope} | by_kind
+    return raw
 
 
 def _square(scale: float) -> float:
@@ -141,7 +151,7 @@ def _channels(config: ModelConfig) -> dict[str, Any]:
             raw |= {"intermediate_size": channel.hidden, "mlp_bias": channel.bias}
         elif isinstance(channel, MoE):
             raw = {"intermediate_size": channel.hidden} | raw | _experts(channel)
-        if channel is not None:
+        if isinstance(channel, SwiGLU | MLP | MoE):
             theirs = OURS_TO_THEIRS.get(channel.activation)
             raw |= {"hidden_act": theirs, "hidden_activation": theirs}
     plain = [i for i, channel in enumerate(channels) if not isinstance(channel, MoE)]

@@ -20,7 +20,9 @@ class Attention(MixerPart):
 
     Of each head the first `rotary` numbers are rotated, all if None. With `softcap` c, a score s
     becomes c * tanh(s / c) (Gemma 2). With `sinks`, each head has a score of its own for nothing,
-    into which attention may go (GPT-OSS; Xiao et al. 2023, arXiv:2309.17453).
+    into which attention may go (GPT-OSS; Xiao et al. 2023, arXiv:2309.17453). If `gated`, q also
+    makes a gate for each head, behind its query, whose sigmoid multiplies what comes out
+    (Qwen3-Next; Qiu et al. 2025, arXiv:2505.06708).
     """
 
     name: Literal["attention"] = "attention"
@@ -38,6 +40,7 @@ class Attention(MixerPart):
     rotary: Annotated[int, Field(gt=0, multiple_of=2)] | None = None
     softcap: Annotated[float, Field(gt=0)] | None = None
     sinks: bool = False
+    gated: bool = False
 
     @property
     def is_causal(self) -> bool:

@@ -12,6 +12,7 @@ from torch import nn
 
 from openhearth.models.linear import Linear
 from openhearth.models.mixer_config import Attention
+from openhearth.models.mixers import side_by_side
 from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
 from openhearth.models.rope import Rope
@@ -30,11 +31,10 @@ class KeyValues:
     def write(self, batch: Ragged, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Store keys and values [rows, kv_heads, head_dim] where their pieces belong."""
         size = self.keys.shape[2]
-        pages, at = batch.once(("places", size), lambda: batch.places(size))
+        pages, at, fresh = batch.once(("places", size), lambda: batch.places(size))
         # What a page held before is read under a mask, which does not hide what is not a number.
-        fresh = pages[at == 0]
-        self.keys[:, fresh] = 0
-        self.values[:, fresh] = 0
+        self.keys.index_fill_(1, fresh, 0)
+        self.values.index_fill_(1, fresh, 0)
         self.keys[:, pages, at] = keys.transpose(0, 1)
         self.values[:, pages, at] = values.transpose(0, 1)
 
@@ -58,12 +58,16 @@ class KeyValues:
 class GroupedQueryAttention(nn.Module):
     """x [rows, width] -> [rows, width]."""
 
+    frequencies: torch.Tensor | None
+
     def __init__(self, config: Attention, width: int, eps: float) -> None:
         super().__init__()
         self.config = config
         self.rope = Rope.of(config)
+        frequencies = None if self.rope is None else torch.from_numpy(self.rope.frequencies())
+        self.register_buffer("frequencies", frequencies, persistent=False)
         queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        self.q = Linear(width, queries, bias=config.bias)
+        self.q = Linear(width, queries * (2 if config.gated else 1), bias=config.bias)
         self.k = Linear(width, keys, bias=config.bias)
         self.v = Linear(width, keys, bias=config.bias)
         self.o = Linear(queries, width, bias=config.output_bias)
@@ -78,7 +82,8 @@ class GroupedQueryAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
         heads = (len(x), -1, self.config.head_dim)
-        q = self._rotate(self.q_norm(self.q(x, batch).view(heads)), batch)
+        q, *gate = self.q(x, batch).unflatten(1, (self.config.heads, -1)).split(heads[2], dim=-1)
+        q = self._rotate(self.q_norm(q), batch)
         k = self._rotate(self.k_norm(self.k(x, batch).view(heads)), batch)
         v = self.v(x, batch).view(heads)
         if state is None:
@@ -86,13 +91,15 @@ class GroupedQueryAttention(nn.Module):
         else:
             state.write(batch, k, v)
             mixed = _over_pages(q, batch, state, self)
+        if gate:
+            mixed = mixed * gate[0].sigmoid()
         return self.o(mixed.flatten(1), batch)
 
     def _rotate(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
-        rope = self.rope
-        if rope is None:
+        frequencies = self.frequencies
+        if frequencies is None:
             return x
-        return rotate(x, *batch.once(rope, lambda: angles_at(rope, batch.positions)))
+        return rotate(x, *batch.once(self.rope, lambda: angles_at(frequencies, batch.positions)))
 
 
 def _within_pieces(
@@ -103,6 +110,8 @@ def _within_pieces(
     layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
+    if side_by_side.pays(q, batch):
+        return side_by_side.attend(q, k, v, batch, config)
     return torch.cat(
         [
             _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)
@@ -166,19 +175,27 @@ def _over_pages(
     for rows, piece in batch.chunks:
         mixed[rows] = _attend(q[rows], *state.of(piece), layer)
     if (step := batch.decodes) is not None:
-        mixed[step.rows] = _decode(q[step.rows], step, state, layer)
+        mixed[step.rows] = _decode(q[step.rows], step, batch, state, layer)
     return mixed
 
 
 def _decode(
-    q: torch.Tensor, step: Decodes, state: KeyValues, layer: GroupedQueryAttention
+    q: torch.Tensor,
+    step: Decodes,
+    batch: Ragged,
+    state: KeyValues,
+    layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """One query per sequence: q [n, heads, d] -> [n, heads, d]."""
     config = layer.config
     keys, values = state.gather(step.pages)
     grouped = q.unflatten(1, (config.kv_heads, -1))
-    mask = _in_window(torch.arange(keys.shape[2]) <= step.positions[:, None], config)
-    mask = mask[:, None, None, :]
+    total = keys.shape[2]
+
+    def seen() -> torch.Tensor:
+        return _in_window(torch.arange(total) <= step.positions[:, None], config)
+
+    mask = batch.once(("seen", config.window, total), seen)[:, None, None, :]
     if _is_plain(config):
         mixed = F.scaled_dot_product_attention(
             grouped, keys, values, attn_mask=mask, scale=config.scale

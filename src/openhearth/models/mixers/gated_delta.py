@@ -74,7 +74,7 @@ class GatedDeltaNet(RecurrentMixer):
         q, k, v, logs, beta = self._terms(qkv, made[..., c.convolved :])
         S = state["state"] if state else v.new_zeros(len(v), c.heads, c.key_dim, c.value_dim)
         y, S = delta_rule(q, k, v, logs, beta, S)
-        return y.flatten(-2).to(made.dtype), {"tail": tail, "state": S}
+        return y.flatten(-2), {"tail": tail, "state": S}
 
     def step(self, made: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         c = self.config
@@ -84,7 +84,7 @@ class GatedDeltaNet(RecurrentMixer):
         said = (k[..., None, :] @ S).squeeze(-2)
         S = S + k[..., None] * (beta[..., None] * (v - said))[..., None, :]
         y = (q[..., None, :] @ S).squeeze(-2)
-        return y.flatten(-2).to(made.dtype), {"tail": tail, "state": S}
+        return y.flatten(-2), {"tail": tail, "state": S}
 
     def _terms(self, qkv: torch.Tensor, ba: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Those of `delta_rule`, [..., heads, n] and [..., heads], all fp32."""

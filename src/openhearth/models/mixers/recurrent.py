@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from openhearth.models.mixer_config import MixerPart, Shapes
-from openhearth.models.ragged import Piece, Ragged
+from openhearth.models.ragged import Ragged
 
 State = dict[str, torch.Tensor]  # by name, fp32 [texts, *shape]
 
@@ -25,19 +25,17 @@ class Slots:
     def __init__(self, shapes: Shapes, slots: int) -> None:
         self.kept = {name: torch.zeros(slots, *shape) for name, shape in shapes.items()}
 
-    def read(self, pieces: list[Piece], names: Iterable[str]) -> State:
-        """What the sequences of `pieces` left behind: zeros where a sequence begins."""
-        slots = torch.tensor([piece.slot for piece in pieces])
-        begun = torch.tensor([piece.position > 0 for piece in pieces])
+    def read(self, slots: torch.Tensor, positions: torch.Tensor, names: Iterable[str]) -> State:
+        """What sequences left in their `slots` [n]: zeros for those whose position [n] is 0."""
+        begins = positions == 0
         found = {name: self.kept[name][slots] for name in names}
         return {
-            name: torch.where(begun.view(-1, *[1] * (kept.dim() - 1)), kept, 0.0)
+            name: kept.masked_fill(begins.view(-1, *[1] * (kept.dim() - 1)), 0)
             for name, kept in found.items()
         }
 
-    def write(self, pieces: list[Piece], state: State) -> None:
+    def write(self, slots: torch.Tensor, state: State) -> None:
         """Keep what they leave behind now."""
-        slots = torch.tensor([piece.slot for piece in pieces])
         for name, left in state.items():
             self.kept[name][slots] = left
 
@@ -73,18 +71,21 @@ class Recurrence(nn.Module):
         """All pieces of a flat batch, [rows, in] -> [rows, out]."""
         if slots is None:
             return self._apart(made, batch)
-        rows_of, outs = [], []
+        found: list[tuple[torch.Tensor | slice, torch.Tensor]] = []
         for rows, piece in batch.chunks:
-            out, state = self.scan(made[rows][None], slots.read([piece], self.shapes))
-            slots.write([piece], state)
-            rows_of.append(torch.arange(rows.start, rows.stop))
-            outs.append(out[0])
+            slot, position = torch.tensor([piece.slot]), torch.tensor([piece.position])
+            out, state = self.scan(made[rows][None], slots.read(slot, position, self.shapes))
+            slots.write(slot, state)
+            found.append((rows, out[0]))
         if (step := batch.decodes) is not None:
-            out, state = self.step(made[step.rows], slots.read(step.pieces, self.shapes))
-            slots.write(step.pieces, state)
-            rows_of.append(step.rows)
-            outs.append(out)
-        return torch.cat(outs)[torch.cat(rows_of).argsort()]
+            before = slots.read(step.slots, step.positions, self.shapes)
+            out, state = self.step(made[step.rows], before)
+            slots.write(step.slots, state)
+            found.append((step.rows, out))
+        mixed = found[0][1].new_empty(len(made), found[0][1].shape[-1])
+        for where, out in found:
+            mixed[where] = out
+        return mixed
 
     def _apart(self, made: torch.Tensor, batch: Ragged) -> torch.Tensor:
         """Pieces that are whole texts; those of about the same length together, filled up."""

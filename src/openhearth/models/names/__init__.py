@@ -9,7 +9,14 @@ from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA, HF_LLAMA
 from openhearth.models.names.phi import HF_PHI, HF_PHI3
-from openhearth.models.names.state_space import HF_JAMBA, HF_MAMBA, HF_MAMBA2
+from openhearth.models.names.state_space import (
+    HF_BAMBA,
+    HF_JAMBA,
+    HF_MAMBA,
+    HF_MAMBA2,
+    HF_QWEN_HYBRID,
+    HF_QWEN_SEEING,
+)
 from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
 from openhearth.models.names.table import Table, partners, translate
 
@@ -31,6 +38,10 @@ HF: dict[str, Table] = {
     "mamba": HF_MAMBA,
     "mamba2": HF_MAMBA2,
     "jamba": HF_JAMBA,
+    "bamba": HF_BAMBA,
+    "qwen3_next": HF_QWEN_HYBRID,
+    "qwen3_5": HF_QWEN_HYBRID,
+    "qwen3_5_seeing": HF_QWEN_SEEING,
     "lfm2": HF_LFM2,
     "stripedhyena": HF_STRIPED_HYENA,
 }

@@ -1,5 +1,9 @@
-"""Models with state spaces, some of whose names stand for single weights."""
+"""Models with state spaces and fading memories, some of whose names stand for single weights."""
 
+from __future__ import annotations
+
+from openhearth.models.names.experts import HF_QWEN_MOE
+from openhearth.models.names.llama import HF_LLAMA
 from openhearth.models.names.table import Table
 
 MAMBA = {
@@ -25,6 +29,20 @@ MAMBA2 = {
     "mixer.out": "out_proj",
 }
 
+DELTA = {
+    "mixer.into.qkvz": "in_proj_qkvz",  # Qwen3-Next
+    "mixer.into.ba": "in_proj_ba",
+    "mixer.into.qkv": "in_proj_qkv",  # Qwen3.5
+    "mixer.into.z": "in_proj_z",
+    "mixer.into.b": "in_proj_b",
+    "mixer.into.a": "in_proj_a",
+    "mixer.conv": "conv1d",
+    "mixer.step_bias": "dt_bias",
+    "mixer.A_log": "A_log",
+    "mixer.gated_norm": "norm",
+    "mixer.out": "out_proj",
+}
+
 
 def _of_layer(prefix: str, names: dict[str, str]) -> Table:
     return {f"blocks.{{i}}.{ours}": f"{prefix}.{theirs}" for ours, theirs in names.items()}
@@ -39,17 +57,25 @@ BACKBONE: Table = {
 HF_MAMBA: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
 HF_MAMBA2: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
 
-HF_JAMBA: Table = _of_layer("model.layers.{i}.mamba", MAMBA) | {
-    "embed": "model.embed_tokens",
-    "blocks.{i}.mixer_norm": "model.layers.{i}.input_layernorm",
-    "blocks.{i}.mixer.q": "model.layers.{i}.self_attn.q_proj",
-    "blocks.{i}.mixer.k": "model.layers.{i}.self_attn.k_proj",
-    "blocks.{i}.mixer.v": "model.layers.{i}.self_attn.v_proj",
-    "blocks.{i}.mixer.o": "model.layers.{i}.self_attn.o_proj",
+FEED_FORWARD = "model.layers.{i}.feed_forward"
+AFTER_JAMBA: Table = HF_LLAMA | {
     "blocks.{i}.channel_norm": "model.layers.{i}.pre_ff_layernorm",
-    "blocks.{i}.channel.gate": "model.layers.{i}.feed_forward.gate_proj",
-    "blocks.{i}.channel.up": "model.layers.{i}.feed_forward.up_proj",
-    "blocks.{i}.channel.down": "model.layers.{i}.feed_forward.down_proj",
+    "blocks.{i}.channel.gate": f"{FEED_FORWARD}.gate_proj",
+    "blocks.{i}.channel.up": f"{FEED_FORWARD}.up_proj",
+    "blocks.{i}.channel.down": f"{FEED_FORWARD}.down_proj",
+    "blocks.{i}.channel.router": f"{FEED_FORWARD}.router",
+    "blocks.{i}.channel.experts.gate": f"{FEED_FORWARD}.experts.{{e}}.gate_proj.weight",
+    "blocks.{i}.channel.experts.up": f"{FEED_FORWARD}.experts.{{e}}.up_proj.weight",
+    "blocks.{i}.channel.experts.down": f"{FEED_FORWARD}.experts.{{e}}.down_proj.weight",
     "norm": "model.final_layernorm",
-    "head": "lm_head",
+}
+HF_JAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA)
+HF_BAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA2)
+
+HF_QWEN_HYBRID: Table = HF_QWEN_MOE | _of_layer("model.layers.{i}.linear_attn", DELTA)
+# Models that see pictures too put this before what reads and writes.
+HF_QWEN_SEEING: Table = {
+    ours: theirs.replace("model.", "model.language_model.", 1)
+    for ours, theirs in HF_QWEN_HYBRID.items()
+    if isinstance(theirs, str)
 }
