@@ -26,6 +26,7 @@ COMMANDS = {
     "pull": ("openhearth.cli.pull:pull", "Bring a model into the store."),
     "data": ("openhearth.cli.data:data", "From text to datasets and tokens."),
     "train": ("openhearth.cli.train:train", "Train as a recipe says."),
+    "study": ("openhearth.cli.study:study", "Which layers are best, and what larger ones will do."),
     "models": ("openhearth.cli.models:models", "Sizes of models, and models in and out."),
     "tune": ("openhearth.cli.tune:tune", "Adapt a model to a dataset."),
     "bench": ("openhearth.cli.bench:bench", "Measure a server."),

@@ -11,7 +11,7 @@ from openhearth.progress import Progress, silent
 from openhearth.training.study.compare import Standing, compare
 from openhearth.training.study.scaling import Points
 from openhearth.training.study.train_run import Measured
-from openhearth.training.study.uncertainty import Fit, Interval, doubt, extrapolate
+from openhearth.training.study.uncertainty import DRAWS, Fit, Interval, doubt, extrapolate
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ def find(
     slice_: str,
     swept: Sequence[Measured],
     beyond: Sequence[Measured],
+    *,
+    draws: int = DRAWS,
     seed: int = 0,
     progress: Progress = silent,
 ) -> SliceFound:
@@ -81,7 +83,7 @@ def find(
         by_mix.setdefault(m.run.mix, []).append(m)
     fits = {}
     for number, (mix, measured) in enumerate(by_mix.items()):
-        fits[mix] = doubt(points_of(measured), seed=seed)
+        fits[mix] = doubt(points_of(measured), draws, seed)
         progress("fit", number + 1, len(by_mix), f"{slice_} {mix}")
     return SliceFound(
         slice_,

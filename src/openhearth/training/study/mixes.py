@@ -11,10 +11,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from openhearth.errors import UsageError
-from openhearth.models import ModelConfig
+from openhearth.models import ModelConfig, design
 from openhearth.models.block_list import read_blocks
 from openhearth.models.part import Part
-from openhearth.models.recipe import design
 
 Count = Annotated[int, Field(gt=0)]
 Pattern = str | list[Any]

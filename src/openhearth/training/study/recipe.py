@@ -20,6 +20,7 @@ from openhearth.training.study.probes import AnyProbe, Probe
 from openhearth.training.study.probes.settings import mad
 from openhearth.training.study.probes.trial import Teaching
 from openhearth.training.study.scaling import PARAMETERS
+from openhearth.training.study.uncertainty import DRAWS
 
 Name = Annotated[str, Field(pattern=r"^[\w.+-]+$")]
 Flops = Annotated[float, Field(gt=0)]
@@ -66,7 +67,8 @@ class StudyRecipe(Part):
     A slice names a dataset or a corpus in the store, or says how to curate one. `tokenizer` names
     one, or is the size of a vocabulary to be learnt from the first slice; 257 are the bytes and
     the end of text. `model` are further settings of the models, `context` the tokens of a row.
-    After the sweep `next` is foretold and measured, and `probes` are learnt.
+    After the sweep `next` is foretold and measured, and `probes` are learnt. `draws` are those of
+    the laws' intervals.
     """
 
     name: str | None = None
@@ -85,6 +87,7 @@ class StudyRecipe(Part):
     schedule: Schedule = Schedule(kind="wsd")
     clip: Annotated[float, Field(ge=0)] = 1.0
     heldout_rows: Count = 256
+    draws: Annotated[int, Field(ge=20)] = DRAWS
     most_epochs: Annotated[float, Field(gt=0)] = 4.0
     dtype: Literal["auto", "float32", "bfloat16"] = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -71,7 +71,14 @@ def study(
 
     def build(draft: Draft) -> None:
         found = [
-            find(name, _on(name, swept), _on(name, beyond), recipe.seed, progress)
+            find(
+                name,
+                _on(name, swept),
+                _on(name, beyond),
+                draws=recipe.draws,
+                seed=recipe.seed,
+                progress=progress,
+            )
             for name in recipe.slices
         ]
         write(draft, recipe, found, tried)
