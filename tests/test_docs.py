@@ -15,7 +15,7 @@ from openhearth.cli import COMMANDS, hearth
 from openhearth.data import CurateRecipe
 from openhearth.data.rules import load_rules
 from openhearth.data.select import Mixture
-from openhearth.training import TuneRecipe
+from openhearth.training import TrainRecipe, TuneRecipe
 from tests.bench.test_report import REPORT
 
 ROOT = Path(__file__).parents[1]
@@ -94,16 +94,29 @@ def test_the_reference_lists_every_field_of_a_tune_recipe() -> None:
         keys = re.findall(r"\w+", names)
         defaults = [value.strip() for value in values.split(",")]
         written |= dict(zip(keys, defaults, strict=True))
-    fields = TuneRecipe.model_fields
+    fields = {field.alias or name: field for name, field in TuneRecipe.model_fields.items()}
     assert written.keys() == fields.keys()
     for key, default in written.items():
         expected = fields[key].default
         if fields[key].is_required():
             assert default == ""
+        elif expected is None:
+            assert default == "null"
         elif isinstance(expected, str):
             assert default == expected
         else:
             assert float(default) == expected
+
+
+def test_the_reference_lists_every_field_of_a_train_recipe() -> None:
+    page = (ROOT / "docs/reference/training.md").read_text()
+    table = page.partition("## A recipe of `hearth train`")[2].partition("\n## ")[0]
+    written = dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) ?\|", table, re.MULTILINE))
+    fields = {field.alias or name: field for name, field in TrainRecipe.model_fields.items()}
+    assert written.keys() == fields.keys()
+    for key, field in fields.items():
+        if isinstance(field.default, int | float | str | None) and not field.is_required():
+            assert yaml.safe_load(written[key]) == field.default, key
 
 
 def test_the_protocol_explains_every_number_of_the_summary() -> None:
@@ -124,10 +137,11 @@ def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
     kinds = set()
     for block in blocks("ya?ml"):
         raw = yaml.safe_load(block)
-        kind = TuneRecipe if "base" in raw else Mixture if "slices" in raw else CurateRecipe
+        telling = {"objective": TrainRecipe, "base": TuneRecipe, "slices": Mixture}
+        kind = next((k for field, k in telling.items() if field in raw), CurateRecipe)
         kind.model_validate(raw)
         kinds.add(kind)
-    assert kinds == {TuneRecipe, Mixture, CurateRecipe}
+    assert kinds == {TrainRecipe, TuneRecipe, Mixture, CurateRecipe}
     assert blocks("toml")
     for number, block in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"

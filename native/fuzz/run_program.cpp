@@ -16,7 +16,7 @@ namespace {
 using namespace engine;
 using Random = std::mt19937;
 
-constexpr Kept KEPT[] = {Kept::FP32, Kept::FP16, Kept::INT8};
+constexpr Kept KEPT[] = {Kept::FP32, Kept::INT16, Kept::INT8};
 constexpr Format FORMATS[] = {Format::INT4, Format::INT4_MIN, Format::INT8, Format::BF16, Format::FP32};
 
 size_t some(Random& random, size_t most) { return 1 + random() % most; }

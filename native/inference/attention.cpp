@@ -6,6 +6,10 @@ namespace {
 
 constexpr int32_t FETCHED = 4;  // pages, as many as a core's nearer cache holds beside the rest
 
+bool is_single(const Step& step) {
+    return std::all_of(step.pieces.begin(), step.pieces.end(), [](const Piece& piece) { return piece.count == 1; });
+}
+
 }  // namespace
 
 Attend::Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out)
@@ -14,11 +18,9 @@ Attend::Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, st
 void Attend::run(Context& context) {
     const auto pieces = context.step.pieces;
     const size_t heads = heads_.keys;
-    const bool single = std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.count == 1; });
-    if (single) {  // no query needs another row's keys
+    if (is_single(context.step)) {  // no query needs another row's keys
         context.worker.phase(pieces.size() * heads, [&](size_t i) {
             const Piece& piece = pieces[i / heads];
-            if (i + 1 < pieces.size() * heads) fetch(pieces[(i + 1) / heads], (i + 1) % heads);
             write(context, piece, 0, i % heads);
             attend(context, piece, 0, 1, i % heads);
         });
@@ -59,10 +61,16 @@ void Attend::write(Context& context, const Piece& piece, size_t row, size_t key_
     memory_->write(context.kernels, piece.pages[static_cast<size_t>(place) / PAGE], key_head, slot, key, key + heads_.keys * width, context.row);
 }
 
-// A step of many short sequences reads as many bytes of keys and values as of weights.
-void Attend::fetch(const Piece& piece, size_t key_head) const {
-    const int32_t pages = std::min(FETCHED, piece.place / static_cast<int32_t>(PAGE) + 1);
-    for (int32_t page = 0; page < pages; ++page) memory_->fetch(piece.pages[page], key_head);
+// A step of many short sequences reads as many bytes of keys and values as of weights, and its products
+// leave memory idle.
+void Attend::fetch(const Step& step, size_t part, size_t parts) const {
+    const size_t count = step.pieces.size() * heads_.keys;
+    if (!is_single(step) || count == 1) return;
+    for (size_t i = part * count / parts; i < (part + 1) * count / parts; ++i) {
+        const Piece& piece = step.pieces[i / heads_.keys];
+        const int32_t pages = std::min(FETCHED, piece.place / static_cast<int32_t>(PAGE) + 1);
+        for (int32_t page = 0; page < pages; ++page) memory_->fetch(piece.pages[page], i % heads_.keys);
+    }
 }
 
 void Attend::attend(Context& context, const Piece& piece, size_t first, size_t count, size_t key_head) {

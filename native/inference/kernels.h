@@ -7,6 +7,7 @@
 // every processor.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,6 +15,7 @@
 
 constexpr size_t PANEL = 16;  // outputs
 constexpr size_t BLOCK = 32;  // inputs
+constexpr size_t GROUP = 8;   // rows whose blocks lie together
 constexpr size_t PAGE = 32;   // tokens of keys and values that lie together
 
 // How the weights of a matrix are kept.
@@ -48,16 +50,20 @@ constexpr size_t block_bytes(Format format) {
 }
 
 // Rows of activations: as they are, and quantised: scale * number, with the sum of a block's numbers,
-// times -8, which is what weights of four bits are shifted by, and of what they stand for.
+// times -8, which is what weights of four bits are shifted by, and of what they stand for. As rows are
+// multiplied together, the same block of GROUP rows lies together.
 struct Rows {
     const float* values;     // [rows][inputs]
-    const int8_t* numbers;   // [rows][inputs]
-    const float* scales;     // [rows][blocks]
-    const int32_t* shifts;   // [rows][blocks], -8 * sum
-    const float* totals;     // [rows][blocks], scale * sum
+    const int8_t* numbers;   // [rows / GROUP][blocks][GROUP][BLOCK]
+    const float* scales;     // [rows / GROUP][blocks][GROUP]
+    const int32_t* shifts;   // the same, -8 * sum
+    const float* totals;     // the same, scale * sum
     size_t inputs;
     size_t blocks() const { return inputs / BLOCK; }
 };
+
+// Where a row's first block is; its next is GROUP blocks behind.
+constexpr size_t first_block(size_t row, size_t inputs) { return row / GROUP * GROUP * (inputs / BLOCK) + row % GROUP; }
 
 struct Quantised {
     int8_t* numbers;
@@ -66,17 +72,18 @@ struct Quantised {
     float* totals;
 };
 
-// How keys and values are kept; in eight bits each token's of a head have a scale.
-enum class Kept : uint8_t { FP32, FP16, INT8 };
+// How keys and values are kept. In whole numbers each token's of a head have a scale, and go by pairs, as
+// the processor multiplies them: keys of two numbers, values of two tokens.
+enum class Kept : uint8_t { FP32, INT16, INT8 };
 
 // A head's numbers with the zeros that fill up each of its halves, which rotation turns apart, to whole
 // registers.
 constexpr size_t room(size_t size) { return (size + BLOCK - 1) / BLOCK * BLOCK; }
 
-// What a page takes of one head: its keys, [room][PAGE], and behind them scales, if there are any; and as
-// much again for its values, [PAGE][room].
-constexpr size_t numbers_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? 4 : kept == Kept::FP16 ? 2 : 1); }
-constexpr size_t keys_bytes(Kept kept, size_t size) { return numbers_bytes(kept, size) + (kept == Kept::INT8 ? PAGE * sizeof(Half) : 0); }
+// What a page takes of one head: its keys, [room][PAGE] or [room / 2][PAGE][2], and behind them scales, if
+// there are any; and as much again for its values, [PAGE][room] or [PAGE / 2][room][2].
+constexpr size_t numbers_bytes(Kept kept, size_t size) { return room(size) * PAGE * (kept == Kept::FP32 ? 4 : kept == Kept::INT16 ? 2 : 1); }
+constexpr size_t keys_bytes(Kept kept, size_t size) { return numbers_bytes(kept, size) + (kept == Kept::FP32 ? 0 : PAGE * sizeof(float)); }
 
 // Queries that share keys: `queries[i]` points to a head's numbers of one row, room(size) of them, which
 // sees the tokens from `lasts[i] - window + 1` to `lasts[i]`.
@@ -186,12 +193,16 @@ constexpr size_t MOST_TAPS = 64;
 constexpr size_t MOST_QUERIES = 32;
 constexpr size_t MOST_ROWS = 16;  // of a call of `multiply`
 
+// The largest whole number of which `count` products sum up within 32 bits.
+inline float largest_factor(size_t count) { return static_cast<float>(std::ceil(std::sqrt(0x1p31 / static_cast<double>(count))) - 1); }
+
 struct Kernels {
     const char* name;
 
-    // Of `count` rows from `row` on the products with one panel, fp32 [count][PANEL].
+    // Of `count` rows from `row` on, the first of a group or all of one, the products with one panel, fp32
+    // [count][PANEL].
     void (*multiply)(Format, const uint8_t* panel, const Rows&, size_t row, size_t count, float* out);
-    // One row by blocks of BLOCK.
+    // One row by blocks of BLOCK, which go to every GROUP-th place.
     void (*quantise)(const float* x, size_t inputs, Quantised);
     // out = x / rms(x) * weight.
     void (*rms_norm)(const float* x, const float* weight, size_t width, float eps, float* out);
@@ -212,10 +223,12 @@ struct Kernels {
     // Adds `count` rows of PANEL weights, each times its number, to PANEL sums.
     void (*add_fp16)(const float* numbers, const Half* weights, size_t count, float* sums);
     void (*add_fp32)(const float* numbers, const float* weights, size_t count, float* sums);
-    // To half precision.
-    void (*narrow)(const float* x, size_t count, Half* out);
-    // To scale * number, numbers of eight bits; the scale.
-    Half (*narrow_int8)(const float* x, size_t count, int8_t* out);
+    // `count` rows of PANEL products to their places, `width` floats apart, or to what is there.
+    void (*put)(const float* products, size_t count, float* out, size_t width);
+    void (*put_sum)(const float* products, size_t count, float* out, size_t width);
+    // To scale * number, whole numbers up to `most`, which are fewer than 2^15, or 127; the scale.
+    float (*narrow_int16)(const float* x, size_t count, float most, int16_t* out);
+    float (*narrow_int8)(const float* x, size_t count, float most, int8_t* out);
     // Rotates the two halves of a head by angles.
     void (*rotate)(float* head, const float* cosines, const float* sines, size_t half);
     void (*attend)(Kept, const Attention&);

@@ -12,7 +12,7 @@ public:
 
     // One token's, room(size) numbers each, to their place in a page. `scratch` has as much room.
     void write(const Kernels&, int32_t page, size_t head, size_t slot, const float* key, const float* value, float* scratch);
-    // Asks for a page ahead of its use.
+    // Asks for a page ahead of its use, to the core's larger cache.
     void fetch(int32_t page, size_t head) const;
 
     Kept kept() const { return kept_; }

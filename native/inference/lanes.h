@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "half.h"
 
@@ -36,12 +37,12 @@ inline F load(const int8_t* at) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))))};
 }
 inline void store(float* at, F x) { _mm512_storeu_ps(at, x.v); }
-inline void store(Half* at, F x) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-}
 // Rounded to whole numbers, to even ones in the middle.
 inline void store(int8_t* at, F x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x.v)));
+}
+inline void store(int16_t* at, F x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x.v)));
 }
 inline F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -53,10 +54,7 @@ inline F min(F a, F b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline F absolute(F a) { return {_mm512_abs_ps(a.v)}; }
 inline F nearest(F a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 // x times two to the n-th, n a whole number from -126 to 127.
-inline F scaled(F x, F n) {
-    const __m512i power = _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23);
-    return {_mm512_mul_ps(x.v, _mm512_castsi512_ps(power))};
-}
+inline F scaled(F x, F n) { return {_mm512_scalef_ps(x.v, n.v)}; }
 // The first `count` lanes, which may be negative or more than all; `other` in the rest.
 inline F first(F x, int count, F other) {
     const __mmask16 mask = count <= 0 ? 0 : count >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1);
@@ -93,13 +91,13 @@ inline F load(const int8_t* at) {
     return {half(numbers), half(_mm_srli_si128(numbers, 8))};
 }
 inline void store(float* at, F x) { _mm256_storeu_ps(at, x.low), _mm256_storeu_ps(at + 8, x.high); }
-inline void store(Half* at, F x) {
-    constexpr int MODE = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm256_cvtps_ph(x.low, MODE));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(at + 8), _mm256_cvtps_ph(x.high, MODE));
+// As sixteen bits, in order.
+inline __m256i packed(F x) {
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)), 0xD8);
 }
+inline void store(int16_t* at, F x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), packed(x)); }
 inline void store(int8_t* at, F x) {
-    const __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)), 0xD8);
+    const __m256i both = packed(x);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm_packs_epi16(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)));
 }
 inline F operator+(F a, F b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
@@ -155,11 +153,10 @@ inline F load(const Half* at) { return each([&](size_t i) { return wide(at[i]); 
 inline F load(const Brain* at) { return each([&](size_t i) { return wide(at[i]); }); }
 inline F load(const int8_t* at) { return each([&](size_t i) { return static_cast<float>(at[i]); }); }
 inline void store(float* at, F x) { std::memcpy(at, x.v, sizeof x.v); }
-inline void store(Half* at, F x) {
-    for (size_t i = 0; i < LANES; ++i) at[i] = half(x.v[i]);
-}
-inline void store(int8_t* at, F x) {
-    for (size_t i = 0; i < LANES; ++i) at[i] = static_cast<int8_t>(std::fmin(std::fmax(std::nearbyintf(x.v[i]), -128.0f), 127.0f));
+template <class Number>
+void store(Number* at, F x) {
+    constexpr float LEAST = std::numeric_limits<Number>::min(), MOST = std::numeric_limits<Number>::max();
+    for (size_t i = 0; i < LANES; ++i) at[i] = static_cast<Number>(std::fmin(std::fmax(std::nearbyintf(x.v[i]), LEAST), MOST));
 }
 inline F operator+(F a, F b) { return each([&](size_t i) { return a.v[i] + b.v[i]; }); }
 inline F operator-(F a, F b) { return each([&](size_t i) { return a.v[i] - b.v[i]; }); }
@@ -227,6 +224,18 @@ inline F exponential(F x) {
     F p = all(1.9875691500e-4f);
     for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f}) p = fma(p, r, all(c));
     return scaled(fma(p, r * r, r + all(1.0f)), n);
+}
+
+// 2 to the x, x not above 0, by a polynomial of degree six (coefficients of Cephes' exp2f). What is below
+// -126 counts as that; what is no number stays none.
+inline F power_of_two(F x) {
+    x = max(all(-126.0f), x);
+    const F n = nearest(x), r = x - n;
+    F p = all(1.535336188319500e-4f);
+    for (float c : {1.339887440266574e-3f, 9.618437357674640e-3f, 5.550332471162809e-2f, 2.402264791363012e-1f, 6.931472028550421e-1f, 1.0f}) {
+        p = fma(p, r, all(c));
+    }
+    return scaled(p, n);
 }
 
 }  // namespace OPENHEARTH_ISA

@@ -6,7 +6,7 @@ namespace {
 
 constexpr size_t TASK_BYTES = 32768;  // of weights, about what one task multiplies
 constexpr size_t ROWS = 128;          // that go through a task's panels before the next do
-constexpr size_t PREPARED = 4;        // rows that one task makes ready
+constexpr size_t PREPARED = GROUP;    // rows that one task makes ready
 
 }  // namespace
 
@@ -25,7 +25,9 @@ void Linear::run(Context& context) {
     }
     const size_t panels = matrix_.panels() / (is_gated() ? 2 : 1);
     const size_t bytes = matrix_.panel_bytes() * (is_gated() ? 2 : 1), size = std::max<size_t>(1, TASK_BYTES / bytes);
-    context.worker.phase((panels + size - 1) / size, [&](size_t task) {
+    const size_t tasks = (panels + size - 1) / size;
+    context.worker.phase(tasks, [&](size_t task) {
+        if (next) next->fetch(context.step, task, tasks);
         for (size_t i = 0; !prepared && i < count; ++i) prepare(context, i, ready);
         prepared = true;
         const size_t end = std::min(panels, (task + 1) * size);
@@ -73,24 +75,19 @@ void Linear::multiply(Context& context, const Ready& ready, size_t first, size_t
             if (use_ == Use::GELU_TANH) context.kernels.gelu_tanh(products, some * PANEL, products);
             if (use_ == Use::RELU2) context.kernels.relu2(products, some * PANEL, products);
         }
-        put(products, row, some, panel);
+        const auto put = use_ == Use::ADD ? context.kernels.put_sum : context.kernels.put;
+        put(products, some, out_.row(row) + column_ + panel * PANEL, out_.width);
     }
 }
 
 void Linear::product(Context& context, const Ready& ready, size_t row, size_t count, size_t panel, float* out) {
     context.kernels.multiply(matrix_.format(), matrix_.panel(panel), ready.rows(matrix_.inputs()), row, count, out);
+    if (bias_.empty() && adapters_.empty()) return;
     for (size_t r = 0; r < count; ++r, out += PANEL) {
         for (size_t o = 0; o < (bias_.empty() ? 0 : PANEL); ++o) out[o] += bias_[panel * PANEL + o];
         if (const LowRank* adapter = ready.adapters[row + r]) {
             adapter->add(context.kernels, ready.thin.data() + (row + r) * context.rank, panel, out);
         }
-    }
-}
-
-void Linear::put(float* products, size_t first, size_t count, size_t panel) {
-    for (size_t r = 0; r < count; ++r, products += PANEL) {
-        float* out = out_.row(first + r) + column_ + panel * PANEL;
-        for (size_t o = 0; o < PANEL; ++o) out[o] = use_ == Use::ADD ? out[o] + products[o] : products[o];
     }
 }
 

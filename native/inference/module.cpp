@@ -102,7 +102,7 @@ NB_MODULE(_engine, m) {
         .value("SILU_PRODUCT", engine::Use::SILU_PRODUCT)
         .value("GELU_PRODUCT", engine::Use::GELU_PRODUCT)
         .value("GELU_TANH_PRODUCT", engine::Use::GELU_TANH_PRODUCT);
-    nb::enum_<Kept>(m, "Kept").value("FP32", Kept::FP32).value("FP16", Kept::FP16).value("INT8", Kept::INT8);
+    nb::enum_<Kept>(m, "Kept").value("FP32", Kept::FP32).value("INT16", Kept::INT16).value("INT8", Kept::INT8);
     m.attr("PAGE") = PAGE;
     m.attr("BLOCK") = BLOCK;
     m.attr("PANEL") = PANEL;

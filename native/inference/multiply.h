@@ -22,7 +22,7 @@ inline void fetch_ahead(const uint8_t* at, size_t bytes) {
     for (size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(at + AHEAD + byte);
 }
 
-constexpr size_t TILE = 8;  // rows computed together: as many as their sums find registers
+constexpr size_t TILE = GROUP;  // rows computed together: as many as their sums find registers
 
 inline __m512i broadcast(const int8_t* numbers) { return _mm512_set1_epi32(four(numbers)); }
 
@@ -31,36 +31,36 @@ template <size_t R, Format FORMAT>
 void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
     constexpr bool LEAST = FORMAT == Format::INT4_MIN, BYTES = FORMAT == Format::INT8;
     const size_t blocks = rows.blocks();
-    const int8_t* numbers = rows.numbers + row * rows.inputs;
-    const size_t beside = row * blocks;
+    size_t beside = first_block(row, rows.inputs);
+    const int8_t* numbers = rows.numbers + beside * BLOCK;
     F total[R];
     for (size_t r = 0; r < R; ++r) total[r] = zero();
     const __m512i low = _mm512_set1_epi8(15);
-    for (size_t b = 0; b < blocks; ++b, at += block_bytes(FORMAT), numbers += BLOCK) {
+    for (size_t b = 0; b < blocks; ++b, at += block_bytes(FORMAT), numbers += GROUP * BLOCK, beside += GROUP) {
         fetch_ahead(at, block_bytes(FORMAT));
         const F scale = load(reinterpret_cast<const Half*>(at));
         const uint8_t* weights = at + PANEL * sizeof(Half) * (1 + LEAST);
         __m512i sum[R];
         for (size_t r = 0; r < R; ++r) {
-            sum[r] = LEAST ? _mm512_setzero_si512() : _mm512_set1_epi32(rows.shifts[beside + r * blocks + b]);
+            sum[r] = LEAST ? _mm512_setzero_si512() : _mm512_set1_epi32(rows.shifts[beside + r]);
             if constexpr (BYTES) sum[r] = _mm512_slli_epi32(sum[r], 4);  // 128 times
         }
         for (size_t g = 0; g < (BYTES ? 8 : 4); ++g) {
             const __m512i some = _mm512_loadu_si512(weights + 64 * g);
             const __m512i one = BYTES ? some : _mm512_and_si512(some, low);
-            for (size_t r = 0; r < R; ++r) sum[r] = _mm512_dpbusd_epi32(sum[r], one, broadcast(numbers + r * rows.inputs + 4 * g));
+            for (size_t r = 0; r < R; ++r) sum[r] = _mm512_dpbusd_epi32(sum[r], one, broadcast(numbers + r * BLOCK + 4 * g));
             if constexpr (!BYTES) {
                 const __m512i other = _mm512_and_si512(_mm512_srli_epi16(some, 4), low);
                 for (size_t r = 0; r < R; ++r) {
-                    sum[r] = _mm512_dpbusd_epi32(sum[r], other, broadcast(numbers + r * rows.inputs + 16 + 4 * g));
+                    sum[r] = _mm512_dpbusd_epi32(sum[r], other, broadcast(numbers + r * BLOCK + 16 + 4 * g));
                 }
             }
         }
         for (size_t r = 0; r < R; ++r) {
-            total[r] = fma(F{_mm512_cvtepi32_ps(sum[r])}, scale * all(rows.scales[beside + r * blocks + b]), total[r]);
+            total[r] = fma(F{_mm512_cvtepi32_ps(sum[r])}, scale * all(rows.scales[beside + r]), total[r]);
             if constexpr (LEAST) {
                 const F least = load(reinterpret_cast<const Half*>(at) + PANEL);
-                total[r] = fma(least, all(rows.totals[beside + r * blocks + b]), total[r]);
+                total[r] = fma(least, all(rows.totals[beside + r]), total[r]);
             }
         }
     }
@@ -71,6 +71,9 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
 
 constexpr size_t TILE = 4;
 
+// Or the compiler takes all products of a block first, and puts most of them on the stack.
+[[gnu::always_inline]] inline void keep(__m256i& sum) { asm("" : "+x"(sum)); }
+
 inline __m256i broadcast(const int8_t* numbers) { return _mm256_set1_epi32(four(numbers)); }
 
 // Eight of the outputs: of the register of AVX-512 the lower or the upper half.
@@ -78,13 +81,13 @@ template <size_t R, Format FORMAT>
 void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* out) {
     constexpr bool LEAST = FORMAT == Format::INT4_MIN, BYTES = FORMAT == Format::INT8;
     const size_t blocks = rows.blocks();
-    const int8_t* numbers = rows.numbers + row * rows.inputs;
-    const size_t beside = row * blocks;
+    size_t beside = first_block(row, rows.inputs);
+    const int8_t* numbers = rows.numbers + beside * BLOCK;
     __m256 total[R];
     for (size_t r = 0; r < R; ++r) total[r] = _mm256_setzero_ps();
     const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
     const auto halves_at = [&](const uint8_t* from) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + half)); };
-    for (size_t b = 0; b < blocks; ++b, at += block_bytes(FORMAT), numbers += BLOCK) {
+    for (size_t b = 0; b < blocks; ++b, at += block_bytes(FORMAT), numbers += GROUP * BLOCK, beside += GROUP) {
         const __m256 scale = halves_at(at);
         const uint8_t* weights = at + PANEL * sizeof(Half) * (1 + LEAST) + 32 * half;
         const auto some_at = [&](size_t g) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + 64 * g)); };
@@ -95,8 +98,9 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
             for (size_t g = 0; g < 8; ++g) {
                 const __m256i weight = _mm256_xor_si256(some_at(g), _mm256_set1_epi8(-128)), size = _mm256_abs_epi8(weight);
                 for (size_t r = 0; r < R; ++r) {
-                    const __m256i signed_row = _mm256_sign_epi8(broadcast(numbers + r * rows.inputs + 4 * g), weight);
+                    const __m256i signed_row = _mm256_sign_epi8(broadcast(numbers + r * BLOCK + 4 * g), weight);
                     sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_maddubs_epi16(size, signed_row), ones));
+                    keep(sum[r]);
                 }
             }
         } else {
@@ -106,24 +110,23 @@ void eight(const uint8_t* at, size_t half, const Rows& rows, size_t row, float* 
                 const __m256i some = some_at(g), one = _mm256_and_si256(some, low);
                 const __m256i other = _mm256_and_si256(_mm256_srli_epi16(some, 4), low);
                 for (size_t r = 0; r < R; ++r) {
-                    const int8_t* from = numbers + r * rows.inputs + 4 * g;
+                    const int8_t* from = numbers + r * BLOCK + 4 * g;
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(one, broadcast(from)));
                     sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(other, broadcast(from + 16)));
-                    // Or the compiler takes all products of a block first, and puts most of them on the stack.
-                    asm("" : "+x"(sum[r]));
+                    keep(sum[r]);
                 }
             }
             for (size_t r = 0; r < R; ++r) {
                 sum[r] = _mm256_madd_epi16(sum[r], ones);
-                if constexpr (!LEAST) sum[r] = _mm256_add_epi32(sum[r], _mm256_set1_epi32(rows.shifts[beside + r * blocks + b]));
+                if constexpr (!LEAST) sum[r] = _mm256_add_epi32(sum[r], _mm256_set1_epi32(rows.shifts[beside + r]));
             }
         }
         for (size_t r = 0; r < R; ++r) {
-            const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(rows.scales[beside + r * blocks + b]));
+            const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(rows.scales[beside + r]));
             total[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[r]), both, total[r]);
             if constexpr (LEAST) {
                 const __m256 least = halves_at(at + PANEL * sizeof(Half));
-                total[r] = _mm256_fmadd_ps(least, _mm256_set1_ps(rows.totals[beside + r * blocks + b]), total[r]);
+                total[r] = _mm256_fmadd_ps(least, _mm256_set1_ps(rows.totals[beside + r]), total[r]);
             }
         }
     }
@@ -148,8 +151,8 @@ void integers(const uint8_t* at, const Rows& rows, size_t row, float* out) {
     for (size_t b = 0; b < blocks; ++b, at += block_bytes(FORMAT)) {
         const F scale = load(reinterpret_cast<const Half*>(at));
         const uint8_t* weights = at + PANEL * sizeof(Half) * (1 + LEAST);
-        const int8_t* numbers = rows.numbers + row * rows.inputs + b * BLOCK;
-        const size_t beside = row * blocks + b;
+        const size_t beside = first_block(row, rows.inputs) + b * GROUP;
+        const int8_t* numbers = rows.numbers + beside * BLOCK;
         F sums = each([&](size_t o) {
             int32_t sum = LEAST ? 0 : (BYTES ? 16 : 1) * rows.shifts[beside];
             for (size_t i = 0; i < BLOCK; ++i) {

@@ -131,7 +131,6 @@ private:
     void prepare(Context&, size_t row, Ready&);
     void multiply(Context&, const Ready&, size_t first, size_t count, size_t panel);
     void product(Context&, const Ready&, size_t row, size_t count, size_t panel, float* out);
-    void put(float* products, size_t first, size_t count, size_t panel);
     bool is_gated() const { return engine::is_gated(use_); }
 
     Buffer& in_;
@@ -164,12 +163,12 @@ class Attend : public Operation {
 public:
     Attend(Buffer& in, Heads heads, std::shared_ptr<const Angles> angles, std::shared_ptr<KeyValues> memory, Buffer& out);
     void run(Context&) override;
+    void fetch(const Step&, size_t part, size_t parts) const override;
     size_t width() const override { return room(heads_.size); }
 
 private:
     void rotate(Context&, size_t row, int32_t place, size_t key_head);
     void write(Context&, const Piece&, size_t row, size_t key_head);
-    void fetch(const Piece&, size_t key_head) const;
     void attend(Context&, const Piece&, size_t first, size_t count, size_t key_head);
     size_t tile() const { return std::max<size_t>(1, 24 / group()); }  // rows whose queries attend together
     size_t group() const { return heads_.queries / heads_.keys; }

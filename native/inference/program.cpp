@@ -7,7 +7,7 @@ namespace engine {
 void Ready::reserve(size_t rows, size_t inputs, size_t rank) {
     if (adapters.size() < rows) adapters.resize(rows);
     if (thin.size() < rows * rank) thin.resize(rows * rank);
-    const size_t count = rows * inputs;
+    const size_t count = (rows + GROUP - 1) / GROUP * GROUP * inputs;
     if (values.size() >= count) return;
     values.resize(count), numbers.resize(count);
     scales.resize(count / BLOCK), totals.resize(count / BLOCK), shifts.resize(count / BLOCK);

@@ -84,8 +84,8 @@ struct Ready {
     void reserve(size_t rows, size_t inputs, size_t rank);
     Rows rows(size_t inputs) const { return {values.data(), numbers.data(), scales.data(), shifts.data(), totals.data(), inputs}; }
     Quantised quantised(size_t row, size_t inputs) {
-        const size_t block = row * inputs / BLOCK;
-        return {numbers.data() + row * inputs, scales.data() + block, shifts.data() + block, totals.data() + block};
+        const size_t block = first_block(row, inputs);
+        return {numbers.data() + block * BLOCK, scales.data() + block, shifts.data() + block, totals.data() + block};
     }
 };
 
@@ -100,7 +100,7 @@ struct Context {
     size_t rows_of(const Buffer& buffer) const { return buffer.wanted ? step.wanted.size() : step.rows(); }
 };
 
-constexpr size_t FEW = 4;  // rows that each thread makes ready for itself, which saves a meeting
+constexpr size_t FEW = GROUP;  // rows that each thread makes ready for itself, which saves a meeting
 
 constexpr size_t PHASES = 2;  // of an operation, at most
 
@@ -109,8 +109,12 @@ public:
     virtual ~Operation() = default;
     // Called by every thread of the team, in no more than PHASES phases.
     virtual void run(Context&) = 0;
+    // Asks for one of `parts` of what it will read of memory, while the operation before it computes.
+    virtual void fetch(const Step&, size_t /*part*/, size_t /*parts*/) const {}
     // How wide the rows are that it makes ready.
     virtual size_t width() const { return 0; }
+
+    const Operation* next = nullptr;
 };
 
 class Program {
@@ -120,6 +124,7 @@ public:
     Buffer& buffer(size_t width, bool wanted);
     void add(std::unique_ptr<Operation> operation) {
         widest_ = std::max(widest_, operation->width());
+        if (!operations_.empty()) operations_.back()->next = operation.get();
         operations_.push_back(std::move(operation));
     }
     void run(const Step& step);

@@ -72,18 +72,18 @@ void Team::serve(size_t number) {
     }
 }
 
-uint64_t Team::next(Counter& counter, uint64_t job, uint64_t most) {
+uint64_t Team::add(Counter& counter, uint64_t job, uint64_t more, uint64_t most) {
     const uint64_t begin = job << COUNT;
     uint64_t now = counter.value.load(std::memory_order_acquire);
     for (;;) {
         const uint64_t count = now >> COUNT == job ? now - begin : 0;
         if (count >= most) return most;
-        if (counter.value.compare_exchange_weak(now, begin + count + 1, std::memory_order_acq_rel)) return count;
+        if (counter.value.compare_exchange_weak(now, begin + count + more, std::memory_order_acq_rel)) return count;
     }
 }
 
-void Team::finish(Counter& done, uint64_t job, size_t count) {
-    if (next(done, job, count) + 1 < count) return;
+void Team::finish(Counter& done, uint64_t job, size_t some, size_t count) {
+    if (add(done, job, some, count) + some < count) return;
     finished_.fetch_add(1, std::memory_order_release);
     finished_.notify_all();
 }

@@ -2,8 +2,8 @@
 //
 // Tasks of a phase are claimed, not assigned: every thread begins in a part of its own, whose tasks are
 // neighbours, as memory is read fastest in one go, and then helps where tasks are left. A phase is over
-// when its tasks are done, whoever was there: so a thread that the system has put aside holds up no more than the task it has begun, and
-// finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
+// when its tasks are done, whoever was there: so a thread that the system has put aside holds up no more
+// than the tasks it has begun, and finds the phases that it missed done. Whoever waits spins for a moment and then sleeps: on a busy
 // machine a spinning thread would take the time of the one that it waits for.
 #pragma once
 
@@ -56,9 +56,9 @@ private:
     static constexpr uint32_t OPEN = 1u << 15, INSIDE = OPEN - 1;
 
     void serve(size_t number);
-    // One more on a counter of this job; what it was before, `most` if it was that already.
-    static uint64_t next(Counter& counter, uint64_t job, uint64_t most);
-    void finish(Counter& done, uint64_t job, size_t count);
+    // `more` on a counter of this job; what it was before, `most` if it was that already.
+    static uint64_t add(Counter& counter, uint64_t job, uint64_t more, uint64_t most);
+    void finish(Counter& done, uint64_t job, size_t some, size_t count);
     void wait(const Counter& done, uint64_t job, size_t count);
 
     std::vector<Counter> done_, claimed_;  // of each phase, and of each part of each
@@ -76,14 +76,13 @@ void Worker::phase(size_t count, Task task) {
     if (!count) return;
     const size_t parts = team_.size();
     auto& done = team_.done_[phase_];
+    size_t mine = 0;  // told all at once, as all threads write there
     for (size_t other = 0; other < parts; ++other) {
         const size_t part = (number_ + other) % parts, begin = part * count / parts, size = (part + 1) * count / parts - begin;
         auto& claimed = team_.claimed_[phase_ * parts + part];
-        for (uint64_t i; (i = Team::next(claimed, job_, size)) < size;) {
-            task(begin + i);
-            team_.finish(done, job_, count);
-        }
+        for (uint64_t i; (i = Team::add(claimed, job_, 1, size)) < size; ++mine) task(begin + i);
     }
+    if (mine) team_.finish(done, job_, mine, count);
     ++phase_;
     team_.wait(done, job_, count);
 }

@@ -8,11 +8,12 @@
 namespace OPENHEARTH_ISA {
 
 inline void quantise(const float* x, size_t inputs, Quantised out) {
-    claim(out.numbers, inputs);
-    claim(out.scales, inputs / BLOCK * sizeof(float));
-    claim(out.shifts, inputs / BLOCK * sizeof(int32_t));
-    claim(out.totals, inputs / BLOCK * sizeof(float));
-    for (size_t b = 0; b < inputs / BLOCK; ++b, x += BLOCK) {
+    const size_t end = inputs / BLOCK * GROUP;
+    for (size_t b = 0; b < end; b += GROUP) {
+        claim(out.numbers + b * BLOCK, BLOCK);
+        claim(out.scales + b, sizeof(float)), claim(out.shifts + b, sizeof(int32_t)), claim(out.totals + b, sizeof(float));
+    }
+    for (size_t b = 0; b < end; b += GROUP, x += BLOCK) {
         const F one = load(x), other = load(x + LANES);
         const float most = largest(max(absolute(one), absolute(other)));
         const float scale = most / 127.0f;
@@ -122,22 +123,12 @@ void add(const float* numbers, const Number* weights, size_t count, float* sums)
     store(sums, total);
 }
 
-inline void narrow(const float* x, size_t count, Half* out) {
-    for (size_t i = 0; i < count; i += LANES) store(out + i, load(x + i));
+inline void put(const float* products, size_t count, float* out, size_t width) {
+    for (size_t r = 0; r < count; ++r, products += PANEL, out += width) store(out, load(products));
 }
 
-inline Half narrow_int8(const float* x, size_t count, int8_t* out) {
-    F most = zero(), nothing = zero();  // but not a number if one of x is none
-    for (size_t i = 0; i < count; i += LANES) {
-        most = max(absolute(load(x + i)), most);
-        nothing = fma(load(x + i), zero(), nothing);
-    }
-    const Half scale = half(std::min(largest(most) / 127.0f, 65504.0f) + sum(nothing));
-    const float wide_scale = wide(scale);
-    const F factor = all(wide_scale > 0 ? 1.0f / wide_scale : 0.0f);
-    // The scale is rounded, so a number may come to a little more than 127.
-    for (size_t i = 0; i < count; i += LANES) store(out + i, max(min(load(x + i) * factor, all(127.0f)), all(-127.0f)));
-    return scale;
+inline void put_sum(const float* products, size_t count, float* out, size_t width) {
+    for (size_t r = 0; r < count; ++r, products += PANEL, out += width) store(out, load(out) + load(products));
 }
 
 inline void rotate(float* head, const float* cosines, const float* sines, size_t half) {

@@ -47,11 +47,11 @@ GEMMA2 = {
     "attn_logit_softcapping": 2.0,
     "final_logit_softcapping": 3.0,
 }
-EXPERTS = {"num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 40}
+EXPERTS = {"num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 64}
 DEEPSEEK = {
     "n_routed_experts": 8,
     "num_experts_per_tok": 3,
-    "moe_intermediate_size": 40,
+    "moe_intermediate_size": 64,
     "n_group": 4,
     "topk_group": 2,
     "n_shared_experts": 2,
@@ -95,14 +95,14 @@ FAMILIES = {
     "phi3": ("Phi3", {"pad_token_id": None}),
     "phi3, window": ("Phi3", {"pad_token_id": None, "sliding_window": 24}),
     "mixtral": ("Mixtral", {"num_local_experts": 5}),
-    "qwen2 moe": ("Qwen2Moe", EXPERTS | {"shared_expert_intermediate_size": 56}),
+    "qwen2 moe": ("Qwen2Moe", EXPERTS | {"shared_expert_intermediate_size": 96}),
     "qwen3 moe": ("Qwen3Moe", EXPERTS | {"norm_topk_prob": True, "head_dim": 16}),
     "qwen3 moe, some blocks": ("Qwen3Moe", EXPERTS | {"decoder_sparse_step": 2}),
     "dots1": ("Dots1", DEEPSEEK),
     "glm4 moe": ("Glm4Moe", DEEPSEEK | {"use_qk_norm": True, "attention_bias": True}),
 }
 """Family and what differs from the others."""
-WITHOUT_KERNEL = {"Gemma2", "Phi", "Mixtral", "Qwen2Moe", "Qwen3Moe", "Dots1", "Glm4Moe"}
+WITHOUT_KERNEL = {"Gemma2"}
 
 
 def imported(

@@ -55,7 +55,7 @@ def test_a_stopped_run_goes_on_to_the_same_digest(
         # A shell's background jobs ignore Ctrl-C, and so would their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as child:
-        while not list(home.glob("work/*/checkpoint.safetensors")):
+        while not list(home.glob("work/*/checkpoints/[0-9]*")):
             assert child.poll() is None, "it ended before it could be stopped"
             time.sleep(0.001)
         child.send_signal(number)

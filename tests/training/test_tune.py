@@ -6,16 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from openhearth.data import TokenShards, tokenize
-from openhearth.errors import CorruptArtifact, HearthError, NotFound, UsageError
-from openhearth.models import LoraConfig, add_adapter, answer_nats, load_adapter, load_model
-from openhearth.progress import silent
+from openhearth.errors import NotFound, UsageError
+from openhearth.models import answer_nats, load_adapter, load_model
 from openhearth.store import Draft, Store
-from openhearth.training import TuneRecipe, checkpoint, loop, tune
-from openhearth.training.loop import rate
-from openhearth.training.order import steps
+from openhearth.training import TuneRecipe, tune
 
 RECIPE = TuneRecipe(
     base="tiny",
@@ -41,11 +37,6 @@ def stop_after(steps_done: int) -> object:
             raise Stopped
 
     return progress
-
-
-def shards(store: Store) -> TokenShards:
-    tokens = tokenize(store, store.get("numbers"), store.get("tiny"))
-    return TokenShards.open(tokens, "train")
 
 
 def test_the_adapter_learns_what_the_base_does_not_know(store: Store) -> None:
@@ -93,56 +84,8 @@ def test_a_stopped_run_goes_on_to_the_same_digest(
     whole = tune(whole_store, RECIPE)
     assert resumed.digest == whole.digest
     total = whole.manifest.metrics["steps"]
-    skipped = stop // loop.CHECKPOINT_STEPS * loop.CHECKPOINT_STEPS
+    skipped = stop // 5 * 5
     assert seen.count("tune") == total - skipped
-
-
-def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    parameters = [torch.nn.Parameter(torch.randn(3, 2)), torch.nn.Parameter(torch.randn(4))]
-    optimizer = torch.optim.AdamW(parameters)
-    for parameter in parameters:
-        parameter.grad = torch.randn_like(parameter)
-    optimizer.step()
-    checkpoint.save(tmp_path, parameters, optimizer, [0.1, 1 / 3])
-    fresh = [torch.nn.Parameter(torch.zeros(3, 2)), torch.nn.Parameter(torch.zeros(4))]
-    other = torch.optim.AdamW(fresh)
-    assert checkpoint.restore(tmp_path, fresh, other) == [0.1, 1 / 3]
-    for old, new in zip(parameters, fresh, strict=True):
-        assert torch.equal(old, new)
-        assert all(
-            torch.equal(optimizer.state[old][name], other.state[new][name])
-            for name in checkpoint.MOMENTS
-        )
-
-
-def test_a_damaged_checkpoint_is_said_not_used(tmp_path: Path) -> None:
-    parameters = [torch.nn.Parameter(torch.ones(2))]
-    optimizer = torch.optim.AdamW(parameters)
-    assert checkpoint.restore(tmp_path, parameters, optimizer) == []
-    (tmp_path / checkpoint.NAME).write_bytes(b"\0" * 40)
-    with pytest.raises(CorruptArtifact):
-        checkpoint.restore(tmp_path, parameters, optimizer)
-
-
-def test_the_order_is_the_same_every_time_and_uses_the_budget(store: Store) -> None:
-    data = shards(store)
-    order = steps(data, RECIPE)
-    assert order == steps(data, RECIPE)
-    assert order != steps(data, RECIPE.model_copy(update={"seed": 1}))
-    sizes = [int(data.lengths[examples].sum()) for examples in order]
-    assert max(sizes) <= RECIPE.batch_tokens
-    assert sum(sizes) >= RECIPE.tokens > sum(sizes[:-1])
-    one_pass = steps(data, RECIPE.model_copy(update={"epochs": 1, "tokens": 10**9}))
-    assert sorted(i for examples in one_pass for i in examples) == list(range(len(data)))
-
-
-def test_the_learning_rate_rises_and_falls_to_almost_nothing() -> None:
-    rates = [rate(step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == pytest.approx(1.0)
-    assert rates.index(max(rates)) in (9, 10)
-    assert 0 < rates[-1] < 0.02
-    assert rate(0, 1) == 1.0
 
 
 def test_what_makes_no_sense_is_refused(store: Store, tmp_path: Path) -> None:
@@ -150,16 +93,6 @@ def test_what_makes_no_sense_is_refused(store: Store, tmp_path: Path) -> None:
         tune(store, RECIPE.model_copy(update={"base": "nobody"}))
     with pytest.raises(UsageError, match="kind dataset"):
         tune(store, RECIPE.model_copy(update={"base": "numbers"}))
-    with pytest.raises(UsageError, match="batch_tokens is 16"):
-        tune(store, RECIPE.model_copy(update={"batch_tokens": 16}))
-
-
-def test_a_loss_that_is_no_number_ends_the_run(store: Store, tmp_path: Path) -> None:
-    model = load_model(store.get("tiny"), "float32")
-    parameters = add_adapter(model, "x", LoraConfig(), seed=0)
-    model.norm.weight.fill_(float("nan"))
-    with pytest.raises(HearthError, match="lower learning_rate"):
-        loop.train(model, "x", parameters, shards(store), RECIPE, tmp_path, silent)
 
 
 def test_an_empty_dataset_is_refused(store: Store) -> None:
@@ -182,7 +115,7 @@ def test_recipes_come_from_yaml_and_say_where_they_are_wrong(tmp_path: Path) -> 
     path.write_text("base: tiny\ndata: numbers\nrank: 4\n")
     assert TuneRecipe.read(path).rank == 4
     path.write_text("base: tiny\ndata: numbers\nrang: 4\n")
-    with pytest.raises(UsageError, match=r"tune\.yaml is wrong at rang"):
+    with pytest.raises(UsageError, match="recipe is wrong at rang"):
         TuneRecipe.read(path)
     path.write_text("base: [")
     with pytest.raises(UsageError, match="not YAML"):

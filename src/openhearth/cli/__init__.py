@@ -25,6 +25,7 @@ COMMANDS = {
     "run": ("openhearth.cli.chat:run", "One answer to one prompt."),
     "pull": ("openhearth.cli.pull:pull", "Bring a model into the store."),
     "data": ("openhearth.cli.data:data", "From text to datasets and tokens."),
+    "train": ("openhearth.cli.train:train", "Train as a recipe says."),
     "tune": ("openhearth.cli.tune:tune", "Adapt a model to a dataset."),
     "bench": ("openhearth.cli.bench:bench", "Measure a server."),
     "ls": ("openhearth.cli.store:ls", "What the store holds."),

@@ -58,7 +58,7 @@ OPTIONS = [
         "--kv-dtype",
         default="auto",
         show_default=True,
-        help="Of keys and values, natively: float16, or int8, of which twice as many fit.",
+        help="Of keys and values, natively: int16, or int8, of which twice as many fit.",
     ),
     click.option(
         "--adapter-memory",

@@ -149,6 +149,11 @@ class Tokenizer:
             ids.insert(0, self.bos)
         return ids
 
+    def encode_framed(self, text: str) -> list[int]:
+        """The tokens of `text` between those that the model wants around it, such as an encoder's
+        beginning and end."""
+        return self._backend.encode(text, add_special_tokens=True).ids
+
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """The text of `ids`, without special tokens unless they are wanted too; unfinished
         characters become U+FFFD.

@@ -98,7 +98,7 @@ def open_executor(
     `kind` is `native`, `torch` (the reference), or `auto`: native, if it was built and has kernels
     for all that the model needs. `dtype` is `auto`, `float32` or `bfloat16`, of the native one also
     `int8`, `int4-min`, `int4-head8` or `int4`. `kv_dtype` is that of keys and values: `auto`, of
-    the native one also `float32`, `float16` or `int8`.
+    the native one also `float32`, `int16` or `int8`.
 
     Raises:
         UsageError: there is no such kind or type, or not even one page fits the memory.

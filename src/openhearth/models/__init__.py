@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openhearth.models.lora import (
         LoraConfig,
         add_adapter,
+        go_on_with_adapter,
         load_adapter,
         low_ranks,
         save_adapter,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from openhearth.models.model import Model
     from openhearth.models.precision import choose
     from openhearth.models.ragged import Piece, Ragged
+    from openhearth.models.save import save_model
     from openhearth.models.score import answer_nats
     from openhearth.models.stored import base_of, config_of, open_model, writes_text
 
@@ -68,6 +70,7 @@ __all__ = [
     "choose",
     "config_of",
     "find",
+    "go_on_with_adapter",
     "import_adapter",
     "import_model",
     "load_adapter",
@@ -77,6 +80,7 @@ __all__ = [
     "pull",
     "read_adapter",
     "save_adapter",
+    "save_model",
     "writes_text",
 ]
 
@@ -110,6 +114,7 @@ __getattr__ = lazily(
         "choose": "precision",
         "config_of": "stored",
         "find": "catalogue",
+        "go_on_with_adapter": "lora",
         "import_adapter": "adapter_files",
         "import_model": "load",
         "load_adapter": "lora",
@@ -119,6 +124,7 @@ __getattr__ = lazily(
         "pull": "catalogue",
         "read_adapter": "adapter_files",
         "save_adapter": "lora",
+        "save_model": "save",
         "writes_text": "stored",
     },
     extras={"gguf": "torch", "torch": "torch"},

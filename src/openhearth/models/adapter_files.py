@@ -50,16 +50,21 @@ def import_adapter(base: Artifact, path: Path) -> Artifact:
 
 
 def read_adapter(
-    artifact: Artifact, name: str, family: str, shapes: Mapping[str, tuple[int, ...]]
+    artifact: Artifact,
+    name: str,
+    family: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    scaled: bool = True,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """A stored adapter's A [rank, in] and B [out, rank], fp32 and scaled, for the matrices of a
-    model of this family, of these shapes, [out, in] by path.
+    """A stored adapter's A [rank, in] and B [out, rank], fp32, for the matrices of a model of this
+    family, of these shapes, [out, in] by path; B is multiplied by the scale unless told otherwise.
 
     Raises:
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
         CorruptArtifact: its files are damaged, or hold what is no finite number.
     """
-    scale_of = _scales(artifact, name)
+    scale_of = _scales(artifact, name) if scaled else lambda _: 1.0
     waiting = read_safetensors(artifact.path(WEIGHTS))
     pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for path in shapes:

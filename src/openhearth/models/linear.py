@@ -1,4 +1,4 @@
-"""A frozen matrix, and beside it the low-rank adapters that different rows of a batch may use.
+"""A matrix, and beside it the low-rank adapters that different rows of a batch may use.
 
 LoRA: Hu et al. 2021, arXiv:2106.09685. The product of the two thin matrices is never formed, so
 one copy of the weights serves every adapter.
@@ -18,11 +18,14 @@ from openhearth.models.ragged import Ragged
 class LowRank(nn.Module):
     """x [rows, in] -> scale * x A^T B^T [rows, out], with A [rank, in] and B [out, rank]."""
 
-    def __init__(self, a: torch.Tensor, b: torch.Tensor, scale: float) -> None:
+    def __init__(
+        self, a: torch.Tensor, b: torch.Tensor, scale: float, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.a = nn.Parameter(a)
         self.b = nn.Parameter(b)
         self.scale = scale
+        self.dropout = dropout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         thin = F.linear(x, self.a.to(x.dtype))
@@ -30,7 +33,7 @@ class LowRank(nn.Module):
 
 
 class Linear(nn.Module):
-    """y = x W^T + bias, plus what the adapter of each row adds. W [out, in] does not train."""
+    """y = x W^T + bias, plus what the adapter of each row adds. W [out, in] is frozen at first."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = False) -> None:
         super().__init__()
@@ -39,12 +42,14 @@ class Linear(nn.Module):
         # A plain dictionary: adapters come and go, and are not weights of the model.
         self.adapters: dict[str, LowRank] = {}
 
-    def new_low_rank(self, rank: int, scale: float, generator: torch.Generator) -> LowRank:
+    def new_low_rank(
+        self, rank: int, scale: float, generator: torch.Generator, dropout: float = 0.0
+    ) -> LowRank:
         """A fresh fp32 adapter for this matrix: A is random, B is zero, so that it adds nothing."""
         outputs, inputs = self.weight.shape
         bound = 1 / math.sqrt(inputs)
         a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=generator)
-        return LowRank(a, torch.zeros(outputs, rank), scale)
+        return LowRank(a, torch.zeros(outputs, rank), scale, dropout)
 
     def forward(self, x: torch.Tensor, batch: Ragged) -> torch.Tensor:
         y = F.linear(x, self.weight, self.bias)
@@ -53,7 +58,11 @@ class Linear(nn.Module):
             if adapter is None:
                 continue
             if rows.stop - rows.start == len(x):
-                y = y + adapter(x)
+                y = y + adapter(self._thinned(x, adapter))
             else:
-                y[rows] += adapter(x[rows])
+                y[rows] += adapter(self._thinned(x[rows], adapter))
         return y
+
+    def _thinned(self, x: torch.Tensor, adapter: LowRank) -> torch.Tensor:
+        """What an adapter sees: in training, without some of the numbers."""
+        return F.dropout(x, adapter.dropout) if self.training and adapter.dropout else x

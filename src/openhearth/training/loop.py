@@ -1,100 +1,135 @@
-"""The training loop: forward, loss over what counts, backward, clip, step; checkpoints between."""
+"""The training loop: one for every objective, for adapters and whole models, alone or in a group.
+
+Everything that a step does follows from the recipe and the step's number, so a run that was killed
+goes on from its last checkpoint to the bytes of one that was not.
+"""
 
 from __future__ import annotations
 
-import math
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from openhearth.data import TokenShards
 from openhearth.errors import HearthError
-from openhearth.models import Model, Piece, Ragged
-from openhearth.progress import Progress
-from openhearth.training import checkpoint
-from openhearth.training.loss import answer_loss
-from openhearth.training.order import steps
-from openhearth.training.recipe import TuneRecipe
-
-CHECKPOINT_STEPS = 5
-WARM_UP = 0.1  # of all steps
+from openhearth.models import Model
+from openhearth.progress import Progress, silent
+from openhearth.training.checkpoint import Checkpoints
+from openhearth.training.evaluation import Evaluator
+from openhearth.training.group import Group
+from openhearth.training.items import Items, collate
+from openhearth.training.optimizers import Optimizer
+from openhearth.training.order import Order, micro_batches
+from openhearth.training.recipe import TrainRecipe
+from openhearth.training.run import STATE, VALUE, Run, Step, under
+from openhearth.training.weights import Weights
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run leaves: the loss of each step (mean nats), its tokens, and the speed measured."""
+class Job:
+    """A recipe with everything in memory that it names."""
 
-    losses: list[float]
-    tokens: list[int]
-    tokens_per_second: float
+    recipe: TrainRecipe
+    model: Model
+    adapter: str | None
+    weights: Weights
+    items: Items
+    order: Order
+    evaluator: Evaluator
 
 
-def train(
-    model: Model,
-    adapter: str,
-    parameters: list[torch.nn.Parameter],
-    shards: TokenShards,
-    recipe: TuneRecipe,
-    work: Path,
-    progress: Progress,
-) -> Run:
-    """Train `parameters`, those of `adapter`, on `shards`, going on from what `work` holds.
+def train(job: Job, work: Path, progress: Progress = silent, group: Group | None = None) -> Run:
+    """Train the weights of a job, going on from what `work` holds.
 
     Raises:
-        UsageError: nothing to train on.
-        HearthError: the loss is not a number any more.
+        HearthError: the loss is not a number any more, or has exploded; what was good is kept.
     """
-    order = steps(shards, recipe)
-    sizes = [int(shards.lengths[examples].sum()) for examples in order]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.0)
-    losses = checkpoint.restore(work, parameters, optimizer)
-    first, started = len(losses), time.perf_counter()
-    model.train()
-    for step in range(first, len(order)):
-        _set_rate(optimizer, recipe.learning_rate * rate(step, len(order)))
-        loss = _loss(model, adapter, shards, order[step])
-        optimizer.zero_grad(set_to_none=True)
+    group = group or Group()
+    optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
+    with _checkpoints(work, group) as checkpoints, torch.random.fork_rng(devices=[]):
+        run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
+        job.model.train()
+        while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation.patience):
+            started = time.perf_counter()
+            loss, tokens = _gradients(job, len(run.steps), group)
+            norm = _clip(job.weights, job.recipe.clip)
+            if wrong := run.wrong(loss, norm):
+                _save(job, run, optimizer, checkpoints, group)
+                raise HearthError(wrong)
+            rate = job.recipe.schedule.rate(len(run.steps), len(job.order))
+            optimizer.step(rate)
+            optimizer.zero_grad()
+            job.weights.publish()
+            run.add(Step(loss, tokens, rate, norm), time.perf_counter() - started)
+            _look(job, run)
+            if len(run.steps) % job.recipe.checkpoint_steps == 0:
+                _save(job, run, optimizer, checkpoints, group)
+            _report(job, run, progress)
+    if run.best is not None:
+        job.weights.restore(run.best)
+    job.model.eval()
+    return run
+
+
+def _save(job: Job, run: Run, optimizer: Optimizer, checkpoints: Checkpoints, group: Group) -> None:
+    if group.leads and run.steps:
+        checkpoints.save(run.snapshot(job.weights.tensors(), optimizer.tensors()))
+
+
+def _checkpoints(work: Path, group: Group) -> Checkpoints:
+    return Checkpoints(work / "checkpoints", writes=group.leads)
+
+
+def _resume(job: Job, optimizer: Optimizer, checkpoints: Checkpoints) -> Run:
+    snapshot = checkpoints.newest()
+    if snapshot is None:
+        return Run()
+    job.weights.restore(under(VALUE, snapshot))
+    optimizer.restore(under(STATE, snapshot))
+    return Run.of(snapshot)
+
+
+def _gradients(job: Job, step: int, group: Group) -> tuple[float, int]:
+    """The mean loss of a step over all processes, with its gradients, and its tokens."""
+    objective, chosen = job.recipe.objective, job.order[step]
+    weight = max(1, objective.weight(job.items, chosen))
+    device = job.model.embed.weight.device
+    total = torch.zeros((), device=device)
+    parts = micro_batches(job.items, chosen, job.recipe.micro_tokens)
+    for number, part in group.share(list(enumerate(parts))):
+        torch.manual_seed(_seed(job.recipe.seed, step, number))
+        loss = objective.loss(job.model, collate(job.items, part, job.adapter, device)) / weight
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        optimizer.step()
-        losses.append(_finite(loss.item(), step))
-        if (step + 1) % CHECKPOINT_STEPS == 0:
-            checkpoint.save(work, parameters, optimizer, losses)
-        speed = sum(sizes[first : step + 1]) / (time.perf_counter() - started)
-        note = f"loss {losses[-1]:.3f}, {speed:.0f} tokens/s"
-        progress("tune", sum(sizes[: step + 1]), sum(sizes), note)
-    model.eval()
-    seconds = time.perf_counter() - started
-    return Run(losses, sizes, sum(sizes[first:]) / seconds)
+        total += loss.detach()
+    group.sum([*job.weights.gradients(), total])
+    return total.item(), int(job.items.lengths[list(chosen)].sum())
 
 
-def rate(step: int, total: int) -> float:
-    """The share of the full learning rate at `step`: up along a line, then down to zero."""
-    warm = max(1, round(WARM_UP * total))
-    return min((step + 1) / warm, (total - step) / max(1, total - warm + 1))
+def _seed(seed: int, step: int, part: int) -> int:
+    """What dropout draws from: of the place in the run, so that none of it needs to be saved."""
+    words = b"".join(n.to_bytes(8, "little") for n in (seed, step, part))
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little")
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = value
+def _clip(weights: Weights, most: float) -> float:
+    """The norm of all gradients together, which is then at most `most`; 0 leaves it as it is."""
+    masters = list(weights.masters.values())
+    return torch.nn.utils.clip_grad_norm_(masters, most or float("inf")).item()
 
 
-def _loss(model: Model, adapter: str, shards: TokenShards, examples: list[int]) -> torch.Tensor:
-    tokens = torch.from_numpy(np.concatenate([shards.tokens(i) for i in examples]).astype(np.int64))
-    counts = [shards.loss(i) for i in examples]
-    # A token is predicted from the row before it; the first of an example is never predicted.
-    rows = torch.from_numpy(np.flatnonzero(np.concatenate(counts)))
-    batch = Ragged([Piece(len(c), adapter=adapter) for c in counts])
-    hidden = model(tokens, batch)
-    return answer_loss(hidden[rows - 1], model.head_weight, tokens[rows])
+def _look(job: Job, run: Run) -> None:
+    """Evaluate where the recipe says so."""
+    every, done = job.recipe.evaluation.every, len(run.steps)
+    if every and (done % every == 0 or done == len(job.order)):
+        found = job.evaluator.measure(job.model)
+        run.judge(found, job.weights.tensors(), keep=job.recipe.evaluation.patience is not None)
 
 
-def _finite(loss: float, step: int) -> float:
-    if not math.isfinite(loss):
-        raise HearthError(
-            f"The loss is {loss} at step {step + 1}, so the run cannot go on: lower learning_rate."
-        )
-    return loss
+def _report(job: Job, run: Run, progress: Progress) -> None:
+    note = f"loss {run.steps[-1].loss:.3f}"
+    if run.evaluations and "loss" in run.evaluations[-1]:
+        note += f", held out {run.evaluations[-1]['loss']:.3f}"
+    note += f", {run.tokens_per_second:.0f} tokens/s"
+    progress("tune" if job.adapter else "train", len(run.steps), len(job.order), note)

@@ -24,9 +24,10 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
 
 
 def in_eight_bits(x: np.ndarray) -> np.ndarray:
-    """Heads [..., size] as eight bits keep them: a scale of half precision for each."""
-    scale = (np.abs(x).max(-1, keepdims=True) / 127).astype(np.float16).astype(np.float64)
-    return np.clip(np.rint(x / scale), -127, 127) * scale
+    """Heads [..., size] as eight bits keep them, with a scale for each."""
+    most = np.abs(x).max(-1, keepdims=True).astype(np.float32)
+    numbers = np.rint(x.astype(np.float32) * (np.float32(127) / most))
+    return numbers * (most.astype(np.float64) / 127)
 
 
 def silu(x: np.ndarray) -> np.ndarray:

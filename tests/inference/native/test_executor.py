@@ -234,8 +234,8 @@ def test_keys_and_values_in_eight_bits_stay_near_and_take_half(model: Model) -> 
             Block(mixer=Attention(heads=1, kv_heads=1, head_dim=64), channel=SwiGLU(hidden=32)),
         ),
     )
-    assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 2)  # numbers and a scale
-    assert token_bytes(config, kept_as("auto", "int4")) == 2 * 2 * 64
+    assert token_bytes(config, kept_as("int8", "int4")) == 2 * (64 + 4)  # numbers and a scale
+    assert token_bytes(config, kept_as("auto", "int4")) == 2 * (2 * 64 + 4)
     assert token_bytes(config, kept_as("auto", "float32")) == 2 * 4 * 64
     with pytest.raises(UsageError, match="kv_dtype"):
         executor(kv_dtype="int3")

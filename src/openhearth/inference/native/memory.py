@@ -11,8 +11,8 @@ from openhearth.models.mixer_config import Attention
 
 KEPT = {
     "float32": _engine.Kept.FP32,
-    "float16": _engine.Kept.FP16,
-    "int8": _engine.Kept.INT8,  # and of each token of a head a scale
+    "int16": _engine.Kept.INT16,  # and of each token of a head a scale
+    "int8": _engine.Kept.INT8,
 }
 
 
@@ -23,7 +23,7 @@ def kept_as(kv_dtype: str, dtype: str) -> Any:
         UsageError: there is no such type.
     """
     if kv_dtype == "auto":
-        kv_dtype = "float32" if dtype == "float32" else "float16"
+        kv_dtype = "float32" if dtype == "float32" else "int16"
     if kv_dtype not in KEPT:
         known = ", ".join(["auto", *KEPT])
         raise UsageError(f"kv_dtype is {kv_dtype!r}, but must be one of {known}.")

@@ -20,7 +20,7 @@ class Fused:
 
 Table = dict[str, str | Fused]
 """Their name by ours. `{i}` is the number of a block; in theirs, `{e}` is that of an expert, of all
-of which ours is the stack. An empty one leaves all names as they are."""
+of which ours is the stack. What it has no word for keeps our name."""
 
 
 def fused(name: str, *parts: str) -> Table:
@@ -34,28 +34,29 @@ def translate(name: str, table: Table) -> str:
     >>> translate("blocks.3.mixer.q.weight", {"blocks.{i}.mixer.q": "layers.{i}.q_proj"})
     'layers.3.q_proj.weight'
     """
-    if not table:
+    found = _find(name, table)
+    if found is None:
         return name
-    entry, number, leaf = _find(name, table)
+    entry, number, leaf = found
     theirs = entry.name if isinstance(entry, Fused) else entry
     return theirs.replace("{i}", number) + leaf
 
 
 def partners(name: str, table: Table) -> list[str]:
     """All weights of ours that are in the same one of theirs, in its order."""
-    if not table:
-        return [name]
-    entry, number, leaf = _find(name, table)
-    if not isinstance(entry, Fused):
-        return [name]
-    return [part.replace("{i}", number) + leaf for part in entry.parts]
+    match _find(name, table):
+        case Fused() as entry, number, leaf:
+            return [part.replace("{i}", number) + leaf for part in entry.parts]
+    return [name]
 
 
-def _find(name: str, table: Table) -> tuple[str | Fused, str, str]:
-    """An entry, the number of the block, and what follows the name of the matrix."""
+def _find(name: str, table: Table) -> tuple[str | Fused, str, str] | None:
+    """An entry, the number of the block, and what follows the matrix; None if it has none."""
     block = BLOCK.match(name)
     module, leaf = BLOCK.sub("blocks.{i}.", name), ""
     if module not in table:
         module, dot, last = module.rpartition(".")
         leaf = dot + last
+    if module not in table:
+        return None
     return table[module], block[1] if block else "", leaf

@@ -1,0 +1,91 @@
+"""How much memory a run will take, said before it is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from openhearth.errors import HearthError, UsageError
+from openhearth.training.items import collate
+from openhearth.training.loss import CHUNK
+
+if TYPE_CHECKING:
+    from openhearth.training.loop import Job
+
+GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+
+
+def needed(job: Job) -> int:
+    """Bytes that training takes beyond the model: gradients, moments, a checkpoint on its way,
+    and what a micro-batch leaves for backward, measured on one item.
+    """
+    moving = sum(weight.numel() for weight in job.weights.masters.values()) * 4
+    moments = 1 if job.recipe.optimizer.name == "muon" else 2
+    kept = 1 + (job.recipe.evaluation.patience is not None)
+    logits = 3 * CHUNK * job.model.config.vocab_size * 4
+    batch = job.recipe.micro_tokens or job.recipe.batch_tokens
+    per_token = _saved(job) / int(job.items.lengths[job.order[0][0]])
+    return round(moving * (1 + 2 * moments + kept) + logits + batch * per_token)
+
+
+def _saved(job: Job) -> int:
+    """Bytes that the backward pass of one item needs, weights not counted."""
+    weights = {p.untyped_storage().data_ptr() for p in job.model.parameters()}
+    seen: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    batch = collate(job.items, job.order[0][:1], job.adapter, job.model.embed.weight.device)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = job.recipe.objective.loss(job.model, batch)
+    del loss
+    return sum(seen.values())
+
+
+def available() -> int | None:
+    """Bytes that this process may still take; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration):
+        return None
+    try:
+        most, used = (Path(path).read_text().strip() for path in GROUP_LIMITS)
+    except OSError:
+        return free
+    return free if most == "max" else min(free, int(most) - int(used))
+
+
+def check(job: Job) -> None:
+    """Raises:
+    UsageError: the run needs more memory than there is.
+    """
+    free, wanted = available(), needed(job)
+    if free is not None and wanted > free:
+        raise UsageError(
+            f"Training needs about {wanted / 1e9:.1f} GB beside the model, but {free / 1e9:.1f} GB "
+            f"are free: {_remedy(job)}."
+        )
+
+
+def explained(error: Exception, job: Job) -> Exception:
+    """An error of the allocator as a sentence; any other as it is."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+        return HearthError(
+            f"There was not enough memory, of which training needs about {needed(job) / 1e9:.1f} "
+            f"GB beside the model: {_remedy(job)}."
+        )
+    return error
+
+
+def _remedy(job: Job) -> str:
+    now = job.recipe.micro_tokens or job.recipe.batch_tokens
+    return f"set micro_tokens (now {now}) lower" + (
+        "" if job.recipe.recompute else ", or recompute: true"
+    )

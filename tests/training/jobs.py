@@ -1,0 +1,95 @@
+"""Small jobs in memory: a new model of two blocks, on random tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from openhearth.data import Tokenizer
+from openhearth.models import (
+    Attention,
+    Block,
+    LoraConfig,
+    Model,
+    ModelConfig,
+    ShortConv,
+    SwiGLU,
+    add_adapter,
+)
+from openhearth.training import TrainRecipe
+from openhearth.training.evaluation import Evaluator
+from openhearth.training.initialise import initialise
+from openhearth.training.items import Items
+from openhearth.training.loop import Job
+from openhearth.training.order import Budget, order
+from openhearth.training.weights import Weights
+from tests.training.sources import VOCABULARY, examples
+
+CONFIG = ModelConfig(
+    vocab_size=VOCABULARY,
+    width=16,
+    context_length=256,
+    tied_head=True,
+    blocks=(
+        Block(mixer=Attention(heads=2, kv_heads=1, head_dim=8), channel=SwiGLU(hidden=32)),
+        Block(mixer=ShortConv(), channel=SwiGLU(hidden=32)),
+    ),
+)
+
+
+def make_recipe(**fields: Any) -> TrainRecipe:
+    base = {
+        "model": "none",
+        "data": "none",
+        "adapter": None,
+        "batch_tokens": 128,
+        "epochs": 2,
+        "dtype": "float32",
+        "optimizer": {"learning_rate": 0.01},
+    }
+    return TrainRecipe.parse(base | fields)
+
+
+def make_job(
+    recipe: TrainRecipe,
+    items: Items | None = None,
+    heldout: Items | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> Job:
+    items = items or examples([n % 40 + 4 for n in range(60)])
+    model = initialise(CONFIG, recipe.seed)
+    model, weights, adapter = trained(model, recipe)
+    budget = Budget(
+        recipe.epochs,
+        recipe.tokens,
+        recipe.batch_tokens,
+        recipe.micro_tokens,
+        recipe.batch_examples,
+        recipe.seed,
+    )
+    evaluator = Evaluator(
+        recipe.evaluation, recipe.objective, heldout, tokenizer or Letters(), adapter, 512
+    )
+    return Job(recipe, model, adapter, weights, items, order(items, budget), evaluator)
+
+
+def trained(model: Model, recipe: TrainRecipe) -> tuple[Model, Weights, str | None]:
+    if recipe.adapter is None:
+        dtype = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+        return model, Weights.of_model(model, dtype), None
+    lora = recipe.adapter
+    model.requires_grad_(False)
+    config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets)
+    parameters = add_adapter(model, "a", config, recipe.seed)
+    return model, Weights({str(i): p for i, p in enumerate(parameters)}), "a"
+
+
+class Letters(Tokenizer):
+    """Tokens that are characters, so that their text has as many bytes."""
+
+    def __init__(self) -> None:
+        pass
+
+    def decode(self, ids: Any, *, skip_special: bool = True) -> str:
+        return "".join(chr(ord("!") + i) for i in ids)
