@@ -13,7 +13,7 @@ import orjson
 from openhearth.bench import plots
 from openhearth.bench.measures import Measures
 from openhearth.bench.quality import Comparison
-from openhearth.errors import MissingExtra
+from openhearth.page import render
 from openhearth.store import write_atomically
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -95,12 +95,8 @@ def write_report(directory: Path, report: Report) -> Path:
     Raises:
         MissingExtra: matplotlib or jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ModuleNotFoundError as error:
-        raise MissingExtra("jinja2", "report") from error
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(TEMPLATE.read_text()).render(
+    page = render(
+        TEMPLATE,
         report=report,
         curve=plots.training_curve(report.losses),
         bits=plots.interval(
@@ -108,7 +104,7 @@ def write_report(directory: Path, report: Report) -> Path:
         ),
         speed=plots.throughput({n: m.tokens_per_s for n, m in report.serving.items()}),
     )
-    write_atomically(directory / "index.html", page.encode())
+    write_atomically(directory / "index.html", page)
     summary = orjson.dumps(report.summary(), option=orjson.OPT_INDENT_2)
     write_atomically(directory / "summary.json", summary)
     return directory / "index.html"
