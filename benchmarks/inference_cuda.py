@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,25 +27,37 @@ STREAMS = (1, 16, 64, 256)
 CONTEXT, STEPS, PROMPT, ROUNDS = 128, 64, 512, 3
 PAGES = -(-max(CONTEXT + STEPS + 1, PROMPT) // PAGE)  # of a sequence
 GOAL = 1.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama's sizes; its heads have 64 numbers."""
+
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    hidden: int
+    words: int
+
+
 SHAPES = {
-    "135M": dict(width=576, layers=30, heads=9, kv_heads=3, hidden=1536, words=49152),
-    "1B": dict(width=2048, layers=16, heads=32, kv_heads=8, hidden=8192, words=128256),
+    "135M": Shape(width=576, layers=30, heads=9, kv_heads=3, hidden=1536, words=49152),
+    "1B": Shape(width=2048, layers=16, heads=32, kv_heads=8, hidden=8192, words=128256),
 }
 
 
 class Ours:
     """An executor and its sequences."""
 
-    def __init__(self, shape: dict[str, int], *, captures: bool) -> None:
-        mixer = Attention(
-            heads=shape["heads"], kv_heads=shape["kv_heads"], head_dim=64, rope_theta=1e5
-        )
+    def __init__(self, shape: Shape, *, captures: bool) -> None:
+        mixer = Attention(heads=shape.heads, kv_heads=shape.kv_heads, head_dim=64, rope_theta=1e5)
         config = ModelConfig(
-            vocab_size=shape["words"],
-            width=shape["width"],
+            vocab_size=shape.words,
+            width=shape.width,
             context_length=PAGES * PAGE,
             tied_head=True,
-            blocks=(Block(mixer=mixer, channel=SwiGLU(hidden=shape["hidden"])),) * shape["layers"],
+            blocks=(Block(mixer=mixer, channel=SwiGLU(hidden=shape.hidden)),) * shape.layers,
         )
         with torch.device("cuda"):
             model = Model(config).to(torch.bfloat16).requires_grad_(False).eval()
@@ -73,14 +86,14 @@ class Ours:
 class Theirs:
     """A model of `transformers`."""
 
-    def __init__(self, shape: dict[str, int]) -> None:
+    def __init__(self, shape: Shape) -> None:
         config = LlamaConfig(
-            vocab_size=shape["words"],
-            hidden_size=shape["width"],
-            intermediate_size=shape["hidden"],
-            num_hidden_layers=shape["layers"],
-            num_attention_heads=shape["heads"],
-            num_key_value_heads=shape["kv_heads"],
+            vocab_size=shape.words,
+            hidden_size=shape.width,
+            intermediate_size=shape.hidden,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.kv_heads,
             head_dim=64,
             tie_word_embeddings=True,
             attn_implementation="sdpa",
@@ -106,7 +119,7 @@ class Theirs:
         return PROMPT / seconds(lambda: self.step(tokens, DynamicCache(config=self.model.config)))
 
 
-def rows(name: str, shape: dict[str, int]) -> list[Row]:
+def rows(name: str, shape: Shape) -> list[Row]:
     graphs, eager = Ours(shape, captures=True), Ours(shape, captures=False)
     theirs = Theirs(shape)
 

@@ -33,7 +33,7 @@ OPTIONS = [
         type=click.Choice(["auto", "native", "torch", "remote", "vllm", "sglang", "llama-server"]),
         default="auto",
         show_default=True,
-        help="What computes: C++ kernels, torch as the reference, or another server.",
+        help="What computes: C++ kernels, torch (a GPU, or as the reference), or another server.",
     ),
     click.option(
         "--remote",

@@ -56,6 +56,7 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
             loss, tokens = _gradients(job, len(run.steps), group)
             norm = _clip(job.weights, job.recipe.clip)
             if wrong := run.wrong(loss, norm):
+                checkpoints.wait()
                 _save(job, run, optimizer, checkpoints, group)
                 raise HearthError(wrong)
             rate = job.recipe.schedule.rate(len(run.steps), len(job.order))

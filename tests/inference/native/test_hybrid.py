@@ -16,12 +16,14 @@ from openhearth.models import (
     Block,
     GatedConv,
     GatedDelta,
+    LoraConfig,
     Mamba,
     Mamba2,
     ModelConfig,
     MoE,
     ShortConv,
     SwiGLU,
+    add_adapter,
 )
 from openhearth.models.build import build
 from openhearth.models.channel_config import Channel
@@ -157,6 +159,26 @@ def test_company_and_chunks_change_nothing(
     for i, parts in enumerate(found):
         alone = Work(tokens(LENGTH, i), 0, [9, 10, 11], wanted=LENGTH, slot=slots[i])
         assert np.array_equal(np.concatenate(parts), shared.step([alone]))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_adapters_of_all_matrices(name: str) -> None:
+    config, prompt = CONFIGS[name], tokens(40)
+    model, engine = build(config, Random(config), torch.float32), executor(name)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in add_adapter(model, "one", LoraConfig(4, 8.0), seed=1):
+            weight.copy_(torch.randn(weight.shape, generator=generator) / 10)
+    pairs = model.adapter("one")
+    assert engine.shapes().keys() == pairs.keys()
+    numbers = {
+        path: (pair.a.detach().numpy(), pair.b.detach().numpy() * pair.scale)
+        for path, pair in pairs.items()
+    }
+    engine.attach("one", engine.pack_adapter("one", numbers))
+    found = engine.step([Work(prompt, 0, PAGES, "one", 40, slot=1)])
+    expected = reference(model, prompt, "one")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
 
 
 def test_what_has_no_kernel_is_said() -> None:

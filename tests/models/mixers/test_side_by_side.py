@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from openhearth.models import Attention, Piece, Ragged
 from openhearth.models.mixers import side_by_side
-from openhearth.models.mixers.attention import _attend
+from openhearth.models.mixers.attention import GroupedQueryAttention, _attend
 
 
 @given(
@@ -27,10 +27,11 @@ def test_it_is_the_attention_of_each_piece_alone(
         heads=heads,
         kv_heads=kv_heads,
         head_dim=8,
-        window=window if causal else None,
+        window=window,
         causal=causal,
         scale=0.3,
     )
+    layer = GroupedQueryAttention(config, 8, 1e-5)
     generator = torch.Generator().manual_seed(seed)
     q, k, v, outer = (
         torch.randn(sum(lengths), n, 8, generator=generator)
@@ -42,7 +43,7 @@ def test_it_is_the_attention_of_each_piece_alone(
     mine = side_by_side.attend(q, k, v, batch, config)
     theirs = torch.cat(
         [
-            _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), config)
+            _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)
             for rows, _ in batch.spans
         ]
     )

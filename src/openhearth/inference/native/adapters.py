@@ -23,10 +23,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Product:
-    """A product of the program, and the parts of which its matrix is made."""
+    """A product of the program, and the parts of which its matrix is made. Rows of so many `inputs`
+    may be filled up with zeros.
+    """
 
     linear: Any
     parts: list[Part]
+    inputs: int
 
 
 def filled(outputs: int) -> int:
@@ -74,8 +77,10 @@ def pack_pairs(products: list[Product], pairs: Pairs) -> Adapter:
         found = [(part, *pairs[part.name]) for part in product.parts if part.name in pairs]
         if not found:
             continue
+        outputs, inputs = product.linear.matrix.shape
         a = np.concatenate([a for _, a, _ in found]).astype(np.float32)
-        b = np.zeros((product.linear.matrix.shape[0], len(a)), np.float32)
+        a = np.pad(a, ((0, 0), (0, inputs - product.inputs)))
+        b = np.zeros((outputs, len(a)), np.float32)
         column = 0
         for part, thin, wide in found:
             b[part.places, column : column + len(thin)] = wide

@@ -91,7 +91,7 @@ class NativeExecutor:
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The matrices that an adapter may change, [out, in] by their names."""
         return {
-            part.name: (len(part.places), product.linear.matrix.shape[1])
+            part.name: (len(part.places), product.inputs)
             for product in self._products
             for part in product.parts
         }

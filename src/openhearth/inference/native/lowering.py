@@ -168,14 +168,16 @@ class Lowering:
         places: Mapping[str, tuple[np.ndarray, int]] | None = None,
         inputs: int | None = None,
         column: int = 0,
+        dtype: str | None = None,
     ) -> None:
         """Products of one input with some matrices, as few as their formats allow, side by side
         from a column of `out` on.
 
-        `places` are where a matrix's outputs stand in so many, if not one after another. Rows that
-        are shorter than `inputs` are filled up with zeros.
+        `places` are where a matrix's outputs stand in so many, if not one after another. Rows of so
+        many `inputs`, if that is said, are filled up with zeros to whole blocks.
         """
-        rows = [rows_of(self.weights, f"{name}.weight", inputs) for name in names]
+        room = None if inputs is None else -(-inputs // _engine.BLOCK) * _engine.BLOCK
+        rows = [rows_of(self.weights, f"{name}.weight", room) for name in names]
         for some in _alike(rows):
             end, parts = 0, []
             for i in some:
@@ -183,7 +185,8 @@ class Lowering:
                 place, room = places[names[i]] if places else (np.arange(count), count)
                 parts.append(Part(names[i], end + place))
                 end += room
-            self._product(parts, [rows[i] for i in some], end, x, norm, use, out, column, bias)
+            matrix = self._matrix(parts, [rows[i] for i in some], end, dtype or self.body)
+            self._product(parts, matrix, x, norm, use, out, column, bias, inputs)
             column += end
 
     def gated(
@@ -193,25 +196,29 @@ class Lowering:
         rows = [rows_of(self.weights, f"{name}.weight") for name in names]
         count = len(rows[0].data)
         parts = [Part(*part) for part in zip(names, alternating(count), strict=True)]
-        self._product(parts, rows, 2 * filled(count), x, norm, use, out, 0, bias)
+        matrix = self._matrix(parts, rows, 2 * filled(count), self.body)
+        self._product(parts, matrix, x, norm, use, out, 0, bias, None)
+
+    def _matrix(self, parts: list[Part], rows: list[Packed], outputs: int, dtype: str) -> Any:
+        name = " and ".join(part.name for part in parts)
+        return pack(name, rows, [part.places for part in parts], outputs, dtype)
 
     def _product(
         self,
         parts: list[Part],
-        rows: list[Packed],
-        outputs: int,
+        matrix: Any,
         x: Any,
         norm: Norm | None,
         use: Any,
         out: Any,
         column: int,
         biased: bool,
+        inputs: int | None,
     ) -> None:
-        name = " and ".join(part.name for part in parts)
-        matrix = pack(name, rows, [part.places for part in parts], outputs, self.body)
+        outputs, room = matrix.shape
         bias = self._bias(parts, outputs) if biased else None
         linear = self.program.linear(x, norm, matrix, bias, use, out, column)
-        self.products.append(Product(linear, parts))
+        self.products.append(Product(linear, parts, inputs or room))
 
     def _bias(self, parts: list[Part], outputs: int) -> np.ndarray:
         """Of all outputs, those that fill up the last panel too."""

@@ -40,7 +40,7 @@ def mamba(low: Lowering, name: str, mixer: Mamba, norm: Norm | None, out: Out) -
             weights = low.norm(f"{name}.norms.{i}")
             low.program.norm_parts(chosen, column, 1, 1, weights)
     size = [f"{name}.step_size"]
-    low.linear(size, chosen, None, _engine.Use.STORE, steps, bias=False, inputs=thin)
+    low.linear(size, chosen, None, _engine.Use.STORE, steps, bias=False, inputs=rank)
     low.pace(name, steps, 0, steps, decays=False)
     low.program.scan(
         kept,

@@ -49,7 +49,7 @@ def moe(low: Lowering, name: str, channel: MoE, norm: Norm | None, out: Out) -> 
 def _route(low: Lowering, name: str, channel: MoE, x: Any, chosen: Any) -> None:
     """Which experts each row takes."""
     scores = low.buffer("scores", filled(channel.experts))
-    _score(low, f"{name}.router", x, scores, 0)
+    _score(low, f"{name}.router", x, scores)
     low.program.route(
         scores,
         experts=channel.experts,
@@ -89,16 +89,17 @@ def _shared(low: Lowering, name: str, channel: MoE, x: Any, chosen: Any, made: A
     down = [f"{name}.shared.down"]
     low.linear(down, inner, None, _engine.Use.STORE, made, bias=False, column=column)
     if channel.shared_gate:
-        _score(low, f"{name}.shared_gate", x, chosen, 2 * channel.active)
-        low.program.sigmoid(chosen, 2 * channel.active, _engine.PANEL, 1.0)
+        gate, column, use = [f"{name}.shared_gate"], 2 * channel.active, _engine.Use.STORE
+        low.linear(gate, x, None, use, chosen, bias=False, column=column, dtype="float32")
+        low.program.sigmoid(chosen, column, _engine.PANEL, 1.0)
 
 
-def _score(low: Lowering, name: str, x: Any, out: Any, column: int) -> None:
+def _score(low: Lowering, name: str, x: Any, out: Any) -> None:
     """A product in fp32, as by few digits a row would go elsewhere."""
     rows = rows_of(low.weights, f"{name}.weight")
     count = len(rows.data)
     matrix = pack(name, [rows], [np.arange(count)], count, "float32")
-    low.program.linear(x, None, matrix, None, _engine.Use.STORE, out, column)
+    low.program.linear(x, None, matrix, None, _engine.Use.STORE, out)
 
 
 def _stacked(low: Lowering, name: str) -> Packed:

@@ -73,5 +73,4 @@ def _down(low: Lowering, name: str, x: Any, rank: int) -> Any:
 def _up(low: Lowering, name: str, rank: int, out: Any, column: int) -> None:
     """The second."""
     thin, use = _thin(low, rank), _engine.Use.STORE
-    names, width = [f"{name}.up"], thin.width
-    low.linear(names, thin, None, use, out, bias=False, inputs=width, column=column)
+    low.linear([f"{name}.up"], thin, None, use, out, bias=False, inputs=rank, column=column)

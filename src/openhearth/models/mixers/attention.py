@@ -110,8 +110,8 @@ def _within_pieces(
     layer: GroupedQueryAttention,
 ) -> torch.Tensor:
     """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
-    if side_by_side.pays(q, batch):
-        return side_by_side.attend(q, k, v, batch, config)
+    if _is_plain(layer.config) and side_by_side.pays(q, batch):
+        return side_by_side.attend(q, k, v, batch, layer.config)
     return torch.cat(
         [
             _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)

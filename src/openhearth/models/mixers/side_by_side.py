@@ -99,15 +99,16 @@ def _attend(
 
 
 def _hidden(group: Group, config: Attention, dtype: torch.dtype) -> torch.Tensor:
-    """What is added to scores, [1 or pieces * kv_heads, 1 or rows, longest]: minus infinity for
+    """What is added to scores, [1 or pieces * kv_heads, rows, longest]: minus infinity for
     keys that a query does not see.
     """
-    places = torch.arange(group.longest)
-    if config.causal:
-        back = places[:, None] - places
-        unseen = (back < 0) | (back >= (config.window or group.longest))
-        unseen = unseen.repeat(config.heads // config.kv_heads, 1)[None]
-    else:
-        unseen = places >= group.lengths[:, None, None]
-        unseen = unseen.repeat_interleave(config.kv_heads, 0)
-    return torch.zeros(unseen.shape, dtype=dtype).masked_fill(unseen, float("-inf"))
+    places, window = torch.arange(group.longest), config.window or group.longest
+    back = places[:, None] - places
+    seen = (back >= 0) & (back < window) if config.causal else back.abs() < window
+    seen = seen[None]
+    if not config.causal:  # in causal attention no row sees what fills up its piece
+        # What fills it up sees itself, because softmax of nothing is no number.
+        seen = seen & ((places < group.lengths[:, None, None]) | (back == 0))
+        seen = seen.repeat_interleave(config.kv_heads, 0)
+    seen = seen.repeat(1, config.heads // config.kv_heads, 1)
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, float("-inf"))
