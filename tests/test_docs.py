@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from openhearth.cli import COMMANDS, hearth
 from openhearth.data import CurateRecipe
@@ -18,6 +19,7 @@ from openhearth.data.select import Mixture
 from openhearth.models import design
 from openhearth.models.block_list import read_yaml
 from openhearth.training import TrainRecipe, TuneRecipe
+from openhearth.training.study import StudyRecipe
 from tests.bench.test_report import REPORT
 
 ROOT = Path(__file__).parents[1]
@@ -110,11 +112,17 @@ def test_the_reference_lists_every_field_of_a_tune_recipe() -> None:
             assert float(default) == expected
 
 
-def test_the_reference_lists_every_field_of_a_train_recipe() -> None:
-    page = (ROOT / "docs/reference/training.md").read_text()
-    table = page.partition("## A recipe of `hearth train`")[2].partition("\n## ")[0]
+@pytest.mark.parametrize(
+    ("page", "command", "recipe"),
+    [("training", "train", TrainRecipe), ("studies", "study", StudyRecipe)],
+)
+def test_the_reference_lists_every_field_of_a_recipe(
+    page: str, command: str, recipe: type[BaseModel]
+) -> None:
+    text = (ROOT / f"docs/reference/{page}.md").read_text()
+    table = text.partition(f"## A recipe of `hearth {command}`")[2].partition("\n## ")[0]
     written = dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) ?\|", table, re.MULTILINE))
-    fields = {field.alias or name: field for name, field in TrainRecipe.model_fields.items()}
+    fields = {field.alias or name: field for name, field in recipe.model_fields.items()}
     assert written.keys() == fields.keys()
     for key, field in fields.items():
         if isinstance(field.default, int | float | str | None) and not field.is_required():
@@ -142,11 +150,16 @@ def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
         if "blocks" in raw:
             design(raw)
             continue
-        telling = {"objective": TrainRecipe, "base": TuneRecipe, "slices": Mixture}
+        telling = {
+            "objective": TrainRecipe,
+            "base": TuneRecipe,
+            "mixes": StudyRecipe,
+            "slices": Mixture,
+        }
         kind = next((k for field, k in telling.items() if field in raw), CurateRecipe)
         kind.model_validate(raw)
         kinds.add(kind)
-    assert kinds == {TrainRecipe, TuneRecipe, Mixture, CurateRecipe}
+    assert kinds == {TrainRecipe, TuneRecipe, StudyRecipe, Mixture, CurateRecipe}
     assert blocks("toml")
     for number, block in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"
