@@ -71,7 +71,7 @@ def test_tasks_of_probes_are_mads_where_nothing_else_is_said() -> None:
     task = {"name": "noisy_recall", "noise": 0.4}
     recipe = small(HERE, probes={"tasks": ["memorisation", task, "mqar"]})
     assert recipe.probes is not None
-    memorisation, noisy, mqar = (p.model_dump() for p in recipe.probes.probes)
+    memorisation, noisy, mqar = (p.model_dump() for p in recipe.probes.tasks)
     assert memorisation["train"] == 256
     assert (noisy["noise"], noisy["vocabulary"]) == (0.4, 32)
     assert mqar["vocabulary"] == 8192

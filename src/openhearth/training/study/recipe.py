@@ -16,7 +16,7 @@ from openhearth.models.part import Part
 from openhearth.training.optimizers import OptimizerRecipe
 from openhearth.training.schedules import Schedule
 from openhearth.training.study.mixes import Count, Pattern, Size
-from openhearth.training.study.probes import AnyProbe, Probe
+from openhearth.training.study.probes import AnyProbe
 from openhearth.training.study.probes.settings import mad
 from openhearth.training.study.probes.trial import Teaching
 from openhearth.training.study.scaling import PARAMETERS
@@ -36,7 +36,7 @@ class Next(Part):
 class ProbeStudy(Part):
     """Probes that a small model of every mix learns. A task is a name of MAD's, or settings."""
 
-    tasks: Annotated[tuple[str | AnyProbe, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[AnyProbe, ...], Field(min_length=1)]
     size: Size = Size(width=128, depth=2)
     teaching: Teaching = Teaching()
 
@@ -45,11 +45,6 @@ class ProbeStudy(Part):
     def _from_names(cls, tasks: Any) -> Any:
         """A name is that task of MAD as it is, or Zoology's; a mapping under a name changes it."""
         return [_task(task) for task in tasks] if isinstance(tasks, list) else tasks
-
-    @property
-    def probes(self) -> list[Probe]:
-        """The tasks with all their settings."""
-        return list(self.tasks)  # type: ignore[arg-type]
 
 
 def _task(said: Any) -> Any:

@@ -33,7 +33,7 @@ def trials(
     """
     if recipe.probes is None:
         return [], []
-    wanted = [(mix, probe) for probe in recipe.probes.probes for mix in recipe.mixes]
+    wanted = [(mix, probe) for probe in recipe.probes.tasks for mix in recipe.mixes]
     done = []
     for number, (mix, probe) in enumerate(wanted):
         done.append(_trial(store, recipe, mix, probe))
