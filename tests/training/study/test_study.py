@@ -96,16 +96,12 @@ def test_a_study_that_was_stopped_is_one_that_was_not(
 
 
 def test_a_study_is_found_again(made: Artifact, recipe: StudyRecipe) -> None:
-    def refuse(stage: str, *_: object) -> None:
-        assert stage in ("study", "probes")
-
     store = made.store
     left = plan(store, recipe).estimate(store, recipe)
     assert (left.runs, left.done, left.flops, left.seconds) == (14, 14, 0, 0)
     assert study(store, recipe) == made
     assert store.get("study/small") == made
-    inputs = {node.artifact.kind for node in lineage(store, made).inputs.values()}
-    assert inputs == {"report"}
+    assert {node.artifact.kind for node in lineage(made).inputs.values()} == {"report"}
 
 
 def test_runs_are_shared_between_studies(made: Artifact, text: Path) -> None:
