@@ -16,6 +16,7 @@ from openhearth.data.rules import load_rules
 from openhearth.data.select import Mixture
 from openhearth.models import design
 from openhearth.models.block_list import read_yaml
+from openhearth.models.merge import MergeRecipe
 from openhearth.training import TuneRecipe
 from tests.bench.test_report import REPORT
 
@@ -128,10 +129,11 @@ def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
         if "blocks" in raw:
             design(raw)
             continue
-        kind = TuneRecipe if "base" in raw else Mixture if "slices" in raw else CurateRecipe
+        told = {"method": MergeRecipe, "base": TuneRecipe, "slices": Mixture}
+        kind = next((told[field] for field in told if field in raw), CurateRecipe)
         kind.model_validate(raw)
         kinds.add(kind)
-    assert kinds == {TuneRecipe, Mixture, CurateRecipe}
+    assert kinds == {MergeRecipe, TuneRecipe, Mixture, CurateRecipe}
     assert blocks("toml")
     for number, block in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"
