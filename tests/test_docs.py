@@ -18,6 +18,7 @@ from openhearth.data.rules import load_rules
 from openhearth.data.select import Mixture
 from openhearth.models import design
 from openhearth.models.block_list import read_yaml
+from openhearth.models.merge import MergeRecipe
 from openhearth.training import TrainRecipe, TuneRecipe
 from openhearth.training.study import StudyRecipe
 from tests.bench.test_report import REPORT
@@ -151,6 +152,7 @@ def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
             design(raw)
             continue
         telling = {
+            "method": MergeRecipe,
             "objective": TrainRecipe,
             "base": TuneRecipe,
             "mixes": StudyRecipe,
@@ -159,7 +161,7 @@ def test_recipes_and_rules_in_the_pages_are_valid(tmp_path: Path) -> None:
         kind = next((k for field, k in telling.items() if field in raw), CurateRecipe)
         kind.model_validate(raw)
         kinds.add(kind)
-    assert kinds == {TrainRecipe, TuneRecipe, StudyRecipe, Mixture, CurateRecipe}
+    assert kinds == {MergeRecipe, TrainRecipe, TuneRecipe, StudyRecipe, Mixture, CurateRecipe}
     assert blocks("toml")
     for number, block in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"

@@ -61,3 +61,13 @@ def test_in_and_out_and_in(hearth: Any, tiny_directory: Path, tmp_path: Path) ->
 def test_what_is_not_there_is_said(hearth: Any, tmp_path: Path) -> None:
     assert hearth("models", "import", str(tmp_path / "none")).code == 3
     assert hearth("models", "export", "none", "--to", str(tmp_path / "out")).code == 3
+
+
+def test_models_are_merged(hearth: Any, tiny_directory: Path, tmp_path: Path) -> None:
+    hearth("models", "import", str(tiny_directory), "--name", "tiny")
+    path = tmp_path / "merge.yaml"
+    path.write_text("method: slerp\nmodels: [{model: tiny}, {model: tiny}]\nshare: 0.3\n")
+    result = hearth("models", "merge", str(path), "--name", "both")
+    assert result.out.startswith("both: model ")
+    same = [hearth("models", "describe", name, "--json").json for name in ("tiny", "both")]
+    assert same[0] == same[1]

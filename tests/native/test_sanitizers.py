@@ -54,8 +54,8 @@ def test_a_team_of_threads_does_not_race(fuzzer: Path, tmp_path: Path) -> None:
     assert run(fuzzer.with_name("race_team"), tmp_path, "1500", str(os.getpid())) == "1500 jobs\n"
 
 
-@pytest.mark.parametrize("dtype", ["auto", "int4"])
-def test_no_crowd_of_requests_breaks_the_engine(fuzzer: Path, dtype: str) -> None:
+@pytest.mark.parametrize("chosen", [[], ["--dtype", "int4"], ["--hybrid"]])
+def test_no_crowd_of_requests_breaks_the_engine(fuzzer: Path, chosen: list[str]) -> None:
     """The soak in short, inside Python, which does not give back all that it holds at its end."""
     builds = list(fuzzer.parent.glob("_engine*.so"))
     assert builds, "nanobind is missing: pip install nanobind"
@@ -64,7 +64,7 @@ def test_no_crowd_of_requests_breaks_the_engine(fuzzer: Path, dtype: str) -> Non
         for name in ("libasan.so", "libstdc++.so")
     ]
     environment = {"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"}
-    arguments = ["--requests", "200", "--dtype", dtype, "--growth", "512", "--build", *builds]
+    arguments = ["--requests", "200", *chosen, "--growth", "512", "--build", *builds]
     done = subprocess.run(
         [sys.executable, "-m", "tests.system.soak", *arguments],
         cwd=ROOT,

@@ -14,9 +14,10 @@ pytestmark = pytest.mark.system
 
 
 @pytest.mark.skipif(_engine is None, reason="the extension was not built")
-def test_a_short_soak_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("model", [[], ["--hybrid"]])
+def test_a_short_soak_leaves_nothing_behind(model: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.system.soak", "--requests", "600"],
+        [sys.executable, "-m", "tests.system.soak", "--requests", "600", *model],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -47,14 +47,14 @@ def export_directory(artifact: Artifact, target: Path, *, dtype: str = "auto") -
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    kind = write_shards(part, _tensors(written, weights, DTYPES.get(dtype)))
+    kind = write_shards(part, tensors_of(written, weights, DTYPES.get(dtype)))
     _write_json(part / "config.json", raw | _copy_tokenizer(base, part) | kind)
     for license_ in (artifact.manifest.license or base.manifest.license)[:1]:
         (part / "README.md").write_text(f"---\nlicense: {license_}\n---\n")
     part.rename(target)
 
 
-def _tensors(
+def tensors_of(
     config: ModelConfig, weights: Weights, dtype: torch.dtype | None
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """All tensors of the files, each with its name there."""

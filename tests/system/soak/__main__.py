@@ -22,13 +22,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from openhearth.inference import Engine, Sampling
+from openhearth.inference import Engine, Sampling, executor
 from openhearth.inference.beside import SLOW
+from openhearth.inference.executor import PAGE
 from openhearth.inference.lane import Lane
-from openhearth.models import pull
+from openhearth.models import config_of, pull
 from openhearth.store import Store
 from tests.conftest import make_adapter, write_model
 from tests.inference.accounts import check_pages
+from tests.inference.hybrids import write_home
 from tests.system.soak.clients import Clients
 from tests.system.soak.over_http import ask, served
 from tests.system.soak.questions import ADAPTERS, BASE, BROKEN, Question
@@ -36,8 +38,7 @@ from tests.system.soak.resources import Resources
 
 CLIENTS = 16
 RUNNING = 12  # sequences together
-PAGES = 24
-PAGE_BYTES = 2 * 2 * 2 * 32 * 2 * 32  # keys and values, layers, heads, numbers, fp16, tokens
+PAGES, SLOTS = 24, 15
 ROUNDS = 10
 QUESTIONS = 400  # few, so that soon all were answered, and answers remembered take no more memory
 CHECKED = 200  # clients between two looks at the pages
@@ -45,16 +46,31 @@ ALONE = 100  # questions that are asked again at the end
 STUCK = 3600  # seconds
 
 
-def prepare(home: Path) -> Store:
+def prepare(home: Path, *, hybrid: bool) -> Store:
     """A new model with adapters, of which one is so strong that its logits are no numbers."""
-    store, directory = Store(home), home / "model"
-    directory.mkdir()
-    write_model(directory, head_dim=32)
-    base = pull(store, str(directory), name=BASE)
+    if hybrid:
+        write_home(home)
+        store = Store(home)
+        base = store.get("hybrid")
+        store.tag(BASE, base.digest)
+    else:
+        store, directory = Store(home), home / "model"
+        directory.mkdir()
+        write_model(directory, head_dim=32)
+        base = pull(store, str(directory), name=BASE)
     for seed, name in enumerate(ADAPTERS):
         make_adapter(store, base, name, seed=seed)
     make_adapter(store, base, BROKEN, factor=1e20)
     return store
+
+
+def memory(store: Store, dtype: str) -> int:
+    """Bytes for PAGES pages and, if the model has recurrent states, SLOTS of those."""
+    from openhearth.inference.native.memory import kept_as, token_bytes  # of the build in use
+
+    config = config_of(store.get(BASE))
+    page = token_bytes(config, kept_as("auto", dtype)) * PAGE
+    return PAGES * page + SLOTS * config.state_numbers * 4
 
 
 def check(lane: Lane) -> None:
@@ -99,11 +115,12 @@ def warm_up(store: Store) -> None:
 
 def soak(store: Store, *, requests: int, seed: int, dtype: str, growth: float) -> None:
     """All of it; `growth` is in MiB. Raises AssertionError."""
-    memory, models = PAGES * PAGE_BYTES, (BASE, *ADAPTERS, BROKEN)
+    models, settings = (BASE, *ADAPTERS, BROKEN), {"most_running": RUNNING, "dtype": dtype}
+    executor.MOST_SLOTS = SLOTS
     warm_up(store)
     numbers, held, begin = itertools.count(), [Resources.now()], time.monotonic()
     with (
-        Engine(*models, store=store, kv_memory=memory, most_running=RUNNING, dtype=dtype) as engine,
+        Engine(*models, store=store, kv_memory=memory(store, dtype), **settings) as engine,
         served(engine, store.root) as server,
     ):
         lane = engine._served[BASE].lane
@@ -143,13 +160,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--hybrid", action="store_true", help="a model with recurrent states")
     parser.add_argument("--growth", type=float, default=8, help="MiB of memory that may be added")
     parser.add_argument("--build", help="the file of another build of openhearth._engine")
     arguments: dict[str, Any] = vars(parser.parse_args())
     if build := arguments.pop("build"):
         use(build)
+    hybrid = arguments.pop("hybrid")
     with TemporaryDirectory() as home:
-        soak(prepare(Path(home)), **arguments)
+        soak(prepare(Path(home), hybrid=hybrid), **arguments)
 
 
 if __name__ == "__main__":

@@ -13,5 +13,6 @@ models = LazyGroup(
         "describe": (f"{HERE}.describe:describe", "Layers, arithmetic and memory of a model."),
         "import": (f"{HERE}.files:import_", "A directory or GGUF file into the store."),
         "export": (f"{HERE}.files:export", "A model as a directory or GGUF file."),
+        "merge": (f"{HERE}.merge:merge", "One model of several."),
     },
 )

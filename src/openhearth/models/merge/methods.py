@@ -1,0 +1,84 @@
+"""Ways to make one tensor of several models' tensors of the same name, all fp32.
+
+A task vector is what a model differs by from the base that it was tuned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+ALIKE = 0.9995  # of two directions, the cosine from which on an arc is a line
+
+
+def linear(tensors: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
+    """The mean, each weighted. Wortsman et al. 2022, arXiv:2203.05482."""
+    return _sum(tensors, weights) / sum(weights)
+
+
+def slerp(first: torch.Tensor, second: torch.Tensor, share: float) -> torch.Tensor:
+    """From the first (0) to the second (1) along the arc between their directions.
+
+    Shoemake 1985. Where they point the same way, or one is zero, along the line.
+    """
+    length = first.norm() * second.norm()
+    cosine = (first * second).sum() / length if length else torch.tensor(1.0)
+    if cosine.abs() > ALIKE:
+        return torch.lerp(first, second, share)
+    angle = cosine.acos()
+    parts = ((1 - share) * angle).sin() * first + (share * angle).sin() * second
+    return parts / angle.sin()
+
+
+def task_arithmetic(
+    base: torch.Tensor, tensors: Sequence[torch.Tensor], weights: Sequence[float]
+) -> torch.Tensor:
+    """The base and the sum of all task vectors, each weighted. Ilharco et al., arXiv:2212.04089."""
+    return base + _sum([tensor - base for tensor in tensors], weights)
+
+
+def ties(
+    base: torch.Tensor,
+    tensors: Sequence[torch.Tensor],
+    weights: Sequence[float],
+    density: float,
+) -> torch.Tensor:
+    """Of each task vector its largest numbers, `density` of all; of those, at each place, the mean
+    of the ones that have the sign of their sum. Yadav et al. 2023, arXiv:2306.01708.
+    """
+    return base + _elected([_largest(t - base, density) for t in tensors], weights)
+
+
+def dare(
+    base: torch.Tensor,
+    tensors: Sequence[torch.Tensor],
+    weights: Sequence[float],
+    density: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Of each task vector some numbers by chance, `density` of all, scaled up to have the same sum
+    on average; then as in task arithmetic. Yu et al. 2023, arXiv:2311.03099.
+    """
+    kept = [
+        (t - base) * (torch.rand(t.shape, generator=generator) < density) / density for t in tensors
+    ]
+    return base + _sum(kept, weights)
+
+
+def _sum(tensors: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
+    return sum((w * t for w, t in zip(weights, tensors, strict=True)), torch.tensor(0.0))
+
+
+def _largest(task: torch.Tensor, density: float) -> torch.Tensor:
+    count = max(1, round(density * task.numel()))
+    kept = task.abs().flatten().topk(count).indices
+    return torch.zeros_like(task).flatten().index_copy(0, kept, task.flatten()[kept]).view_as(task)
+
+
+def _elected(tasks: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
+    sign = torch.where(_sum(tasks, weights) >= 0, 1.0, -1.0)
+    agree = [(task * sign > 0).float() for task in tasks]
+    share = _sum(agree, weights)
+    agreed = _sum([task * some for task, some in zip(tasks, agree, strict=True)], weights)
+    return agreed / torch.where(share == 0, 1.0, share)
