@@ -29,9 +29,16 @@ class Estimate:
 
 
 def estimate(
-    runs: Sequence[Run], missing: Sequence[Run], batch_tokens: int, progress: Progress = silent
+    runs: Sequence[Run],
+    missing: Sequence[Run],
+    *,
+    batch_tokens: int,
+    heldout_tokens: int,
+    progress: Progress = silent,
 ) -> Estimate:
-    """How long the missing ones of a study's runs take, one after the other."""
+    """How long the missing ones of a study's runs take, one after the other, each of which is
+    measured on so many tokens.
+    """
     models = list({run.model: run for run in missing}.values())
     seconds = {}
     for number, run in enumerate(models):
@@ -41,7 +48,8 @@ def estimate(
         len(runs),
         len(runs) - len(missing),
         sum(run.flops for run in missing),
-        sum(run.tokens * seconds[run.model] for run in missing),
+        # Without a backward pass, which costs twice as much as a forward one.
+        sum((run.tokens + heldout_tokens / 3) * seconds[run.model] for run in missing),
     )
 
 

@@ -37,7 +37,13 @@ class Plan:
     def estimate(self, store: Store, recipe: StudyRecipe, progress: Progress = silent) -> Estimate:
         """How long those take that are not done yet, probes apart."""
         missing = [r for r in self.runs if find_run(store, recipe, r, self.slices) is None]
-        return estimate(self.runs, missing, recipe.batch_tokens, progress)
+        return estimate(
+            self.runs,
+            missing,
+            batch_tokens=recipe.batch_tokens,
+            heldout_tokens=recipe.heldout_rows * recipe.context * len(recipe.slices),
+            progress=progress,
+        )
 
 
 def plan(store: Store, recipe: StudyRecipe, progress: Progress = silent) -> Plan:
