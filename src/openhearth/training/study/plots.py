@@ -31,14 +31,16 @@ def frontier(found: SliceFound) -> str:
         flops = np.geomspace(min(spent), max(spent), POINTS)
         ax.plot(flops, [costs.frontier(law, c)[0] for c in flops], color=colour, label=mix)
         ax.scatter(spent, [m.loss for m in measured], color=colour, s=9, alpha=0.6)
-    _by_powers(ax, "FLOPs of training", "held-out loss (nats per token)")
+    _by_powers(ax, "FLOPs of training", "held-out loss (nats per token)", _budgets(found))
     ax.legend(frameon=False, labelcolor=GREY)
     return svg(figure, f"Least loss by FLOPs, {found.slice}")
 
 
 def equal_flops(found: SliceFound) -> str:
     """Loss by size, one panel for each amount of FLOPs, with each mix's law."""
-    budgets = [standings[0].flops for standings in found.standings]
+    budgets = _budgets(found)
+    every = [m.run.parameters for measured in found.measured.values() for m in measured]
+    sizes = [float(x) for x in np.geomspace(min(every), max(every), 3)]
     figure, panels = axes(WIDTH, 3.0, len(budgets))
     for ax, flops in zip([panels] if len(budgets) == 1 else panels, budgets, strict=True):
         for mix, colour in colours(found).items():
@@ -50,7 +52,7 @@ def equal_flops(found: SliceFound) -> str:
                 [m.run.parameters for m in measured], [m.loss for m in measured], color=colour, s=14
             )
         ax.set_title(f"{flops:.1e} FLOPs", color=GREY, fontsize=10)
-        _by_powers(ax, "parameters", "held-out loss" if flops == budgets[0] else "")
+        _by_powers(ax, "parameters", "held-out loss" if flops == budgets[0] else "", sizes)
     return svg(figure, f"Loss by size at equal FLOPs, {found.slice}")
 
 
@@ -90,10 +92,14 @@ def _in_order(names: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _by_powers(ax: Any, across: str, up: str) -> None:
+def _budgets(found: SliceFound) -> list[float]:
+    return [standings[0].flops for standings in found.standings]
+
+
+def _by_powers(ax: Any, across: str, up: str, ticks: Sequence[float]) -> None:
+    """What lies across on a logarithmic scale, with few enough numbers to be read."""
     ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter("{x:.2f}")
-    ax.yaxis.set_minor_formatter("{x:.2f}")
+    ax.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    ax.minorticks_off()
     ax.set_xlabel(across, color=GREY)
     ax.set_ylabel(up, color=GREY)
