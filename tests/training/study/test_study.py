@@ -106,7 +106,7 @@ def test_a_study_is_found_again(made: Artifact, recipe: StudyRecipe) -> None:
 
 def test_runs_are_shared_between_studies(made: Artifact, text: Path) -> None:
     store = made.store
-    other = small(text, name=None, flops=[1e7, 1.6e7, 2e7], next=None)
+    other = small(text, name=None, flops=[1e7, 1.6e7, 4.8e7], next=None)
     left = plan(store, other).estimate(store, other)
     assert (left.runs, left.done) == (12, 8)
     assert left.seconds > 0
