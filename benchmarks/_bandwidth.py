@@ -60,4 +60,4 @@ def matrix_bytes(executor: Any, dtype: str) -> int:
     rows = rows_of(weights, "embed.weight")
     _, kept = MIXED.get(dtype, (dtype, dtype))
     head = _engine.Matrix(format_of([rows], kept), config.vocab_size, inputs_of(rows))
-    return head.bytes + sum(slot.linear.matrix.bytes for slot in executor._slots)
+    return head.bytes + sum(product.linear.matrix.bytes for product in executor._products)
