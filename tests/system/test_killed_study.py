@@ -46,7 +46,7 @@ def test_a_study_that_is_killed_goes_on(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == -signal.SIGKILL, done.stderr
     assert len([a for a in Store(home).artifacts() if a.kind == "model"]) < 14
-    resumed = study(Store(home), StudyRecipe.read(file))
+    resumed = study(Store(home), StudyRecipe.load(file))
     assert resumed.digest == study(Store(tmp_path / "whole"), recipe).digest
     models = [a for a in Store(home).artifacts() if a.kind == "model"]
     assert len(models) == 14

@@ -113,12 +113,12 @@ def test_an_empty_dataset_is_refused(store: Store) -> None:
 def test_recipes_come_from_yaml_and_say_where_they_are_wrong(tmp_path: Path) -> None:
     path = tmp_path / "tune.yaml"
     path.write_text("base: tiny\ndata: numbers\nrank: 4\n")
-    assert TuneRecipe.read(path).rank == 4
+    assert TuneRecipe.load(path).rank == 4
     path.write_text("base: tiny\ndata: numbers\nrang: 4\n")
     with pytest.raises(UsageError, match="recipe is wrong at rang"):
-        TuneRecipe.read(path)
+        TuneRecipe.load(path)
     path.write_text("base: [")
     with pytest.raises(UsageError, match="not YAML"):
-        TuneRecipe.read(path)
+        TuneRecipe.load(path)
     with pytest.raises(NotFound, match=r"no\.yaml"):
-        TuneRecipe.read(tmp_path / "no.yaml")
+        TuneRecipe.load(tmp_path / "no.yaml")

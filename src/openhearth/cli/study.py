@@ -36,7 +36,7 @@ def study(recipe: Path, only_plan: bool, report: Path | None, name: str | None) 
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "study") from error
 
-    chosen = StudyRecipe.read(recipe)
+    chosen = StudyRecipe.load(recipe)
     if name:
         chosen = chosen.model_copy(update={"name": name})
     store, show = Store(), progress()

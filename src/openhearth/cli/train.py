@@ -29,7 +29,7 @@ def train(recipe: Path, name: str | None, on: str, workers: int, preview: bool) 
     from openhearth.store import Store
     from openhearth.training import TrainRecipe
 
-    chosen = TrainRecipe.read(recipe)
+    chosen = TrainRecipe.load(recipe)
     if name:
         chosen = chosen.model_copy(update={"name": name})
     if preview:

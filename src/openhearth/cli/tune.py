@@ -50,7 +50,7 @@ def _recipe(path: Path | None, options: dict[str, Any]) -> TuneRecipe:
     from openhearth.training import TuneRecipe
     from openhearth.training.material import is_file
 
-    given = TuneRecipe.read(path).model_dump(exclude_unset=True) if path else {}
+    given = TuneRecipe.load(path).model_dump(exclude_unset=True) if path else {}
     given |= options
     if not given.keys() & {"base", "start"}:
         given["base"] = BASE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from openhearth.errors import NotFound, UsageError
 
@@ -36,18 +37,43 @@ def parse(model: type[Model], raw: Any, what: str) -> Model:
         raise UsageError(f"The {what} is wrong at {where}: {reason}.") from error
 
 
-def load(model: type[Model], path: Path, what: str) -> Model:
-    """A model from a YAML file.
+def read_file(path: Path, what: str, read: Callable[[str], Any] = yaml.safe_load) -> Any:
+    """The plain data of a YAML file, as `read` understands its text.
 
     Raises:
         NotFound: there is no such file.
-        UsageError: it is not YAML, or a field is missing, unknown or out of range.
+        UsageError: it is not YAML.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise NotFound(f"There is no {what} {path}: check its name.") from error
     # Of a number or a date that is none comes a ValueError, of many brackets the last.
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    return parse(model, raw, what)
+
+
+class Recipe(BaseModel):
+    """What to make, said by plain data or a YAML file: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar[str] = "recipe"  # in errors
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """A recipe from plain data.
+
+        Raises:
+            UsageError: a field is missing, unknown or out of range.
+        """
+        return parse(cls, raw, cls.called)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """A recipe from a YAML file.
+
+        Raises:
+            NotFound: there is no such file.
+            UsageError: it is not YAML, or a field is missing, unknown or out of range.
+        """
+        return cls.parse(read_file(path, cls.called))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openhearth.data.parse import load, parse
+from openhearth.data.parse import Recipe
 from openhearth.data.rules import Rule
 from openhearth.data.select.mixture import Mixture
 from openhearth.data.select.recipe import Seed, SelectRecipe
@@ -24,7 +23,7 @@ class TokensRecipe(BaseModel):
     packed: Annotated[int | None, Field(ge=2)] = None
 
 
-class CurateRecipe(BaseModel):
+class CurateRecipe(Recipe):
     """What to curate: the text at `source` (of a `format`), or a `mixture` of several.
 
     `rules` are names of rule sets that ship, or TOML files; `off` switches single rules off. Where
@@ -36,8 +35,6 @@ class CurateRecipe(BaseModel):
     than `quarantine` broken records ends the run.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     source: str | None = None
     mixture: Mixture | None = None
     format: str | None = None
@@ -45,11 +42,11 @@ class CurateRecipe(BaseModel):
     off: tuple[str, ...] = ()
     signals: SignalRecipe = SignalRecipe()
     mask: Annotated[int | None, Field(ge=0)] = None
-    evaluations: dict[str, str] = {}
+    evaluations: dict[str, str] = Field(default_factory=dict)
     similarity: float | None = 0.7
     shingle: Annotated[int, Field(ge=1, le=50)] = 5
     select: SelectRecipe | None = None
-    targets: dict[str, str] = {}
+    targets: dict[str, str] = Field(default_factory=dict)
     heldout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
     quarantine: Annotated[int | None, Field(ge=0)] = None
@@ -63,25 +60,6 @@ class CurateRecipe(BaseModel):
         if self.targets and self.select is None:
             raise ValueError("targets are of a selection: give select too")
         return self
-
-    @classmethod
-    def parse(cls, raw: object) -> CurateRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "recipe")
-
-    @classmethod
-    def load(cls, path: Path) -> CurateRecipe:
-        """A recipe from a YAML file.
-
-        Raises:
-            NotFound: there is no such file.
-            UsageError: it is not YAML, or a field is missing, unknown or out of range.
-        """
-        return load(cls, path, "recipe")
 
     def settings(self, rules: tuple[Rule, ...]) -> dict[str, Any]:
         """What makes a dataset what it is, apart from its corpus and signals."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from openhearth.errors import NotFound, UsageError
+from openhearth.data.parse import read_file
+from openhearth.errors import UsageError
 from openhearth.models.block_list import read_blocks, read_yaml
 from openhearth.models.channel_config import Channel
 from openhearth.models.config import Block, ModelConfig
@@ -71,12 +71,7 @@ def read_recipe(path: Path) -> ModelConfig:
         NotFound: there is no such file.
         UsageError: it describes none; the text says why.
     """
-    try:
-        raw = read_yaml(path.read_text())
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no recipe {path}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}.") from error
+    raw = read_file(path, "recipe", read_yaml)
     if not isinstance(raw, dict):
         raise UsageError(f"{path} is no recipe of a model: it needs `width`, `blocks` and so on.")
     return design(raw)

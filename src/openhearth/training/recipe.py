@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from openhearth.data.parse import load, parse
+from openhearth.data.parse import Recipe
 from openhearth.models import ModelConfig
 from openhearth.models.part import Part
 from openhearth.training.objectives import AnyObjective, Sft
@@ -45,7 +44,7 @@ class Evaluation(Part):
     sample_tokens: Count = 32
 
 
-class TrainRecipe(Part):
+class TrainRecipe(Recipe):
     """Training of a model on data.
 
     `model` names one in the store, or describes a new one, which then needs a `tokenizer`. `from`
@@ -100,27 +99,8 @@ class TrainRecipe(Part):
             raise ValueError("name a model, or a version to go on `from`")
         return self
 
-    @classmethod
-    def parse(cls, raw: object) -> TrainRecipe:
-        """A recipe from plain data.
 
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "recipe")
-
-    @classmethod
-    def read(cls, path: Path) -> TrainRecipe:
-        """A recipe from a YAML file.
-
-        Raises:
-            NotFound: there is no such file.
-            UsageError: it is not YAML, or a field is missing, unknown or out of range.
-        """
-        return load(cls, path, "recipe")
-
-
-class TuneRecipe(Part):
+class TuneRecipe(Recipe):
     """LoRA fine-tuning of `base` on the answers in `data`: the few fields that are mostly needed.
 
     `base` names a model, `data` a curated dataset or a JSONL file, `from` an adapter to go on from,
@@ -144,25 +124,6 @@ class TuneRecipe(Part):
     clip: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-
-    @classmethod
-    def parse(cls, raw: object) -> TuneRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "recipe")
-
-    @classmethod
-    def read(cls, path: Path) -> TuneRecipe:
-        """A recipe from a YAML file.
-
-        Raises:
-            NotFound: there is no such file.
-            UsageError: it is not YAML, or a field is missing, unknown or out of range.
-        """
-        return load(cls, path, "recipe")
 
     @model_validator(mode="after")
     def _begins_somewhere(self) -> TuneRecipe:

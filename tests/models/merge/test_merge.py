@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from openhearth.errors import NotFound, UsageError
 from openhearth.models import load_adapter, load_model, pull
-from openhearth.models.merge import MergeRecipe, merge, methods, read_merge
+from openhearth.models.merge import MergeRecipe, merge, methods
 from openhearth.store import Store
 from tests.conftest import make_adapter
 
@@ -167,6 +167,6 @@ def test_wrong_recipes(written: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "merge.yaml"
     path.write_text(written)
     with pytest.raises(UsageError, match=text):
-        read_merge(path)
+        MergeRecipe.load(path)
     with pytest.raises(NotFound):
-        read_merge(tmp_path / "none.yaml")
+        MergeRecipe.load(tmp_path / "none.yaml")

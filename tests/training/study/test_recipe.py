@@ -36,10 +36,10 @@ def test_what_makes_no_sense_is_refused(fields: Any, reason: str) -> None:
 
 def test_a_file_that_is_missing_or_no_yaml(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        StudyRecipe.read(tmp_path / "none.yaml")
+        StudyRecipe.load(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [")
     with pytest.raises(UsageError, match="is not YAML"):
-        StudyRecipe.read(tmp_path / "bad.yaml")
+        StudyRecipe.load(tmp_path / "bad.yaml")
 
 
 def test_every_combination_is_a_run_of_its_budget() -> None:
@@ -78,7 +78,7 @@ def test_tasks_of_probes_are_mads_where_nothing_else_is_said() -> None:
 
 
 def test_the_recipe_that_ships() -> None:
-    recipe = StudyRecipe.read(LAYERS)
+    recipe = StudyRecipe.load(LAYERS)
     assert len(recipe.mixes) == 4
     runs = sweep(recipe, 257)
     beyond = next_runs(recipe, 257)

@@ -14,11 +14,11 @@ from openhearth.cli.frame import emit, size
 @click.option("--name", required=True, help="What to call the model.")
 def merge(recipe: Path, name: str) -> None:
     """Make one model of several that were tuned from the same one, as RECIPE (YAML) says."""
+    from openhearth.models.merge import MergeRecipe
     from openhearth.models.merge import merge as carry_out
-    from openhearth.models.merge import read_merge
     from openhearth.store import Store
 
-    chosen, store = read_merge(recipe), Store()
+    chosen, store = MergeRecipe.load(recipe), Store()
     artifact = carry_out(store, chosen)
     store.tag(name, artifact.digest)
     emit(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from openhearth.data.dedup.exact import Exact
 from openhearth.data.dedup.find import Drop, Duplicates, find
@@ -19,7 +19,7 @@ from openhearth.data.dedup.spans import FALSE_POSITIVES, Cut, Parts, Repeated, f
 from openhearth.data.dedup.substring import Substrings
 from openhearth.data.forms import Output, compression_of
 from openhearth.data.funnel import Row, funnel
-from openhearth.data.parse import parse
+from openhearth.data.parse import Recipe
 from openhearth.data.pipeline import Report, Step
 from openhearth.data.schema import Corpus
 from openhearth.data.write import stamp, write
@@ -28,7 +28,7 @@ from openhearth.progress import Progress, silent
 from openhearth.store import write_atomically
 
 
-class DedupRecipe(BaseModel):
+class DedupRecipe(Recipe):
     """What counts as a duplicate, and which copy stays.
 
     `exact` and `minhash` drop whole documents; `paragraph`, `line` and `substring` cut out parts
@@ -39,7 +39,7 @@ class DedupRecipe(BaseModel):
     `keep` asks.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar[str] = "de-duplication"
 
     method: Literal["exact", "minhash", "paragraph", "line", "substring"]
     normalised: bool = False
@@ -51,15 +51,6 @@ class DedupRecipe(BaseModel):
     pairs: Path | None = None
     false_positives: float = FALSE_POSITIVES
     capacity: int | None = None
-
-    @classmethod
-    def parse(cls, raw: object) -> DedupRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "de-duplication")
 
     @property
     def of_documents(self) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openhearth.data.parse import load, parse
+from openhearth.data.parse import Recipe
 from openhearth.data.select.recipe import Positive, Seed, SelectRecipe
 from openhearth.errors import UsageError
 
@@ -45,7 +44,7 @@ class Slice(BaseModel):
         return self
 
 
-class Mixture(BaseModel):
+class Mixture(Recipe):
     """Slices, and how much text in all: `budget` tokens, or bytes where no tokenizer is given.
 
     Without a budget it is the most that keeps every slice within its epochs, so that none falls
@@ -53,7 +52,7 @@ class Mixture(BaseModel):
     1 / `temperature`: 1 is in proportion, and more gives small slices more.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar[str] = "mixture"
 
     slices: Annotated[tuple[Slice, ...], Field(min_length=1)]
     budget: Annotated[int | None, Field(ge=1)] = None
@@ -68,25 +67,6 @@ class Mixture(BaseModel):
         if len({part.weight is None for part in self.slices}) > 1:
             raise ValueError("give every slice a weight, or none")
         return self
-
-    @classmethod
-    def parse(cls, raw: Any) -> Mixture:
-        """A mixture from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "mixture")
-
-    @classmethod
-    def load(cls, path: Path) -> Mixture:
-        """A mixture from a YAML file.
-
-        Raises:
-            NotFound: there is no such file.
-            UsageError: it is not YAML, or a field is missing, unknown or out of range.
-        """
-        return load(cls, path, "mixture")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from openhearth.data.parse import parse
+from openhearth.data.parse import Recipe
 from openhearth.data.select.features import BUCKETS
 from openhearth.data.select.scores import METADATA
 from openhearth.data.signals import LINE_SIGNALS, is_signal
@@ -15,7 +15,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
-class SelectRecipe(BaseModel):
+class SelectRecipe(Recipe):
     """What to select.
 
     `n` documents, by `method`: `dsir` draws them by their importance for the target, `top` takes
@@ -30,7 +30,7 @@ class SelectRecipe(BaseModel):
     `features="lower"` with `min_words=100` chooses as `data-selection` 1.0.3 does, by other chance.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    called: ClassVar[str] = "selection"
 
     n: Annotated[int, Field(ge=1)]
     method: Literal["dsir", "random", "top"] = "dsir"
@@ -40,7 +40,7 @@ class SelectRecipe(BaseModel):
     per_word: bool = False
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     separate: bool = False
-    shares: dict[str, Positive] = {}
+    shares: dict[str, Positive] = Field(default_factory=dict)
     signal: str | None = None
     cap: Positive | None = None
     per: Annotated[str, Field(pattern=rf"^(source|domain|{METADATA}.+)$")] = "source"
@@ -56,15 +56,6 @@ class SelectRecipe(BaseModel):
         if self.shares and not self.separate:
             raise ValueError("shares are of separate targets: set separate too")
         return self
-
-    @classmethod
-    def parse(cls, raw: object) -> SelectRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "selection")
 
     @property
     def most_of_a_group(self) -> int | None:

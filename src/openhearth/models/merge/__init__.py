@@ -1,6 +1,6 @@
 """Models of models: `merge` makes one of several that have the same layers, by a `MergeRecipe`."""
 
 from openhearth.models.merge.merge import merge
-from openhearth.models.merge.recipe import MergeRecipe, Source, read_merge
+from openhearth.models.merge.recipe import MergeRecipe, Source
 
-__all__ = ["MergeRecipe", "Source", "merge", "read_merge"]
+__all__ = ["MergeRecipe", "Source", "merge"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from openhearth.errors import NotFound, UsageError
+from openhearth.data.parse import Recipe
 from openhearth.models.part import Part
 
 TUNED = ("task_arithmetic", "ties", "dare")  # methods that need the base
@@ -24,7 +22,7 @@ class Source(Part):
     blocks: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)]] | None = None
 
 
-class MergeRecipe(Part):
+class MergeRecipe(Recipe):
     """One model of several; an adapter counts as its base with it.
 
     `base` is what models were tuned from, `density` the share of each difference that is kept,
@@ -49,23 +47,3 @@ class MergeRecipe(Part):
         if self.method != "stack" and any(source.blocks for source in self.models):
             raise ValueError("blocks are for stack only")
         return self
-
-
-def read_merge(path: Path) -> MergeRecipe:
-    """A recipe from a YAML file.
-
-    Raises:
-        NotFound: there is no such file.
-        UsageError: it is no recipe; the text says where.
-    """
-    try:
-        raw: Any = yaml.safe_load(path.read_text())
-        return MergeRecipe.model_validate(raw)
-    except FileNotFoundError as error:
-        raise NotFound(f"There is no recipe {path}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise UsageError(f"{path} is wrong at {where}: {first['msg']}.") from error

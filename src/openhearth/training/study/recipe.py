@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from openhearth.data import CurateRecipe
-from openhearth.data.parse import parse
-from openhearth.errors import NotFound, UsageError
+from openhearth.data.parse import Recipe, read_file
+from openhearth.errors import UsageError
 from openhearth.models.block_list import read_blocks, read_yaml
 from openhearth.models.part import Part
 from openhearth.training.optimizers import OptimizerRecipe
@@ -55,7 +54,7 @@ def _task(said: Any) -> Any:
     return TypeAdapter[Any](AnyProbe).validate_python(base | changes)
 
 
-class StudyRecipe(Part):
+class StudyRecipe(Recipe):
     """A study. Every mix, a pattern of blocks, is trained at every size on every slice, once for
     each of `flops` and `tokens`: for so many FLOPs, which is how mixes are compared, or tokens.
 
@@ -107,26 +106,11 @@ class StudyRecipe(Part):
         return self
 
     @classmethod
-    def parse(cls, raw: object) -> StudyRecipe:
-        """A recipe from plain data.
-
-        Raises:
-            UsageError: a field is missing, unknown or out of range.
-        """
-        return parse(cls, raw, "recipe")
-
-    @classmethod
-    def read(cls, path: Path) -> StudyRecipe:
+    def load(cls, path: Path) -> Self:
         """A recipe from a YAML file, whose mixes may be lists of blocks followed by `* n`.
 
         Raises:
             NotFound: there is no such file.
             UsageError: it is not YAML, or a field is missing, unknown or out of range.
         """
-        try:
-            raw = read_yaml(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise NotFound(f"There is no recipe {path}: check its name.") from error
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-        return cls.parse(raw)
+        return cls.parse(read_file(path, cls.called, read_yaml))
