@@ -15,7 +15,6 @@ public:
     void copy(int32_t source, int32_t target) {
         if (source != target) std::copy_n(at(source), numbers_, at(target));
     }
-    size_t numbers() const { return numbers_; }
     size_t slots() const { return memory_.size() / sizeof(float) / numbers_; }
 
 private:

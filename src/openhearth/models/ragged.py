@@ -7,13 +7,26 @@ ones, the chunks of prompts, each on their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+
+
+def neighbours(lengths: Iterable[int], most: int) -> list[list[int]]:
+    """Numbers of texts in groups of neighbours, each of up to `most` tokens, or of a longer one."""
+    groups: list[list[int]] = []
+    room = 0
+    for i, length in enumerate(lengths):
+        if length > room:
+            groups.append([])
+            room = most
+        groups[-1].append(i)
+        room -= length
+    return groups
 
 
 @dataclass(frozen=True)

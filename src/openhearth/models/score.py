@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from openhearth.models.model import Model
-from openhearth.models.ragged import Piece, Ragged
+from openhearth.models.ragged import Piece, Ragged, neighbours
 from openhearth.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -29,24 +29,11 @@ def answer_nats(
 ) -> list[np.ndarray]:
     """The loss, in nats, of each token that counts, for each example: float32 [n] arrays."""
     found: list[np.ndarray] = []
-    for group in _groups([int(shards.lengths[i]) for i in indices]):
+    for group in neighbours((int(shards.lengths[i]) for i in indices), ROWS):
         chosen = [indices[g] for g in group]
         found += _score(model, shards, chosen, adapter)
         progress("score", len(found), len(indices), "")
     return found
-
-
-def _groups(lengths: Sequence[int]) -> list[list[int]]:
-    """Neighbours together, up to `ROWS` tokens."""
-    groups: list[list[int]] = []
-    filled = ROWS
-    for i, length in enumerate(lengths):
-        if filled + length > ROWS:
-            groups.append([])
-            filled = 0
-        groups[-1].append(i)
-        filled += length
-    return groups
 
 
 @torch.inference_mode()

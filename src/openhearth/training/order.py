@@ -12,6 +12,7 @@ from typing import Protocol
 
 from openhearth.data import pack
 from openhearth.errors import UsageError
+from openhearth.models.ragged import neighbours
 from openhearth.training.items import Items, PackedRows
 from openhearth.training.permute import permuted
 
@@ -120,13 +121,5 @@ def micro_batches(items: Items, group: Sequence[int], most: int | None) -> list[
     """A step in pieces of at most `most` tokens, in order; they do not depend on the workers."""
     if most is None:
         return [list(group)]
-    parts: list[list[int]] = []
-    room = 0
-    for i in group:
-        length = int(items.lengths[i])
-        if length > room:
-            parts.append([])
-            room = most
-        parts[-1].append(i)
-        room -= length
-    return parts
+    parts = neighbours((int(items.lengths[i]) for i in group), most)
+    return [[group[i] for i in part] for part in parts]

@@ -129,13 +129,19 @@ def check_same_gradients(
         assert_near(got, expected, tolerance)
 
 
-@torch.no_grad()
-def copy_into(theirs: torch.nn.Module, ours: torch.nn.Module, names: dict[str, str]) -> None:
-    """Our weights into a layer of someone else's, by what they call each module or weight."""
+@torch.inference_mode()
+def check_same_layer(
+    ours: torch.nn.Module, theirs: torch.nn.Module, names: dict[str, str], length: int = 50
+) -> None:
+    """A layer of someone else's with our weights gives what ours gives. `names` are ours by what
+    they call each module or weight.
+    """
     weights = ours.state_dict()
 
-    def ours_of(theirs: str) -> torch.Tensor:
-        module, _, leaf = theirs.rpartition(".")
-        return weights[names[theirs] if theirs in names else f"{names[module]}.{leaf}"]
+    def ours_of(name: str) -> torch.Tensor:
+        module, _, leaf = name.rpartition(".")
+        return weights[names[name] if name in names else f"{names[module]}.{leaf}"]
 
     theirs.load_state_dict({name: ours_of(name) for name in theirs.state_dict()})
+    x = torch.randn(length, WIDTH)
+    assert_near(ours(x, Ragged([Piece(length)]), None), theirs.eval()(x[None])[0], 1e-5)

@@ -7,8 +7,8 @@ import torch
 from transformers import Lfm2Config
 from transformers.models.lfm2.modeling_lfm2 import Lfm2ShortConv
 
-from openhearth.models import Piece, Ragged, ShortConv
-from tests.models.mixers.forms import WIDTH, assert_near, check_forms, random_mixer
+from openhearth.models import ShortConv
+from tests.models.mixers.forms import WIDTH, check_forms, check_same_layer, random_mixer
 
 
 @pytest.mark.parametrize("config", [ShortConv(), ShortConv(kernel=5, bias=True)])
@@ -22,12 +22,4 @@ def test_is_that_of_lfm2(bias: bool) -> None:
     ours = random_mixer(ShortConv(kernel=4, bias=bias))
     theirs = Lfm2ShortConv(Lfm2Config(hidden_size=WIDTH, conv_L_cache=4, conv_bias=bias), 0)
     names = {"in_proj": "into", "conv": "conv", "out_proj": "out"}
-    state = dict(ours.state_dict())
-    theirs.load_state_dict(
-        {
-            name: state[names[name.split(".")[0]] + "." + name.split(".")[1]]
-            for name in theirs.state_dict()
-        }
-    )
-    x = torch.randn(50, WIDTH)
-    assert_near(ours(x, Ragged([Piece(50)]), None), theirs(x[None])[0], 1e-5)
+    check_same_layer(ours, theirs, names)
