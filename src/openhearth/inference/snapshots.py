@@ -21,7 +21,7 @@ class Snapshots:
     def __init__(self, slots: int) -> None:
         self._slots = Pool(slots)
         self._worth: dict[Node, float] = {}
-        self._floor = 0.0  # worth of what was evicted last
+        self._floor = 0.0  # worth of what was evicted last for want of a slot
 
     @property
     def available(self) -> int:
@@ -35,7 +35,9 @@ class Snapshots:
     def take(self) -> int:
         """A slot for a sequence; there must be one available."""
         if not self._slots.free:
-            self.drop(min(self._worth, key=self._worth.__getitem__))
+            least = min(self._worth, key=self._worth.__getitem__)
+            self._floor = self._worth[least]
+            self.drop(least)
         return self._slots.take()
 
     def release(self, slot: int) -> None:
@@ -59,6 +61,6 @@ class Snapshots:
     def drop(self, node: Node) -> None:
         """Forget the snapshot at a node, if it has one."""
         if node.snapshot is not None:
-            self._floor = self._worth.pop(node)
+            del self._worth[node]
             self._slots.release(node.snapshot)
             node.snapshot = None
