@@ -6,7 +6,6 @@ goes on from its last checkpoint to the bytes of one that was not.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from openhearth.training.group import Group
 from openhearth.training.items import Items, collate
 from openhearth.training.optimizers import Optimizer
 from openhearth.training.order import Order, micro_batches
+from openhearth.training.permute import mixed
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.run import STATE, VALUE, Run, Step, under
 from openhearth.training.weights import Weights
@@ -100,18 +100,13 @@ def _gradients(job: Job, step: int, group: Group) -> tuple[float, int]:
     total = torch.zeros((), device=device)
     parts = micro_batches(job.items, chosen, job.recipe.micro_tokens)
     for number, part in group.share(list(enumerate(parts))):
-        torch.manual_seed(_seed(job.recipe.seed, step, number))
+        # What dropout draws from is of the place in the run, so that none of it needs to be saved.
+        torch.manual_seed(mixed(job.recipe.seed, step, number))
         loss = objective.loss(job.model, collate(job.items, part, job.adapter, device)) / weight
         loss.backward()
         total += loss.detach()
     group.sum([*job.weights.gradients(), total])
     return total.item(), int(job.items.lengths[list(chosen)].sum())
-
-
-def _seed(seed: int, step: int, part: int) -> int:
-    """What dropout draws from: of the place in the run, so that none of it needs to be saved."""
-    words = b"".join(n.to_bytes(8, "little") for n in (seed, step, part))
-    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little")
 
 
 def _clip(weights: Weights, most: float) -> float:

@@ -32,10 +32,11 @@ def _feistel(number: int, half: int, seed: int, epoch: int) -> int:
     mask = (1 << half) - 1
     left, right = number >> half, number & mask
     for turn in range(ROUNDS):
-        left, right = right, left ^ (_mix(right, turn, seed, epoch) & mask)
+        left, right = right, left ^ (mixed(right, turn, seed, epoch) & mask)
     return left << half | right
 
 
-def _mix(value: int, turn: int, seed: int, epoch: int) -> int:
-    words = b"".join(n.to_bytes(8, "little") for n in (value, turn, seed, epoch))
+def mixed(*numbers: int) -> int:
+    """64 bits that look random, of these numbers alone."""
+    words = b"".join(n.to_bytes(8, "little") for n in numbers)
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little")
