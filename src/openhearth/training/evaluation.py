@@ -18,6 +18,23 @@ from openhearth.training.order import micro_batches
 from openhearth.training.recipe import Evaluation
 
 
+@torch.no_grad()
+def total_loss(
+    model: Model,
+    items: Items,
+    chosen: Sequence[int],
+    objective: Objective,
+    at_once: int,
+    adapter: str | None = None,
+) -> float:
+    """The sum of an objective's loss over some items, at most so many tokens together."""
+    total = 0.0
+    for part in micro_batches(items, chosen, at_once):
+        batch = collate(items, part, adapter, model.embed.weight.device)
+        total += objective.loss(model, batch).item()
+    return total
+
+
 @dataclass(frozen=True)
 class Evaluator:
     """Measures a model on the first items of a held-out source."""
@@ -37,7 +54,9 @@ class Evaluator:
         model.eval()
         found: dict[str, object] = {}
         if self._chosen:
-            total = self._total(model)
+            total = total_loss(
+                model, self._items, self._chosen, self.objective, self.micro_tokens, self.adapter
+            )
             found["loss"] = total / self.objective.weight(self._items, self._chosen)
             if isinstance(self.objective, Prediction):
                 found["bits_per_byte"] = total / math.log(2) / max(1, self._bytes)
@@ -63,13 +82,6 @@ class Evaluator:
             for i in self._chosen
             for ids, counts in self._items.pieces(i)
         )
-
-    def _total(self, model: Model) -> float:
-        total = 0.0
-        for part in micro_batches(self._items, self._chosen, self.micro_tokens):
-            batch = collate(self._items, part, self.adapter, model.embed.weight.device)
-            total += self.objective.loss(model, batch).item()
-        return total
 
     def _continue(self, model: Model, prompt: str) -> str:
         """The likeliest continuation, or answer where the model has a chat template."""

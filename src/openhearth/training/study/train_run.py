@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import torch
-
 from openhearth.data.tokens import TokenCorpus
 from openhearth.models import Model, load_model
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
-from openhearth.training.items import PackedRows, collate
+from openhearth.training.evaluation import total_loss
+from openhearth.training.items import PackedRows
 from openhearth.training.objectives import NextToken
-from openhearth.training.order import micro_batches
 from openhearth.training.permute import permuted
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.study.grid import Run
@@ -126,13 +124,11 @@ def _losses(recipe: StudyRecipe, run: Run, slices: Slices, trained: Artifact) ->
     }
 
 
-@torch.no_grad()
 def heldout_loss(model: Model, rows: PackedRows, most: int, at_once: int) -> float:
     """The mean loss in nats per token over rows from everywhere, at most so many."""
     chosen = [permuted(i, len(rows), 0, 0) for i in range(min(most, len(rows)))]
-    objective, total = NextToken(), 0.0
-    for part in micro_batches(rows, chosen, at_once):
-        total += objective.loss(model, collate(rows, part, None)).item()
+    objective = NextToken()
+    total = total_loss(model, rows, chosen, objective, at_once)
     return total / objective.weight(rows, chosen)
 
 
