@@ -11,75 +11,49 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
+from _llamas import SHAPES, Shape
 from _results import Row, alternate, seconds, write
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM
 
 from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.torch_executor import TorchExecutor
-from openhearth.models import Attention, Block, Model, ModelConfig, SwiGLU
+from openhearth.models import Model
 
 STREAMS = (1, 16, 64, 256)
-CONTEXT, STEPS, PROMPT, ROUNDS = 128, 64, 512, 3
+CONTEXT, STEPS, PROMPT, ROUNDS = 128, 32, 512, 2
 PAGES = -(-max(CONTEXT + STEPS + 1, PROMPT) // PAGE)  # of a sequence
 GOAL = 1.0
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A Llama's sizes; its heads have 64 numbers."""
-
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    hidden: int
-    words: int
-
-
-SHAPES = {
-    "135M": Shape(width=576, layers=30, heads=9, kv_heads=3, hidden=1536, words=49152),
-    "1B": Shape(width=2048, layers=16, heads=32, kv_heads=8, hidden=8192, words=128256),
-}
 
 
 class Ours:
     """An executor and its sequences."""
 
     def __init__(self, shape: Shape, *, captures: bool) -> None:
-        mixer = Attention(heads=shape.heads, kv_heads=shape.kv_heads, head_dim=64, rope_theta=1e5)
-        config = ModelConfig(
-            vocab_size=shape.words,
-            width=shape.width,
-            context_length=PAGES * PAGE,
-            tied_head=True,
-            blocks=(Block(mixer=mixer, channel=SwiGLU(hidden=shape.hidden)),) * shape.layers,
-        )
+        config = shape.ours(PAGES * PAGE)
         with torch.device("cuda"):
-            model = Model(config).to(torch.bfloat16).requires_grad_(False).eval()
+            model = Model(config).requires_grad_(False).to("cuda").eval()
         for parameter in model.parameters():
-            parameter.normal_().mul_(0.02)
+            parameter.data = torch.randn_like(parameter, dtype=torch.bfloat16) * 0.02
         self.executor = TorchExecutor(model, max(STREAMS) * PAGES, captures=captures)
+        self.pages = [range(i * PAGES, (i + 1) * PAGES) for i in range(max(STREAMS))]
+        self.executor.step([Work([5] * CONTEXT, 0, own) for own in self.pages])
 
     def decode(self, streams: int) -> float:
-        """Tokens per second of all sequences."""
-        pages = [range(i * PAGES, (i + 1) * PAGES) for i in range(streams)]
-        for own in pages:
-            self.executor.step([Work([5] * CONTEXT, 0, own)])
+        """Tokens per second of all sequences, each from its prompt on."""
 
         def step(place: int) -> None:
-            self.executor.step([Work([5], place, own) for own in pages])
+            self.executor.step([Work([5], place, own) for own in self.pages[:streams]])
 
         times = [seconds(partial(step, CONTEXT + i)) for i in range(STEPS)]
         return streams / statistics.median(times)
 
     def prefill(self) -> float:
         """Tokens per second of a prompt."""
-        work = Work([5] * PROMPT, 0, range(PAGES))
+        work = Work([5] * PROMPT, 0, self.pages[0])
         return PROMPT / seconds(lambda: self.executor.step([work]))
 
 
@@ -87,19 +61,8 @@ class Theirs:
     """A model of `transformers`."""
 
     def __init__(self, shape: Shape) -> None:
-        config = LlamaConfig(
-            vocab_size=shape.words,
-            hidden_size=shape.width,
-            intermediate_size=shape.hidden,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.kv_heads,
-            head_dim=64,
-            tie_word_embeddings=True,
-            attn_implementation="sdpa",
-        )
         with torch.device("cuda"):
-            self.model = LlamaForCausalLM(config).to(torch.bfloat16).eval()
+            self.model = LlamaForCausalLM(shape.theirs()).to(torch.bfloat16).eval()
 
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor, cache: Any) -> torch.Tensor:
@@ -125,7 +88,9 @@ def rows(name: str, shape: Shape) -> list[Row]:
 
     def row(work: str, ours: Callable, peer: Callable, peer_name: str) -> Row:
         pair = alternate(ours, peer, ROUNDS)
-        return Row(f"{name}, {work}", "tokens/s", *pair, peer_name, GOAL)
+        found = Row(f"{name}, {work}", "tokens/s", *pair, peer_name, GOAL)
+        print(found, flush=True)
+        return found
 
     found = [row(f"prompt of {PROMPT}", graphs.prefill, theirs.prefill, "transformers")]
     for n in STREAMS:

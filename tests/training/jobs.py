@@ -56,9 +56,10 @@ def make_job(
     items: Items | None = None,
     heldout: Items | None = None,
     tokenizer: Tokenizer | None = None,
+    device: str = "cpu",
 ) -> Job:
     items = items or examples([n % 40 + 4 for n in range(60)])
-    model = initialise(CONFIG, recipe.seed)
+    model = initialise(CONFIG, recipe.seed).to(device)
     model, weights, adapter = trained(model, recipe)
     budget = Budget(
         recipe.epochs,

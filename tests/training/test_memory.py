@@ -40,10 +40,10 @@ def test_recomputing_keeps_less_and_gives_the_same_gradients() -> None:
 def test_a_run_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_job(make_recipe())
     memory.check(job)
-    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "available", lambda device: 1000)
     with pytest.raises(UsageError, match=r"set micro_tokens \(now 128\) lower, or recompute: true"):
         memory.check(job)
-    monkeypatch.setattr(memory, "available", lambda: None)
+    monkeypatch.setattr(memory, "available", lambda device: None)
     memory.check(job)
 
 
@@ -59,4 +59,4 @@ def test_an_error_of_the_allocator_says_what_to_lower() -> None:
 
 @pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="not a Linux system")
 def test_what_is_free_is_known() -> None:
-    assert (memory.available() or 0) > 10**6
+    assert (memory.available(torch.device("cpu")) or 0) > 10**6

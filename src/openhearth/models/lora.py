@@ -54,6 +54,7 @@ def add_adapter(model: Model, name: str, config: LoraConfig, seed: int) -> list[
             continue
         scale = config.alpha / config.rank
         pair = linear.new_low_rank(config.rank, scale, generator, config.dropout)
+        pair.to(model.device)
         linear.adapters[name] = pair
         parameters += [pair.a, pair.b]
     if not parameters:
@@ -79,9 +80,8 @@ def go_on_with_adapter(model: Model, name: str, artifact: Artifact, dropout: flo
     linears = dict(model.linears())
     for path, (a, b) in found.items():
         scale = config.alpha / config.rank
-        linears[path].adapters[name] = LowRank(
-            torch.tensor(a), torch.tensor(b), scale, config.dropout
-        )
+        pair = LowRank(torch.tensor(a), torch.tensor(b), scale, config.dropout)
+        linears[path].adapters[name] = pair.to(model.device)
     return config
 
 
@@ -123,7 +123,7 @@ def _by_their_matrix(model: Model, name: str) -> dict[str, list[tuple[torch.Tens
 
     def of(part: str) -> tuple[torch.Tensor, torch.Tensor]:
         if part in pairs:
-            return pairs[part].a.detach(), pairs[part].b.detach()
+            return pairs[part].a.detach().cpu(), pairs[part].b.detach().cpu()
         outputs, inputs = linears[part].weight.shape
         return torch.zeros(0, inputs), torch.zeros(outputs, 0)
 
@@ -149,11 +149,12 @@ def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
     """
     linears = dict(model.linears())
     for path, pair in low_ranks(model, artifact, name).items():
-        linears[path].adapters[name] = pair
+        linears[path].adapters[name] = pair.to(model.device)
 
 
 def low_ranks(model: Model, artifact: Artifact, name: str) -> dict[str, LowRank]:
-    """A stored adapter's pairs for a model, in its dtype, by the paths of its matrices.
+    """A stored adapter's pairs for a model, in its dtype, by the paths of its matrices; they are
+    in the processor's memory.
 
     Raises:
         UsageError, CorruptArtifact: as `load_adapter`.

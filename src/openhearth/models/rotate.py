@@ -10,11 +10,11 @@ torch.ones(1).cos()
 
 
 def angles_at(
-    frequencies: torch.Tensor, positions: torch.Tensor
+    frequencies: torch.Tensor, positions: torch.Tensor, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosine and sine, each [rows, 1, size / 2], by frequencies [size / 2] at positions [rows]."""
     angles = positions[:, None, None].float() * frequencies
-    return angles.cos(), angles.sin()
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -22,7 +22,6 @@ def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tenso
 
     What lies behind the first `size` numbers of a head stays.
     """
-    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     half = cos.shape[-1]
     first, second, rest = x.tensor_split((half, 2 * half), dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)

@@ -59,7 +59,9 @@ class Checkpoints:
         if self._writer is not None and self._writer.is_alive():
             return
         self.wait()
-        copies = {name: tensor.detach().clone() for name, tensor in snapshot.tensors.items()}
+        copies = {
+            name: tensor.detach().to("cpu", copy=True) for name, tensor in snapshot.tensors.items()
+        }
         copied = Snapshot(snapshot.step, copies, dict(snapshot.note))
         self._writer = threading.Thread(target=self._write, args=(copied,), name="checkpoint")
         self._writer.start()

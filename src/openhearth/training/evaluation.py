@@ -11,6 +11,7 @@ import torch
 
 from openhearth.data import Tokenizer
 from openhearth.models import Model, Piece, Ragged
+from openhearth.models.device import making_on
 from openhearth.training.items import Items, collate
 from openhearth.training.objectives import Objective
 from openhearth.training.objectives.next_token import Prediction
@@ -30,8 +31,9 @@ def total_loss(
     """The sum of an objective's loss over some items, at most so many tokens together."""
     total = 0.0
     for part in micro_batches(items, chosen, at_once):
-        batch = collate(items, part, adapter, model.embed.weight.device)
-        total += objective.loss(model, batch).item()
+        batch = collate(items, part, adapter, model.device)
+        with making_on(model.device):
+            total += objective.loss(model, batch).item()
     return total
 
 
@@ -61,7 +63,8 @@ class Evaluator:
             if isinstance(self.objective, Prediction):
                 found["bits_per_byte"] = total / math.log(2) / max(1, self._bytes)
         if self.recipe.prompts:
-            found["samples"] = [self._continue(model, prompt) for prompt in self.recipe.prompts]
+            with making_on(model.device):
+                found["samples"] = [self._continue(model, prompt) for prompt in self.recipe.prompts]
         model.train()
         return found
 
@@ -91,7 +94,7 @@ class Evaluator:
         ids = self.tokenizer.encode(framed or prompt)
         start = len(ids)
         for _ in range(self.recipe.sample_tokens):
-            tokens = torch.tensor(ids, device=model.embed.weight.device)
+            tokens = torch.tensor(ids)
             hidden = model(tokens, Ragged([Piece(len(ids), adapter=self.adapter)]))
             ids.append(int(model.logits(hidden[-1:]).argmax()))
             if ids[-1] in self.tokenizer.eos_ids:

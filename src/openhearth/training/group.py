@@ -29,6 +29,8 @@ class Group:
         if not started and "RANK" not in os.environ:
             return cls()
         if not started:
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 

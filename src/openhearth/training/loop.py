@@ -7,6 +7,7 @@ goes on from its last checkpoint to the bytes of one that was not.
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from openhearth.models import Model
 from openhearth.progress import Progress, silent
 from openhearth.training.checkpoint import Checkpoints
 from openhearth.training.evaluation import Evaluator
+from openhearth.training.exact import exact_on
 from openhearth.training.group import Group
 from openhearth.training.items import Items, collate
 from openhearth.training.optimizers import Optimizer
@@ -48,7 +50,7 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     """
     group = group or Group()
     optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
-    with _checkpoints(work, group) as checkpoints, torch.random.fork_rng(devices=[]):
+    with _checkpoints(work, group) as checkpoints, _exact(job.model):
         run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
         job.model.train()
         while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation.patience):
@@ -74,6 +76,15 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     return run
 
 
+def _exact(model: Model) -> AbstractContextManager[None]:
+    """FlashAttention is exact only where exactness is strict, which torch's cumulative sums on a
+    GPU, of which some mixers and experts make use, do not allow.
+    """
+    blocks = [(b.mixer.name, b.channel and b.channel.name) for b in model.config.blocks]
+    strict = all(mixer == "attention" and channel != "moe" for mixer, channel in blocks)
+    return exact_on(model.device, strict=strict)
+
+
 def _save(job: Job, run: Run, optimizer: Optimizer, checkpoints: Checkpoints, group: Group) -> None:
     if group.leads and run.steps:
         checkpoints.save(run.snapshot(job.weights.tensors(), optimizer.tensors()))
@@ -96,13 +107,13 @@ def _gradients(job: Job, step: int, group: Group) -> tuple[float, int]:
     """The mean loss of a step over all processes, with its gradients, and its tokens."""
     objective, chosen = job.recipe.objective, job.order[step]
     weight = max(1, objective.weight(job.items, chosen))
-    device = job.model.embed.weight.device
-    total = torch.zeros((), device=device)
+    total = torch.zeros(())
     parts = micro_batches(job.items, chosen, job.recipe.micro_tokens)
     for number, part in group.share(list(enumerate(parts))):
         # What dropout draws from is of the place in the run, so that none of it needs to be saved.
         torch.manual_seed(mixed(job.recipe.seed, step, number))
-        loss = objective.loss(job.model, collate(job.items, part, job.adapter, device)) / weight
+        batch = collate(job.items, part, job.adapter, job.model.device)
+        loss = objective.loss(job.model, batch) / weight
         loss.backward()
         total += loss.detach()
     group.sum([*job.weights.gradients(), total])

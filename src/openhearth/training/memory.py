@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from openhearth.errors import HearthError, UsageError
+from openhearth.models.device import making_on
 from openhearth.training.items import collate
 from openhearth.training.loss import CHUNK
 
@@ -41,15 +42,19 @@ def _saved(job: Job) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    batch = collate(job.items, job.order[0][:1], job.adapter, job.model.embed.weight.device)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    device = job.model.device
+    batch = collate(job.items, job.order[0][:1], job.adapter, device)
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with hooks, making_on(device):
         loss = job.recipe.objective.loss(job.model, batch)
     del loss
     return sum(seen.values())
 
 
-def available() -> int | None:
-    """Bytes that this process may still take; None where the system does not say."""
+def available(device: torch.device) -> int | None:
+    """Bytes that this process may still take of a device; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
@@ -66,7 +71,7 @@ def check(job: Job) -> None:
     """Raises:
     UsageError: the run needs more memory than there is.
     """
-    free, wanted = available(), needed(job)
+    free, wanted = available(job.model.device), needed(job)
     if free is not None and wanted > free:
         raise UsageError(
             f"Training needs about {wanted / 1e9:.1f} GB beside the model, but {free / 1e9:.1f} GB "

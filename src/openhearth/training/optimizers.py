@@ -92,7 +92,8 @@ class Optimizer:
         """Put the state back that `tensors` gave."""
         for key, value in tensors.items():
             name, _, what = key.rpartition(".")
-            self._owner[name].state[self.weights[name]][what] = value
+            weight = self.weights[name]
+            self._owner[name].state[weight][what] = value.to(weight.device)
 
 
 def decays(name: str, weight: torch.Tensor) -> bool:

@@ -52,7 +52,8 @@ class TrainRecipe(Recipe):
     a JSONL file, `heldout` another file. Training ends after `epochs` passes or `tokens` tokens;
     a step has at most `batch_tokens`, or `batch_examples` examples, computed at most `micro_tokens`
     at a time. With `adapter: null`, as in a new model, all weights train. `recompute` keeps no
-    activations inside blocks, which saves memory and costs a third more time.
+    activations inside blocks, which saves memory and costs a third more time. `compile` lets
+    torch compile norms and feed-forward layers, which needs a C++ compiler, or Triton on a GPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -76,6 +77,7 @@ class TrainRecipe(Recipe):
     seed: Seed = 0
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     recompute: bool = False
+    compile: bool = False
     evaluation: Evaluation = Evaluation()
     checkpoint_steps: Count = 5
     name: str | None = None

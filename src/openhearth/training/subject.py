@@ -16,7 +16,9 @@ from openhearth.models import (
     save_adapter,
     save_model,
 )
+from openhearth.models.device import best_device
 from openhearth.store import Artifact, Draft
+from openhearth.training.compiled import compile_parts
 from openhearth.training.initialise import initialise
 from openhearth.training.recipe import Lora, TrainRecipe
 from openhearth.training.recompute import recompute
@@ -46,7 +48,7 @@ class Adapter(Subject):
         self, lora: Lora, base: Artifact, start: Artifact | None, dtype: str, seed: int
     ) -> None:
         self._base = base
-        self.model = load_model(base, dtype)
+        self.model = load_model(base, dtype, best_device())
         if start is not None:
             self._config = go_on_with_adapter(self.model, ADAPTER, start, lora.dropout)
         else:
@@ -70,7 +72,7 @@ class Whole(Subject):
     def __init__(self, model: Model, tokenizer: Artifact, dtype: str) -> None:
         self.model = model
         self._tokenizer = tokenizer
-        self.weights = Weights.of_model(model, choose(dtype))
+        self.weights = Weights.of_model(model.to(best_device()), choose(dtype))
 
     def write(self, draft: Draft) -> None:
         save_model(self.model.config, self.weights.tensors(), self._tokenizer, draft)
@@ -93,6 +95,8 @@ def subject(recipe: TrainRecipe, base: Artifact, start: Artifact | None, dtype: 
             "A head with biases or with capped logits (Phi, Gemma 2) cannot be trained yet: take "
             "another model."
         )
+    if recipe.compile:
+        compile_parts(found.model, adapted=found.adapter is not None)
     if recipe.recompute:
         recompute(found.model)
     return found

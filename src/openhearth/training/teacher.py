@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from openhearth.models import Model, base_of, load_adapter, load_model
+from openhearth.models.device import best_device, making_on
 from openhearth.progress import Progress
 from openhearth.store import Artifact, Draft
 from openhearth.training.items import Batch, Items, collate
@@ -81,14 +82,15 @@ def ask(
     }
 
     def build(draft: Draft) -> None:
-        model = load_model(base_of(speaker), dtype)
+        model = load_model(base_of(speaker), dtype, best_device())
         if speaker.kind == "adapter":
             load_adapter(model, speaker, SPEAKER)
         found: list[dict[str, np.ndarray]] = []
         for part in micro_batches(items, range(count), TOKENS):
             progress("ask", part[0], count, speaker.digest[:12])
-            batch = collate(items, part, SPEAKER, model.embed.weight.device)
-            found.append(_said(model, batch, likeliest))
+            batch = collate(items, part, SPEAKER, model.device)
+            with making_on(model.device):
+                found.append(_said(model, batch, likeliest))
         for name in found[0] if found else ():
             np.save(draft.path(f"{name}.npy"), np.concatenate([part[name] for part in found]))
 

@@ -11,6 +11,7 @@ from openhearth.data import Tokenizer
 from openhearth.data.tokenizer import FILES, find_tokenizer
 from openhearth.errors import UsageError
 from openhearth.models import ModelConfig, base_of, choose, config_of
+from openhearth.models.device import best_device
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
 from openhearth.training import memory
@@ -136,7 +137,7 @@ def _speaker(
 def _settings(recipe: TrainRecipe) -> dict[str, Any]:
     """What a result is made by. What `auto` means here is part of it; names are not."""
     settings = recipe.model_dump(mode="json", exclude=NAMES)
-    settings["dtype"] = str(choose(recipe.dtype)).removeprefix("torch.")
+    settings["dtype"] = str(choose(recipe.dtype, best_device())).removeprefix("torch.")
     settings["objective"].pop("teacher", None)
     if isinstance(recipe.model, ModelConfig):
         settings["model"] = recipe.model.model_dump(mode="json")

@@ -43,8 +43,9 @@ class Weights:
     @torch.no_grad()
     def publish(self) -> None:
         """Give the copies what the masters are now."""
-        for name, parameter in self._copies.items():
-            parameter.copy_(self.masters[name])
+        if self._copies:
+            copies: list[torch.Tensor] = list(self._copies.values())
+            torch._foreach_copy_(copies, [self.masters[name] for name in self._copies])
 
     def gradients(self) -> list[torch.Tensor]:
         """The gradient of every weight, zeros where nothing arrived."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from openhearth.models.linear import Linear
 from openhearth.models.mixer_config import Attention
-from openhearth.models.mixers import side_by_side
+from openhearth.models.mixers import side_by_side, varlen
 from openhearth.models.norm import RMSNorm
 from openhearth.models.ragged import Decodes, Piece, Ragged
 from openhearth.models.rope import Rope
@@ -99,7 +99,11 @@ class GroupedQueryAttention(nn.Module):
         frequencies = self.frequencies
         if frequencies is None:
             return x
-        return rotate(x, *batch.once(self.rope, lambda: angles_at(frequencies, batch.positions)))
+
+        def angles() -> tuple[torch.Tensor, torch.Tensor]:
+            return angles_at(frequencies, batch.positions, x.dtype)
+
+        return rotate(x, *batch.once((self.rope, x.dtype), angles))
 
 
 def _within_pieces(
@@ -112,6 +116,8 @@ def _within_pieces(
     """Attention inside each piece, [rows, heads, head_dim]: nothing crosses documents."""
     if _is_plain(layer.config) and side_by_side.pays(q, batch):
         return side_by_side.attend(q, k, v, batch, layer.config)
+    if _is_plain(layer.config) and varlen.pays(q):
+        return varlen.attend(q, k, v, batch, layer.config)
     return torch.cat(
         [
             _attend(q[rows], k[rows].transpose(0, 1), v[rows].transpose(0, 1), layer)
