@@ -105,7 +105,7 @@ def ask(
 def _said(model: Model, batch: Batch, likeliest: int | None) -> dict[str, np.ndarray]:
     hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
     if likeliest is None:
-        nats = token_nats(hidden, model.head_weight, batch.labels)
+        nats = token_nats(hidden, model.unembedding, batch.labels)
         return {"nats": nats.cpu().numpy()}
     ids, values = [], []
     for start in range(0, len(hidden), CHUNK):

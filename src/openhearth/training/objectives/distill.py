@@ -16,6 +16,7 @@ from pydantic import Field
 from torch.utils.checkpoint import checkpoint
 
 from openhearth.models import Model
+from openhearth.models.unembedding import Unembedding
 from openhearth.training.items import Batch, Items
 from openhearth.training.loss import weighted_nats
 from openhearth.training.objectives.base import Objective
@@ -39,7 +40,7 @@ class Distill(Objective):
 
     def loss(self, model: Model, batch: Batch) -> torch.Tensor:
         hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
-        head = model.head_weight
+        head = model.unembedding
         ones = torch.ones(len(hidden), device=hidden.device)
         loss = (1 - self.mix) * weighted_nats(hidden, head, batch.labels, ones)
         for start in range(0, len(hidden), CHUNK):
@@ -52,12 +53,12 @@ class Distill(Objective):
 
 
 def divergence(
-    hidden: torch.Tensor, head: torch.Tensor, tokens: torch.Tensor, log_probs: torch.Tensor
+    hidden: torch.Tensor, head: Unembedding, tokens: torch.Tensor, log_probs: torch.Tensor
 ) -> torch.Tensor:
     """The sum over rows of KL(teacher || model), where the teacher gives `tokens` [n, k] these
     `log_probs` [n, k], and all others what is left.
     """
-    logits = F.linear(hidden, head).float()
+    logits = head.logits(hidden)
     mine = logits.gather(1, tokens) - logits.logsumexp(1, keepdim=True)
     both = [torch.cat((part, _rest(part)), dim=1) for part in (log_probs.float(), mine)]
     return F.kl_div(both[1], both[0], reduction="sum", log_target=True)
