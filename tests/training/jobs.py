@@ -13,6 +13,7 @@ from openhearth.models import (
     LoraConfig,
     Model,
     ModelConfig,
+    MoE,
     ShortConv,
     SwiGLU,
     add_adapter,
@@ -23,6 +24,7 @@ from openhearth.training.initialise import initialise
 from openhearth.training.items import Items
 from openhearth.training.loop import Job
 from openhearth.training.order import Budget, order
+from openhearth.training.recompute import recompute
 from openhearth.training.weights import Weights
 from tests.training.sources import VOCABULARY, examples
 
@@ -36,6 +38,15 @@ CONFIG = ModelConfig(
         Block(mixer=ShortConv(), channel=SwiGLU(hidden=32)),
     ),
 )
+MIXTURES = CONFIG.model_copy(
+    update={
+        "blocks": tuple(
+            Block(mixer=CONFIG.blocks[0].mixer, channel=MoE(hidden=16, experts=4, active=2, **kind))
+            for kind in ({}, {"score": "sigmoid", "biased": True, "shared": 16})
+        )
+    }
+)
+"""Experts balanced by a loss, as in Mixtral, and by biases, as in DeepSeek-V3."""
 
 
 def make_recipe(**fields: Any) -> TrainRecipe:
@@ -57,10 +68,13 @@ def make_job(
     heldout: Items | None = None,
     tokenizer: Tokenizer | None = None,
     device: str = "cpu",
+    config: ModelConfig = CONFIG,
 ) -> Job:
     items = items or examples([n % 40 + 4 for n in range(60)])
-    model = initialise(CONFIG, recipe.seed).to(device)
+    model = initialise(config, recipe.seed).to(device)
     model, weights, adapter = trained(model, recipe)
+    if recipe.recompute:
+        recompute(model)
     budget = Budget(
         recipe.epochs,
         recipe.tokens,

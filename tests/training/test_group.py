@@ -16,19 +16,23 @@ import sys, torch
 from pathlib import Path
 from openhearth.training.group import Group
 from openhearth.training.loop import train
-from tests.training.jobs import make_job, make_recipe
+from tests.training.jobs import CONFIG, MIXTURES, make_job, make_recipe
 
 group = Group.join()
-job = make_job(make_recipe(micro_tokens=48, epochs=1, adapter={"rank": 4, "dropout": 0.1}))
+config, adapter = {
+    "adapter": (CONFIG, {"rank": 4, "dropout": 0.1}),
+    "mixtures": (MIXTURES, None),
+}[sys.argv[2]]
+job = make_job(make_recipe(micro_tokens=48, epochs=1, adapter=adapter), config=config)
 run = train(job, Path(sys.argv[1]) / "work", group=group)
-if group.leads:
-    found = job.weights.tensors() | {"losses": torch.tensor([s.loss for s in run.steps])}
-    torch.save(found, Path(sys.argv[1]) / f"{group.size}.pt")
+found = job.weights.tensors() | {"losses": torch.tensor([s.loss for s in run.steps])}
+torch.save(found, Path(sys.argv[1]) / f"{group.rank}.pt")
 """
 ROOT = Path(__file__).parents[2]
 
 
-def trained(directory: Path, size: int) -> dict[str, Any]:
+def trained(directory: Path, size: int, kind: str) -> list[dict[str, Any]]:
+    """What each process has in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,7 +45,7 @@ def trained(directory: Path, size: int) -> dict[str, Any]:
     work = directory / str(size)
     work.mkdir()
     done = subprocess.run(
-        [*command, str(script), str(work)],
+        [*command, str(script), str(work), kind],
         capture_output=True,
         text=True,
         check=False,
@@ -49,7 +53,7 @@ def trained(directory: Path, size: int) -> dict[str, Any]:
         env=_environment(),
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return torch.load(work / f"{size}.pt")
+    return [torch.load(work / f"{rank}.pt") for rank in range(size)]
 
 
 def _environment() -> dict[str, str]:
@@ -60,9 +64,11 @@ def _environment() -> dict[str, str]:
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
-def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["adapter", "mixtures"])
+def test_two_processes_train_as_one_does(kind: str, tmp_path: Path) -> None:
     """Only the order of sums differs: gradients of micro-batches are added in pairs."""
-    one, two = trained(tmp_path, 1), trained(tmp_path, 2)
+    (one,), (two, other) = trained(tmp_path, 1, kind), trained(tmp_path, 2, kind)
     torch.testing.assert_close(two["losses"], one["losses"], atol=1e-5, rtol=0)
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-3)
+        assert torch.equal(two[name], other[name])

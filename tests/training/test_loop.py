@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from openhearth.errors import HearthError
+from openhearth.models import ModelConfig
 from openhearth.training import TrainRecipe
 from openhearth.training.checkpoint import Checkpoints
 from openhearth.training.loop import Job, train
 from openhearth.training.run import Run, Step
-from tests.training.jobs import make_job, make_recipe
+from tests.training.jobs import CONFIG, MIXTURES, make_job, make_recipe
 from tests.training.sources import examples, rows
 
 ADAPTER = {"rank": 4, "alpha": 8, "dropout": 0.2}
@@ -25,7 +26,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "accumulated": {"micro_tokens": 48},
     "dropout": {"adapter": ADAPTER, "micro_tokens": 64},
     "watched": {"evaluation": {"every": 3, "patience": 50}},
+    "mixtures": {"micro_tokens": 48},
+    "recomputed mixtures": {"recompute": True},
 }
+CONFIGS = {"mixtures": MIXTURES, "recomputed mixtures": MIXTURES}
 
 
 class Stopped(Exception):
@@ -40,8 +44,8 @@ def stop_at(step: int) -> Any:
     return progress
 
 
-def job(recipe: TrainRecipe) -> Job:
-    return make_job(recipe, heldout=examples([30] * 4, seed=9))
+def job(recipe: TrainRecipe, config: ModelConfig = CONFIG) -> Job:
+    return make_job(recipe, heldout=examples([30] * 4, seed=9), config=config)
 
 
 def result(job: Job, run: Run) -> dict[str, torch.Tensor]:
@@ -52,13 +56,14 @@ def result(job: Job, run: Run) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_run_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> None:
     recipe = make_recipe(**KINDS[kind])
-    whole = job(recipe)
+    config = CONFIGS.get(kind, CONFIG)
+    whole = job(recipe, config)
     expected = result(whole, train(whole, tmp_path / "whole"))
     assert len(expected["history"]) == 20
     for stop in (4, 9, 10):  # each time from the checkpoint of step 5, or anew
         with pytest.raises(Stopped):
-            train(job(recipe), tmp_path / "broken", stop_at(stop))
-    resumed = job(recipe)
+            train(job(recipe, config), tmp_path / "broken", stop_at(stop))
+    resumed = job(recipe, config)
     found = result(resumed, train(resumed, tmp_path / "broken"))
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)

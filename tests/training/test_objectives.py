@@ -18,10 +18,15 @@ from openhearth.training.teacher import Informed
 from tests.training.jobs import CONFIG
 from tests.training.sources import VOCABULARY, examples
 
+HEADS: list[dict[str, Any]] = [{}, {"tied_head": False, "head_bias": True, "logit_cap": 0.7}]
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return initialise(CONFIG, 0).requires_grad_(True)
+
+@pytest.fixture(scope="module", params=HEADS, ids=["plain", "biased and capped"])
+def model(request: pytest.FixtureRequest) -> Model:
+    model = initialise(CONFIG.model_copy(update=request.param), 0).requires_grad_(True)
+    if model.head is not None:
+        torch.nn.init.normal_(model.head.bias, generator=torch.Generator().manual_seed(1))
+    return model
 
 
 def log_probs(model: Model, data: Examples, sequence: int) -> torch.Tensor:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from openhearth.models.channels.registry import CHANNELS
@@ -21,6 +20,7 @@ from openhearth.models.mixers.recurrent import Slots
 from openhearth.models.mixers.registry import MIXERS
 from openhearth.models.norm import RMS_NORMS
 from openhearth.models.ragged import Ragged
+from openhearth.models.unembedding import Unembedding
 
 State = KeyValues | Slots
 
@@ -100,6 +100,12 @@ class Model(nn.Module):
         """[vocab_size, width]: the embedding itself when the head is tied."""
         return self.embed.weight if self.head is None else self.head.weight
 
+    @property
+    def unembedding(self) -> Unembedding:
+        """What makes logits of hidden states."""
+        bias = None if self.head is None else self.head.bias
+        return Unembedding(self.head_weight, bias, self.config.logit_cap)
+
     def new_states(self, pages: int, page: int, slots: int = 0) -> list[State]:
         """One state per block, with room for `pages` times `page` tokens, and `slots` sequences.
 
@@ -134,10 +140,7 @@ class Model(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states [n, width] -> fp32 logits [n, vocab_size]."""
-        bias = None if self.head is None else self.head.bias
-        logits = F.linear(hidden, self.head_weight, bias).float()
-        cap = self.config.logit_cap
-        return logits if cap is None else (logits / cap).tanh() * cap
+        return self.unembedding.logits(hidden)
 
     def linears(self) -> Iterator[tuple[str, Linear]]:
         """Every matrix of the blocks that can carry an adapter, with its path."""

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from openhearth.models import Model, ModelConfig
+from openhearth.models.channels.mixture import Experts
+from openhearth.models.channels.monarch_mlp import BlockLinear
 from openhearth.models.linear import Linear
 
 EMBEDDED = 0.02
@@ -27,11 +29,11 @@ def initialise(config: ModelConfig, seed: int) -> Model:
     added = math.sqrt(sum(1 if b.channel is None else 2 for b in config.blocks))
     with torch.no_grad():
         for path, module in model.named_modules():
-            if isinstance(module, Linear):
-                size = 1 / math.sqrt(module.weight.shape[1])
-                module.weight.normal_(
-                    0, size / added if path.endswith(OUTPUTS) else size, generator=generator
-                )
+            if isinstance(module, Linear | BlockLinear):
+                _matrix(module.weight, path, added, generator)
+            elif isinstance(module, Experts):
+                for name, matrices in module.named_parameters(path):
+                    _matrix(matrices, name, added, generator)
             elif isinstance(module, nn.Embedding):
                 module.weight.normal_(0, EMBEDDED, generator=generator)
             elif hasattr(module, "weight"):
@@ -41,6 +43,12 @@ def initialise(config: ModelConfig, seed: int) -> Model:
             for name in sorted(n for n in dir(module) if n.startswith("init_")):
                 getattr(module, name)(generator)
     return model
+
+
+def _matrix(weight: torch.Tensor, path: str, added: float, generator: torch.Generator) -> None:
+    """A matrix [out, in], or several of them [n, out, in]."""
+    size = 1 / math.sqrt(weight.shape[-1])
+    weight.normal_(0, size / added if path.endswith(OUTPUTS) else size, generator=generator)
 
 
 def _plain(weight: torch.Tensor, generator: torch.Generator) -> None:

@@ -16,6 +16,7 @@ import torch
 from openhearth.errors import HearthError
 from openhearth.models import Model
 from openhearth.progress import Progress, silent
+from openhearth.training.balance import Balancer
 from openhearth.training.checkpoint import Checkpoints
 from openhearth.training.evaluation import Evaluator
 from openhearth.training.exact import exact_on
@@ -51,11 +52,12 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     group = group or Group()
     optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
     with _checkpoints(work, group) as checkpoints, _exact(job.model):
+        balancer = Balancer(job.recipe.balance, job.model)
         run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
         job.model.train()
         while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation.patience):
             started = time.perf_counter()
-            loss, tokens = _gradients(job, len(run.steps), group)
+            loss, tokens = _gradients(job, balancer, len(run.steps), group)
             norm = _clip(job.weights, job.recipe.clip)
             if wrong := run.wrong(loss, norm):
                 checkpoints.wait()
@@ -64,6 +66,7 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
             rate = job.recipe.schedule.rate(len(run.steps), len(job.order))
             optimizer.step(rate)
             optimizer.zero_grad()
+            balancer.step()
             job.weights.publish()
             run.add(Step(loss, tokens, rate, norm), time.perf_counter() - started)
             _look(job, run)
@@ -103,10 +106,11 @@ def _resume(job: Job, optimizer: Optimizer, checkpoints: Checkpoints) -> Run:
     return Run.of(snapshot)
 
 
-def _gradients(job: Job, step: int, group: Group) -> tuple[float, int]:
+def _gradients(job: Job, balancer: Balancer, step: int, group: Group) -> tuple[float, int]:
     """The mean loss of a step over all processes, with its gradients, and its tokens."""
     objective, chosen = job.recipe.objective, job.order[step]
     weight = max(1, objective.weight(job.items, chosen))
+    tokens = int(job.items.lengths[list(chosen)].sum())
     total = torch.zeros(())
     parts = micro_batches(job.items, chosen, job.recipe.micro_tokens)
     for number, part in group.share(list(enumerate(parts))):
@@ -114,10 +118,11 @@ def _gradients(job: Job, step: int, group: Group) -> tuple[float, int]:
         torch.manual_seed(mixed(job.recipe.seed, step, number))
         batch = collate(job.items, part, job.adapter, job.model.device)
         loss = objective.loss(job.model, batch) / weight
-        loss.backward()
+        uneven = balancer.take(batch.ragged) * (batch.ragged.rows / tokens)
+        (loss + uneven).backward()
         total += loss.detach()
-    group.sum([*job.weights.gradients(), total])
-    return total.item(), int(job.items.lengths[list(chosen)].sum())
+    group.sum([*job.weights.gradients(), total, *balancer.loads])
+    return total.item(), tokens
 
 
 def _clip(weights: Weights, most: float) -> float:

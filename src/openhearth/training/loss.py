@@ -12,36 +12,65 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-CHUNK = 256  # rows whose logits exist at a time
+from openhearth.models.unembedding import Unembedding, wide
+
+Gradients = tuple[torch.Tensor | None, ...]
 
 
-def _chunks(count: int) -> list[slice]:
-    return [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
+def rows_at_once(device: torch.device) -> int:
+    """How many rows' logits exist at a time: for a processor as many as its caches like."""
+    return 256 if device.type == "cpu" else 4096
+
+
+def _chunks(rows: torch.Tensor) -> list[slice]:
+    size = rows_at_once(rows.device)
+    return [slice(start, start + size) for start in range(0, len(rows), size)]
 
 
 class _Gradients:
-    """Of hidden states [n, width] and, if it trains, of the head [vocab, width], chunk by chunk."""
+    """Of hidden states [n, width] and, if they train, of the head's weight [vocab, width] and bias
+    [vocab], chunk by chunk.
+    """
 
-    def __init__(self, hidden: torch.Tensor, head: torch.Tensor, wants_head: bool) -> None:
+    def __init__(self, hidden: torch.Tensor, head: Unembedding, trains: tuple[bool, bool]) -> None:
+        self._head = head
         self.hidden = torch.empty_like(hidden)
-        # Summed over thousands of rows, which bf16 could not.
-        self.head = torch.zeros_like(head, dtype=torch.float32) if wants_head else None
+        self.weight = _sums_for(head.weight, trains[0])
+        self.bias = _sums_for(head.bias, trains[1])
 
     def add(
         self,
         rows: slice,
         hidden: torch.Tensor,
-        head: torch.Tensor,
-        probabilities: torch.Tensor,
+        logits: torch.Tensor,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> None:
-        """d/dlogits of weighted nats is (softmax minus one-hot) times the weight."""
-        probabilities[torch.arange(len(targets), device=targets.device), targets] -= 1.0
-        errors = probabilities.mul_(weights[:, None]).to(head.dtype)
-        self.hidden[rows] = errors @ head
-        if self.head is not None:
-            self.head += errors.T @ hidden
+        """d/dlogits of weighted nats is (softmax minus one-hot) times the weight; where a logit is
+        c * tanh(l / c), that times 1 - tanh² is d/dl. `logits` are used up.
+        """
+        errors = logits.softmax(-1)
+        errors[torch.arange(len(targets), device=targets.device), targets] -= 1.0
+        errors *= weights[:, None]
+        if self._head.cap is not None:
+            errors *= logits.div_(self._head.cap).square_().neg_().add_(1.0)
+        errors = errors.to(self._head.weight.dtype)
+        self.hidden[rows] = errors @ self._head.weight
+        if self.weight is not None:
+            self.weight += errors.T @ hidden
+        if self.bias is not None:
+            self.bias += errors.sum(0, dtype=self.bias.dtype)
+
+    @property
+    def all(self) -> Gradients:
+        return self.hidden, self.weight, self.bias
+
+
+def _sums_for(weight: torch.Tensor | None, trains: bool) -> torch.Tensor | None:
+    """Zeros for sums over thousands of rows, which bf16 could not hold."""
+    if weight is None or not trains:
+        return None
+    return torch.zeros_like(weight, dtype=wide(weight.dtype))
 
 
 class WeightedNats(torch.autograd.Function):
@@ -51,29 +80,30 @@ class WeightedNats(torch.autograd.Function):
     def forward(
         ctx: Any,
         hidden: torch.Tensor,
-        head: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        cap: float | None,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        learns = ctx.needs_input_grad[0]
-        found = _Gradients(hidden, head, learns and ctx.needs_input_grad[1])
-        for rows in _chunks(len(targets)):
-            logits = F.linear(hidden[rows], head).float()
+        head = Unembedding(weight, bias, cap)
+        total = torch.zeros((), dtype=wide(hidden.dtype), device=hidden.device)
+        learns, *trains = ctx.needs_input_grad[:3]
+        found = _Gradients(hidden, head, (learns and trains[0], learns and trains[1]))
+        for rows in _chunks(targets):
+            logits = head.logits(hidden[rows])
             nats = F.cross_entropy(logits, targets[rows], reduction="none")
             total += torch.dot(nats, weights[rows])
             if learns:
-                of = hidden[rows], head, logits.softmax(-1), targets[rows], weights[rows]
-                found.add(rows, *of)
-        ctx.save_for_backward(found.hidden, found.head)
-        ctx.head_dtype = head.dtype
+                found.add(rows, hidden[rows], logits, targets[rows], weights[rows])
+        ctx.save_for_backward(*found.all)
+        ctx.dtype = weight.dtype
         return total
 
     @staticmethod
-    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        hidden, head = ctx.saved_tensors
-        scaled = None if head is None else (head * outer[0]).to(ctx.head_dtype)
-        return hidden * outer[0].to(hidden.dtype), scaled, None, None
+    def backward(ctx: Any, *outer: torch.Tensor) -> Gradients:
+        scaled = [None if g is None else (g * outer[0]).to(ctx.dtype) for g in ctx.saved_tensors]
+        return *scaled, None, None, None
 
 
 class TokenNats(torch.autograd.Function):
@@ -81,36 +111,45 @@ class TokenNats(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        cap: float | None,
+        targets: torch.Tensor,
     ) -> torch.Tensor:
-        nats = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
-        for rows in _chunks(len(targets)):
-            logits = F.linear(hidden[rows], head).float()
+        head = Unembedding(weight, bias, cap)
+        nats = torch.empty(len(targets), dtype=wide(hidden.dtype), device=hidden.device)
+        for rows in _chunks(targets):
+            logits = head.logits(hidden[rows])
             nats[rows] = F.cross_entropy(logits, targets[rows], reduction="none")
-        ctx.save_for_backward(hidden, head, targets)
+        ctx.save_for_backward(hidden, weight, bias, targets)
+        ctx.cap = cap
         return nats
 
     @staticmethod
-    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        hidden, head, targets = ctx.saved_tensors
-        found = _Gradients(hidden, head, ctx.needs_input_grad[1])
-        for rows in _chunks(len(targets)):
-            probabilities = F.linear(hidden[rows], head).float().softmax(-1)
-            found.add(rows, hidden[rows], head, probabilities, targets[rows], outer[0][rows])
-        return found.hidden, None if found.head is None else found.head.to(head.dtype), None
+    def backward(ctx: Any, *outer: torch.Tensor) -> Gradients:
+        hidden, weight, bias, targets = ctx.saved_tensors
+        head = Unembedding(weight, bias, ctx.cap)
+        found = _Gradients(hidden, head, ctx.needs_input_grad[1:3])
+        for rows in _chunks(targets):
+            logits = head.logits(hidden[rows])
+            found.add(rows, hidden[rows], logits, targets[rows], outer[0][rows])
+        narrow = [None if g is None else g.to(weight.dtype) for g in found.all]
+        return *narrow, None, None
 
 
 def weighted_nats(
-    hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+    hidden: torch.Tensor, head: Unembedding, targets: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
     """The sum of weight times cross-entropy in nats, with a gradient for `hidden` and `head`.
 
-    `hidden` [n, width] are the rows that predict, `head` [vocab, width], `targets` [n] token ids,
-    `weights` fp32 [n], which get no gradient.
+    `hidden` [n, width] are the rows that predict, `targets` [n] token ids, `weights` [n], at least
+    fp32, which get no gradient.
     """
-    return WeightedNats.apply(hidden, head, targets, weights)
+    return WeightedNats.apply(hidden, *head, targets, weights)
 
 
-def token_nats(hidden: torch.Tensor, head: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The cross-entropy of each row in nats, fp32 [n], likewise."""
-    return TokenNats.apply(hidden, head, targets)
+def token_nats(hidden: torch.Tensor, head: Unembedding, targets: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy of each row in nats, at least fp32 [n], likewise."""
+    return TokenNats.apply(hidden, *head, targets)

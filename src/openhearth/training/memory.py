@@ -10,7 +10,7 @@ import torch
 from openhearth.errors import HearthError, UsageError
 from openhearth.models.device import making_on
 from openhearth.training.items import collate
-from openhearth.training.loss import CHUNK
+from openhearth.training.loss import rows_at_once
 
 if TYPE_CHECKING:
     from openhearth.training.loop import Job
@@ -25,7 +25,7 @@ def needed(job: Job) -> int:
     moving = sum(weight.numel() for weight in job.weights.masters.values()) * 4
     moments = 1 if job.recipe.optimizer.name == "muon" else 2
     kept = 1 + (job.recipe.evaluation.patience is not None)
-    logits = 3 * CHUNK * job.model.config.vocab_size * 4
+    logits = 3 * rows_at_once(job.model.device) * job.model.config.vocab_size * 4
     batch = job.recipe.micro_tokens or job.recipe.batch_tokens
     per_token = _saved(job) / int(job.items.lengths[job.order[0][0]])
     return round(moving * (1 + 2 * moments + kept) + logits + batch * per_token)

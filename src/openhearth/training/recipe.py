@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from openhearth.data.parse import Recipe
 from openhearth.models import ModelConfig
 from openhearth.models.part import Part
+from openhearth.training.balance import Balance
 from openhearth.training.objectives import AnyObjective, Sft
 from openhearth.training.optimizers import OptimizerRecipe
 from openhearth.training.schedules import Schedule
@@ -51,9 +52,10 @@ class TrainRecipe(Recipe):
     is a version to go on from: an adapter of the model, or a model. `data` is a dataset, tokens, or
     a JSONL file, `heldout` another file. Training ends after `epochs` passes or `tokens` tokens;
     a step has at most `batch_tokens`, or `batch_examples` examples, computed at most `micro_tokens`
-    at a time. With `adapter: null`, as in a new model, all weights train. `recompute` keeps no
-    activations inside blocks, which saves memory and costs a third more time. `compile` lets
-    torch compile norms and feed-forward layers, which needs a C++ compiler, or Triton on a GPU.
+    at a time. With `adapter: null`, as in a new model, all weights train; `balance` is how experts
+    are then kept in use. `recompute` keeps no activations inside blocks, which saves memory and
+    costs a third more time. `compile` lets torch compile norms and feed-forward layers, which needs
+    a C++ compiler, or Triton on a GPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -67,6 +69,7 @@ class TrainRecipe(Recipe):
     adapter: Lora | None = Lora()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: Schedule = Schedule()
+    balance: Balance = Balance()
     epochs: Count = 1
     tokens: Count | None = None
     batch_tokens: Annotated[int, Field(ge=64)] = 1024

@@ -84,17 +84,10 @@ def subject(recipe: TrainRecipe, base: Artifact, start: Artifact | None, dtype: 
     `base` is the model, or the tokenizer of a new one, `start` the version to go on from.
 
     Raises:
-        UsageError: `start` is not of the kind that is trained, or was made for another model; the
-            loss of the model's head is not known.
+        UsageError: `start` is not of the kind that is trained, or was made for another model.
         CorruptArtifact: weights are damaged.
     """
     found = _subject(recipe, base, start, dtype)
-    config = found.model.config
-    if config.head_bias or config.logit_cap:
-        raise UsageError(
-            "A head with biases or with capped logits (Phi, Gemma 2) cannot be trained yet: take "
-            "another model."
-        )
     if recipe.compile:
         compile_parts(found.model, adapted=found.adapter is not None)
     if recipe.recompute:

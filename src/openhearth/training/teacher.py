@@ -19,7 +19,7 @@ from openhearth.models.device import best_device, making_on
 from openhearth.progress import Progress
 from openhearth.store import Artifact, Draft
 from openhearth.training.items import Batch, Items, collate
-from openhearth.training.loss import CHUNK, token_nats
+from openhearth.training.loss import rows_at_once, token_nats
 from openhearth.training.order import micro_batches
 
 SPEAKER = "speaker"
@@ -107,11 +107,11 @@ def ask(
 def _said(model: Model, batch: Batch, likeliest: int | None) -> dict[str, np.ndarray]:
     hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
     if likeliest is None:
-        nats = token_nats(hidden, model.head_weight, batch.labels)
+        nats = token_nats(hidden, model.unembedding, batch.labels)
         return {"nats": nats.cpu().numpy()}
     ids, values = [], []
-    for start in range(0, len(hidden), CHUNK):
-        log_probs = F.log_softmax(model.logits(hidden[start : start + CHUNK]), dim=-1)
+    for rows in hidden.split(rows_at_once(hidden.device)):
+        log_probs = F.log_softmax(model.logits(rows), dim=-1)
         top = log_probs.topk(min(likeliest, log_probs.shape[-1]), dim=-1)
         ids.append(top.indices.int().cpu().numpy())
         values.append(top.values.cpu().numpy())

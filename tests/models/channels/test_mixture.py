@@ -19,7 +19,7 @@ from openhearth.models import Piece, Ragged
 from openhearth.models.channel_config import MLP, MoE
 from openhearth.models.channels.feed_forward import FeedForward
 from openhearth.models.channels.mixture import MixtureOfExperts
-from openhearth.models.channels.routing import balance_loss, routings, update_biases
+from openhearth.models.channels.routing import balance_loss, routings, update_bias
 
 WIDTH, HIDDEN = 24, 20
 MIXTRAL = MoE(hidden=HIDDEN, experts=8, active=2)
@@ -127,7 +127,7 @@ def test_experts_that_nobody_takes_and_rows_that_are_equal() -> None:
 
 
 def test_the_balance_loss_is_that_of_transformers() -> None:
-    layer, x = random_layer(MIXTRAL), rows(64)
+    layer, x = random_layer(MIXTRAL).requires_grad_(True), rows(64)
     batch = Ragged([Piece(64)])
     layer(x, batch)
     logits = x @ layer.router.weight.T
@@ -142,6 +142,14 @@ def test_the_balance_loss_moves_the_router() -> None:
     balance_loss(batch).backward()
     assert layer.router.weight.grad is not None
     assert layer.router.weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("config", [MIXTRAL, DEEPSEEK], ids=["frozen", "biased"])
+def test_what_is_not_balanced_by_a_loss_has_none(config: MoE) -> None:
+    layer, batch = random_layer(config), Ragged([Piece(64)])
+    layer.requires_grad_(config is DEEPSEEK)
+    layer(rows(64), batch)
+    assert balance_loss(batch) == 0
 
 
 def test_nothing_is_noted_without_gradients() -> None:
@@ -160,8 +168,9 @@ def test_biases_even_out_the_loads_and_change_no_weights() -> None:
         halves = [Ragged([Piece(256)]), Ragged([Piece(256)])]
         for half, batch in zip(x.split(256), halves, strict=True):
             layer(half, batch)
-        update_biases(halves, rate=1e-2)
-        return sum(routings(batch)[0].loads for batch in halves)
+        loads = sum(routings(batch)[0].loads.float() for batch in halves)
+        update_bias(layer.router, loads, rate=1e-2)
+        return loads
 
     before = step()
     for _ in range(300):

@@ -2,12 +2,11 @@
 
 Two ways: a loss that grows when a few experts get most tokens (`balance_loss`; Switch, Fedus et al.
 2021, arXiv:2101.03961, used by Mixtral), and biases that a training loop moves after each step
-(`update_biases`; loss-free balancing, Wang et al. 2024, arXiv:2408.15664, used by DeepSeek-V3).
+(`update_bias`; loss-free balancing, Wang et al. 2024, arXiv:2408.15664, used by DeepSeek-V3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +29,11 @@ class Routing:
     def loads(self) -> torch.Tensor:
         """Tokens that took each expert, [experts]."""
         return self.chosen.flatten().bincount(minlength=self.scores.shape[1])
+
+    @property
+    def shares(self) -> torch.Tensor:
+        """Scores that add up to one for each row, as those of a softmax do."""
+        return self.scores / self.scores.sum(-1, keepdim=True)
 
 
 def routings(batch: Ragged) -> list[Routing]:
@@ -75,29 +79,24 @@ class Router(nn.Module):
 
 
 def balance_loss(batch: Ragged) -> torch.Tensor:
-    """The mean over the layers of experts * sum of f_e * P_e, `active` when all is even.
+    """The mean over the layers of experts * sum of f_e * P_e, `active` when all is even; 0 if
+    nothing is balanced so, as the biases of routers that have some do it, and frozen routers stay.
 
-    f_e is the share of the tokens that took expert e, P_e its mean score. Mixtral adds 0.02 of it
-    to the loss. For a batch that went through a forward pass with gradients.
+    f_e is the share of the tokens that took expert e, P_e its mean share of the scores. Mixtral
+    adds 0.02 of it to the loss. For a batch that went through a forward pass with gradients.
     """
-    return torch.stack(
-        [
-            len(made.loads) * (made.loads / len(made.scores) * made.scores.mean(0)).sum()
-            for made in routings(batch)
-        ]
-    ).mean()
+    found = [
+        made.scores.shape[1] * (made.loads / len(made.scores) * made.shares.mean(0)).sum()
+        for made in routings(batch)
+        if made.router.bias is None and made.router.weight.requires_grad
+    ]
+    return torch.stack(found).mean() if found else torch.zeros(())
 
 
 @torch.no_grad()
-def update_biases(batches: Iterable[Ragged], rate: float = 1e-3) -> None:
-    """After a step, by `rate` raise the bias of experts with less than their share of tokens.
-
-    `batches` are those of the step, so that accumulating gradients changes nothing.
+def update_bias(router: Router, loads: torch.Tensor, rate: float) -> None:
+    """By `rate` raise the bias of experts that got less than their share of the tokens, and lower
+    the others'. `loads` [experts] are those of a whole step.
     """
-    loads: dict[Router, torch.Tensor] = {}
-    for made in (made for batch in batches for made in routings(batch)):
-        before = loads.get(made.router)
-        loads[made.router] = made.loads if before is None else before + made.loads
-    for router, load in loads.items():
-        if router.bias is not None:
-            router.bias.add_(rate * (load.float().mean() - load).sign())
+    assert router.bias is not None
+    router.bias.add_(rate * (loads.mean() - loads).sign())

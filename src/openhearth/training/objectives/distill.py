@@ -16,11 +16,10 @@ from pydantic import Field
 from torch.utils.checkpoint import checkpoint
 
 from openhearth.models import Model
+from openhearth.models.unembedding import Unembedding
 from openhearth.training.items import Batch, Items
-from openhearth.training.loss import weighted_nats
+from openhearth.training.loss import rows_at_once, weighted_nats
 from openhearth.training.objectives.base import Objective
-
-CHUNK = 256  # rows whose logits exist at a time
 
 
 class Distill(Objective):
@@ -39,11 +38,12 @@ class Distill(Objective):
 
     def loss(self, model: Model, batch: Batch) -> torch.Tensor:
         hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
-        head = model.head_weight
+        head = model.unembedding
         ones = torch.ones(len(hidden), device=hidden.device)
         loss = (1 - self.mix) * weighted_nats(hidden, head, batch.labels, ones)
-        for start in range(0, len(hidden), CHUNK):
-            rows = slice(start, start + CHUNK)
+        size = rows_at_once(hidden.device)
+        for start in range(0, len(hidden), size):
+            rows = slice(start, start + size)
             known = batch.known["tokens"][rows], batch.known["log_probs"][rows]
             # Of a checkpoint no logits are kept for backward.
             apart = checkpoint(divergence, hidden[rows], head, *known, use_reentrant=False)
@@ -52,12 +52,12 @@ class Distill(Objective):
 
 
 def divergence(
-    hidden: torch.Tensor, head: torch.Tensor, tokens: torch.Tensor, log_probs: torch.Tensor
+    hidden: torch.Tensor, head: Unembedding, tokens: torch.Tensor, log_probs: torch.Tensor
 ) -> torch.Tensor:
     """The sum over rows of KL(teacher || model), where the teacher gives `tokens` [n, k] these
     `log_probs` [n, k], and all others what is left.
     """
-    logits = F.linear(hidden, head).float()
+    logits = head.logits(hidden)
     mine = logits.gather(1, tokens) - logits.logsumexp(1, keepdim=True)
     both = [torch.cat((part, _rest(part)), dim=1) for part in (log_probs.float(), mine)]
     return F.kl_div(both[1], both[0], reduction="sum", log_target=True)

@@ -22,7 +22,7 @@ class Prediction(Objective):
     def loss(self, model: Model, batch: Batch) -> torch.Tensor:
         hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
         ones = torch.ones(len(hidden), device=hidden.device)
-        return weighted_nats(hidden, model.head_weight, batch.labels, ones)
+        return weighted_nats(hidden, model.unembedding, batch.labels, ones)
 
 
 class NextToken(Prediction):

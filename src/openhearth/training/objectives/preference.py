@@ -44,7 +44,7 @@ class Preference(Objective):
 
     def loss(self, model: Model, batch: Batch) -> torch.Tensor:
         hidden = model(batch.tokens, batch.ragged)[batch.targets - 1]
-        nats = token_nats(hidden, model.head_weight, batch.labels)
+        nats = token_nats(hidden, model.unembedding, batch.labels)
         return self.of(nats, batch)
 
     def of(self, nats: torch.Tensor, batch: Batch) -> torch.Tensor:
