@@ -84,7 +84,8 @@ def _exact(model: Model) -> AbstractContextManager[None]:
     GPU, of which some mixers and experts make use, do not allow.
     """
     blocks = [(b.mixer.name, b.channel and b.channel.name) for b in model.config.blocks]
-    strict = all(mixer == "attention" and channel != "moe" for mixer, channel in blocks)
+    plain = ("attention", "short_conv")
+    strict = all(mixer in plain and channel != "moe" for mixer, channel in blocks)
     return exact_on(model.device, strict=strict)
 
 
