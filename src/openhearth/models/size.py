@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from openhearth.models.channels.mixture import Experts
+from openhearth.models.channels.monarch_mlp import BlockLinear
 from openhearth.models.config import Block, ModelConfig
+from openhearth.models.linear import Linear
 from openhearth.models.mixer_config import MixerPart
 from openhearth.models.model import Model
 
@@ -80,15 +82,22 @@ def _layers(config: ModelConfig, sizes: list[Size]) -> Iterator[Layers]:
         yield Layers(group[0], group[-1], block, sum((sizes[i] for i in group), Size()))
 
 
-def _matrices(module: nn.Module) -> Size:
-    """Two operations for each weight of a matrix that a token meets."""
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    used = sum(p.numel() for p in module.parameters() if p.dim() > 1)
+def matrix_weights(module: nn.Module) -> int:
+    """The weights of a module's matrices that a token meets: of experts, those that it takes."""
+    found = 0
     for part in module.modules():
-        if isinstance(part, Experts):
+        if isinstance(part, Linear | BlockLinear):
+            found += part.weight.numel()
+        elif isinstance(part, Experts):
             whole = sum(parameter.numel() for parameter in part.parameters())
-            used -= whole - whole * part.config.active // part.config.experts
-    return Size(parameters, 2 * used)
+            found += whole * part.config.active // part.config.experts
+    return found
+
+
+def _matrices(module: nn.Module) -> Size:
+    """Two operations for each weight of a matrix."""
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return Size(parameters, 2 * matrix_weights(module))
 
 
 def _mixing(mixer: MixerPart, width: int, context: int) -> Size:

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from openhearth.models import Piece, Ragged
 from openhearth.models.mixers.registry import MIXERS
 from openhearth.training.initialise import initialise
-from openhearth.training.study.flops import MIXING, matrix_weights, training_flops
+from openhearth.training.study.flops import MIXING, training_flops, weights_met
 from openhearth.training.study.mixes import Size, model_of
 
 LENGTH = 256
@@ -32,7 +32,7 @@ def test_attention_as_nanochat_counts_it() -> None:
     config = model_of("one", "[attention]", SIZE, vocabulary=300, context=LENGTH)
     heads, head_dim, width, hidden = 2, 32, 64, 192
     matrices = 4 * width * width + 3 * width * hidden + 300 * width
-    assert matrix_weights(config) == matrices
+    assert weights_met(config) == matrices
     assert training_flops(config, LENGTH) == 6 * matrices + 12 * heads * head_dim * LENGTH
 
 
@@ -43,7 +43,7 @@ def test_of_experts_those_count_that_a_token_takes() -> None:
     )
     dense = 4 * 64 * 64 + 300 * 64
     experts = 2 * 3 * 64 * 32
-    assert dense + experts <= matrix_weights(config) <= dense + experts + 8 * 64
+    assert dense + experts <= weights_met(config) <= dense + experts + 8 * 64
 
 
 def test_every_mixer_that_writes_text_is_counted() -> None:

@@ -15,31 +15,19 @@ from typing import Any
 import torch
 
 from openhearth.models import Model, ModelConfig
-from openhearth.models.channels.mixture import Experts
-from openhearth.models.channels.monarch_mlp import BlockLinear
-from openhearth.models.linear import Linear
 from openhearth.models.mixers.chunks import CHUNK
+from openhearth.models.size import matrix_weights
 
 FORWARD_AND_BACKWARD = 3
-MATRICES = (Linear, BlockLinear)
 
 
-def matrix_weights(config: ModelConfig) -> int:
+def weights_met(config: ModelConfig) -> int:
     """The weights of matrices that a token meets: those of the blocks and of the head. This is the
     N of scaling laws, which are cleanest so.
     """
     with torch.device("meta"):
         model = Model(config)
-    found = sum(sum(w.numel() for w in _weights(module)) for module in model.blocks.modules())
-    for module in model.blocks.modules():
-        if isinstance(module, Experts):
-            whole = sum(parameter.numel() for parameter in module.parameters())
-            found += whole * module.config.active // module.config.experts
-    return found + model.head_weight.numel()
-
-
-def _weights(module: torch.nn.Module) -> list[torch.Tensor]:
-    return [p for p in module.parameters(recurse=False) if isinstance(module, MATRICES)]
+    return matrix_weights(model.blocks) + model.head_weight.numel()
 
 
 def training_flops(config: ModelConfig, length: int) -> int:
@@ -47,7 +35,7 @@ def training_flops(config: ModelConfig, length: int) -> int:
     beside = sum(
         MIXING[block.mixer.name](block.mixer, config.width, length) for block in config.blocks
     )
-    return FORWARD_AND_BACKWARD * (2 * matrix_weights(config) + beside)
+    return FORWARD_AND_BACKWARD * (2 * weights_met(config) + beside)
 
 
 def _conv(kernel: int, channels: int) -> int:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from openhearth.errors import UsageError
 from openhearth.models import ModelConfig
-from openhearth.training.study.flops import matrix_weights, training_flops
+from openhearth.training.study.flops import training_flops, weights_met
 from openhearth.training.study.mixes import Size, model_of
 from openhearth.training.study.recipe import StudyRecipe
 
@@ -35,7 +35,7 @@ class Run:
     @cached_property
     def parameters(self) -> int:
         """The N of the scaling law."""
-        return matrix_weights(self.model)
+        return weights_met(self.model)
 
     @cached_property
     def flops_per_token(self) -> int:
