@@ -115,7 +115,13 @@ def write_encoder(directory: Path) -> Path:
 
 
 def write_adapter(
-    directory: Path, store: Store, base: str, seed: int = 1, factor: float = 1.0
+    directory: Path,
+    store: Store,
+    base: str,
+    seed: int = 1,
+    factor: float = 1.0,
+    *,
+    dora: bool = False,
 ) -> Path:
     """A random adapter in the layout of `peft`, whose numbers are all NaN if `factor` is."""
     import torch
@@ -124,7 +130,7 @@ def write_adapter(
 
     directory.mkdir(exist_ok=True)
     artifact = store.get(base)
-    model, lora = load_model(artifact, "float32"), LoraConfig(rank=4, alpha=8)
+    model, lora = load_model(artifact, "float32"), LoraConfig(rank=4, alpha=8, dora=dora)
     generator = torch.Generator().manual_seed(seed)
     for parameter in add_adapter(model, "new", lora, seed=1):
         torch.nn.init.normal_(parameter, std=0.3, generator=generator)
@@ -134,13 +140,19 @@ def write_adapter(
 
 
 def make_adapter(
-    store: Store, base: Artifact, name: str, *, seed: int = 1, factor: float = 1.0
+    store: Store,
+    base: Artifact,
+    name: str,
+    *,
+    seed: int = 1,
+    factor: float = 1.0,
+    dora: bool = False,
 ) -> None:
     """The same in a store."""
     from openhearth.models import import_adapter
 
     with TemporaryDirectory() as directory:
-        written = write_adapter(Path(directory), store, base.digest, seed, factor)
+        written = write_adapter(Path(directory), store, base.digest, seed, factor, dora=dora)
         store.tag(name, import_adapter(base, written).digest)
 
 

@@ -17,7 +17,7 @@ from openhearth.errors import NotFound
 from openhearth.inference import BadAdapter, Engine, EngineBusy, Request, Sampling
 from openhearth.inference.adapters import Adapters
 from openhearth.inference.native import _engine
-from openhearth.models import pull
+from openhearth.models import export_directory, import_adapter, pull
 from openhearth.store import Store
 from tests.conftest import write_adapter
 
@@ -157,6 +157,35 @@ def test_names_of_one_adapter_share_its_keys(
     assert cached == 0
     assert likely(engine, "two") == (said, 64)
     assert likely(engine, "b")[1] == likely(engine, "small")[1] == 0
+
+
+def test_a_dora_is_served_beside_others_where_there_are_no_kernels(
+    store: Store, directories: dict[str, Path], tmp_path: Path
+) -> None:
+    """As the model says it into which it was merged."""
+    directory = write_adapter(tmp_path / "dora", store, "small", dora=True)
+    store.tag("dora", import_adapter(store.get("small"), directory).digest)
+    export_directory(store.get("dora"), tmp_path / "merged")
+    settings = {"executor": "torch", "dtype": "float32", "kv_memory": 2**20, "store": store}
+    adapters: dict[str, str | Path] = {"dora": directory, "a": directories["a"]}
+    with Engine("small", adapters=adapters, **settings) as engine:
+        names = ["dora", "a", "small", "dora"]
+        with ThreadPoolExecutor(len(names)) as pool:
+            found = list(pool.map(lambda name: answer(engine, name), names))
+    with Engine(str(tmp_path / "merged"), **settings) as engine:
+        expected = answer(engine, engine.models()[0].name)
+    assert found[0] == found[3] == expected
+    assert len(set(map(tuple, found))) == 3
+
+
+@pytest.mark.skipif(_engine is None, reason="without kernels")
+def test_a_dora_is_refused_by_kernels(store: Store, tmp_path: Path) -> None:
+    directory = write_adapter(tmp_path / "dora", store, "small", dora=True)
+    with (
+        Engine("small", adapters={"dora": directory}, executor="native", store=store) as engine,
+        pytest.raises(BadAdapter, match="dora is a DoRA adapter"),
+    ):
+        answer(engine, "dora")
 
 
 def test_one_larger_than_the_memory_can_never_be_used(

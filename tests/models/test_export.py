@@ -85,9 +85,12 @@ def test_bert_too(encoder_directory: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(again.state_dict(), theirs.state_dict())
 
 
-def test_an_adapter_is_merged_into_its_base(tiny_directory: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dora", [False, True])
+def test_an_adapter_is_merged_into_its_base(
+    tiny_directory: Path, tmp_path: Path, dora: bool
+) -> None:
     store = Store(tmp_path / "home")
-    make_adapter(store, pull(store, str(tiny_directory), name="tiny"), "bot")
+    make_adapter(store, pull(store, str(tiny_directory), name="tiny"), "bot", dora=dora)
     export_directory(store.get("bot"), tmp_path / "out")
     model = load_model(store.get("tiny"), "float32")
     load_adapter(model, store.get("bot"), "bot")

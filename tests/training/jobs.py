@@ -95,7 +95,7 @@ def trained(model: Model, recipe: TrainRecipe) -> tuple[Model, Weights, str | No
         return model, Weights.of_model(model, dtype), None
     lora = recipe.adapter
     model.requires_grad_(False)
-    config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets)
+    config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets, lora.dora)
     parameters = add_adapter(model, "a", config, recipe.seed)
     return model, Weights({str(i): p for i, p in enumerate(parameters)}), "a"
 

@@ -25,11 +25,19 @@ KINDS: dict[str, dict[str, Any]] = {
     "narrow": {"dtype": "bfloat16"},
     "accumulated": {"micro_tokens": 48},
     "dropout": {"adapter": ADAPTER, "micro_tokens": 64},
+    "dora": {"adapter": ADAPTER | {"dora": True}},
     "watched": {"evaluation": {"every": 3, "patience": 50}},
     "mixtures": {"micro_tokens": 48},
     "recomputed mixtures": {"recompute": True},
+    "narrow head with biases and a cap": {"dtype": "bfloat16"},
 }
-CONFIGS = {"mixtures": MIXTURES, "recomputed mixtures": MIXTURES}
+CONFIGS = {
+    "mixtures": MIXTURES,
+    "recomputed mixtures": MIXTURES,
+    "narrow head with biases and a cap": CONFIG.model_copy(
+        update={"tied_head": False, "head_bias": True, "logit_cap": 5.0}
+    ),
+}
 
 
 class Stopped(Exception):

@@ -178,9 +178,10 @@ def test_a_version_goes_on_from_the_one_before(store: Store, questions: str) -> 
     assert losses(third)[0] < losses(whole)[0]
 
 
-def test_an_untouched_version_is_the_version(store: Store, questions: str) -> None:
+@pytest.mark.parametrize("dora", [False, True])
+def test_an_untouched_version_is_the_version(store: Store, questions: str, dora: bool) -> None:
     """Going on loses nothing: with a rate of nearly zero the adapter stays what it was."""
-    first = carry_out(store, recipe(data=questions))
+    first = carry_out(store, recipe(data=questions, adapter={"dora": dora}))
     still = {"learning_rate": 1e-12}
     second = carry_out(
         store, recipe(**{"model": None, "from": first.digest}, data=questions, optimizer=still)

@@ -34,7 +34,7 @@ class Adapter:
     @property
     def bytes(self) -> int:
         """What it takes of memory."""
-        return sum(p.nbytes for pair in self.low_ranks.values() for p in (pair.a, pair.b))
+        return sum(t.nbytes for pair in self.low_ranks.values() for t in pair.state_dict().values())
 
 
 class TorchExecutor:

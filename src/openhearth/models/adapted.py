@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from openhearth.models.adapter_files import read_adapter
+from openhearth.models.adapter_files import Pair, read_adapter
 from openhearth.models.config import ModelConfig
 from openhearth.models.model import Model
 from openhearth.models.stored import base_of, open_model
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 
 class AdaptedWeights(Weights):
-    """W + B A for the matrices of `pairs`, A [rank, in] and B [out, rank] by path, scaled already;
-    all else as in `weights`.
+    """W + B A for the matrices of `pairs`, scaled already, by path, and of DoRA with rows of its
+    lengths; all else as in `weights`.
     """
 
-    def __init__(
-        self, weights: Weights, pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    ) -> None:
+    def __init__(self, weights: Weights, pairs: Mapping[str, Pair]) -> None:
         self._weights, self._pairs = weights, pairs
 
     def values(self, name: str) -> np.ndarray:
         values, pair = self._weights.values(name), self._pair(name)
-        return values if pair is None else values + pair[1] @ pair[0]
+        if pair is None:
+            return values
+        summed = values + pair.b @ pair.a
+        if pair.magnitude is not None:
+            summed *= (pair.magnitude / np.linalg.norm(summed, axis=1))[:, None]
+        return summed
 
     def read(self, name: str) -> torch.Tensor:
         """In the type of the file, to which a sum in fp32 is rounded."""
@@ -39,7 +42,7 @@ class AdaptedWeights(Weights):
             return tensor
         return torch.from_numpy(self.values(name)).to(tensor.dtype)
 
-    def _pair(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    def _pair(self, name: str) -> Pair | None:
         return self._pairs.get(name.removesuffix(".weight"))
 
 

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 PREFIX = "base_model.model."
+LEAVES, MAGNITUDE = ("lora_A.weight", "lora_B.weight"), "lora_magnitude_vector"
+
+
+class Pair(NamedTuple):
+    """A [rank, in] and B [out, rank] for a matrix; of DoRA also the lengths of the sum's rows
+    [out].
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    magnitude: np.ndarray | None = None
 
 
 def check_adapter(path: Path) -> None:
@@ -56,49 +67,51 @@ def read_adapter(
     shapes: Mapping[str, tuple[int, ...]],
     *,
     scaled: bool = True,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """A stored adapter's A [rank, in] and B [out, rank], fp32, for the matrices of a model of this
-    family, of these shapes, [out, in] by path; B is multiplied by the scale unless told otherwise.
+) -> dict[str, Pair]:
+    """A stored adapter's pairs, fp32, for the matrices of a model of this family, of these shapes,
+    [out, in] by path; B is multiplied by the scale unless told otherwise.
 
     Raises:
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
         CorruptArtifact: its files are damaged, or hold what is no finite number.
     """
-    scale_of = _scales(artifact, name) if scaled else lambda _: 1.0
+    leaves, scale_of = _settings(artifact, name)
     waiting = read_safetensors(artifact.path(WEIGHTS))
-    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    pairs: dict[str, Pair] = {}
     for path in shapes:
         theirs = translate(path, HF[family])
-        keys = [f"{PREFIX}{theirs}.lora_{part}.weight" for part in "AB"]
+        keys = [f"{PREFIX}{theirs}.{leaf}" for leaf in leaves]
         if path in pairs or not waiting.keys() >= set(keys):
             continue
-        a, b = (waiting.pop(key).values() for key in keys)
+        a, b, *magnitude = (waiting.pop(key).values() for key in keys)
         # Where several matrices of ours are one of theirs, they share A, and each has rows of B.
         among = partners(path, HF[family])
         ends = np.cumsum([shapes[part][0] for part in among])
         size = (ends[-1], shapes[path][1])
-        if a.ndim != 2 or b.ndim != 2 or (len(b), a.shape[1]) != size or len(a) != b.shape[1]:
+        fits = a.ndim == b.ndim == 2 and (len(b), a.shape[1]) == size and len(a) == b.shape[1]
+        if not fits or any(lengths.shape != size[:1] for lengths in magnitude):
             raise UsageError(f"Adapter {name} was made for a model of another size.")
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        if not all(np.isfinite(values).all() for values in (a, b, *magnitude)):
             raise CorruptArtifact(f"Adapter {name} has a weight that is no finite number: {path}.")
-        rows = np.split(b * np.float32(scale_of(theirs)), ends[:-1])
-        pairs |= {part: (a, own) for part, own in zip(among, rows, strict=True)}
+        scale = np.float32(scale_of(theirs) if scaled else 1.0)
+        rows = zip(*(np.split(each, ends[:-1]) for each in (b * scale, *magnitude)), strict=True)
+        pairs |= {part: Pair(a, *own) for part, own in zip(among, rows, strict=True)}
     if waiting:
         raise CorruptArtifact(
-            f"Adapter {name} has weights for layers that this model lacks, such as "
-            f"{min(waiting)}: use it with the model that it was trained on."
+            f"Adapter {name} has weights for layers that this model lacks, or not all of a "
+            f"layer's, such as {min(waiting)}: use it with the model that it was trained on."
         )
     return pairs
 
 
-def _scales(artifact: Artifact, name: str) -> Callable[[str], float]:
-    """By what the product of A and B is multiplied, of a matrix by its name."""
+def _settings(artifact: Artifact, name: str) -> tuple[tuple[str, ...], Callable[[str], float]]:
+    """What there is for a matrix; and by its name, by what its product of A and B is multiplied."""
     try:
         settings = artifact.read_json(SETTINGS)
-        if settings.get("peft_type") != "LORA" or not {"use_dora", "use_rslora"}.isdisjoint(
-            option for option, value in settings.items() if value
-        ):
-            raise UsageError(f"{name} is not a plain LoRA adapter, the only kind supported yet.")
+        if settings.get("peft_type") != "LORA" or settings.get("use_rslora"):
+            raise UsageError(
+                f"{name} is no plain LoRA or DoRA adapter, the only kinds there are yet."
+            )
         usual = settings["lora_alpha"], settings["r"]
         patterns = settings.get("alpha_pattern") or {}, settings.get("rank_pattern") or {}
 
@@ -107,7 +120,7 @@ def _scales(artifact: Artifact, name: str) -> Callable[[str], float]:
             return alpha / rank
 
         scale("")
-        return scale
+        return (*LEAVES, MAGNITUDE) if settings.get("use_dora") else LEAVES, scale
     except (ValueError, AttributeError, LookupError, TypeError, ZeroDivisionError) as error:
         raise CorruptArtifact(
             f"{SETTINGS} of adapter {name} is damaged, or has no good r and lora_alpha ({error}): "

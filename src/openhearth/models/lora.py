@@ -9,11 +9,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from openhearth.errors import UsageError
-from openhearth.models.adapter_files import PREFIX, SETTINGS, WEIGHTS, read_adapter
+from openhearth.models.adapter_files import (
+    LEAVES,
+    MAGNITUDE,
+    PREFIX,
+    SETTINGS,
+    WEIGHTS,
+    Pair,
+    read_adapter,
+)
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
 from openhearth.models.names import HF, partners, translate
@@ -27,13 +34,15 @@ class LoraConfig:
     """How big an adapter is: its rank, and alpha; what it adds is scaled by alpha / rank.
 
     `targets` are patterns, in the shell's way, of the matrices that get one: of their paths
-    (`blocks.0.*`, `*.mixer.*`), or of the last word alone (`q`). `dropout` is for training.
+    (`blocks.0.*`, `*.mixer.*`), or of the last word alone (`q`). `dropout` is for training. With
+    `dora` the lengths of the matrices' rows train too (arXiv:2402.09353).
     """
 
     rank: int = 16
     alpha: float = 32.0
     dropout: float = 0.0
     targets: tuple[str, ...] = ("*",)
+    dora: bool = False
 
     def wants(self, path: str) -> bool:
         """Whether the matrix at this path gets an adapter."""
@@ -53,10 +62,10 @@ def add_adapter(model: Model, name: str, config: LoraConfig, seed: int) -> list[
         if not config.wants(path):
             continue
         scale = config.alpha / config.rank
-        pair = linear.new_low_rank(config.rank, scale, generator, config.dropout)
+        pair = linear.new_low_rank(config.rank, scale, generator, config.dropout, dora=config.dora)
         pair.to(model.device)
         linear.adapters[name] = pair
-        parameters += [pair.a, pair.b]
+        parameters += pair.parameters()
     if not parameters:
         words = sorted({path.rpartition(".")[2] for path, _ in model.linears()})
         raise UsageError(
@@ -76,12 +85,18 @@ def go_on_with_adapter(model: Model, name: str, artifact: Artifact, dropout: flo
     shapes = {path: tuple(linear.weight.shape) for path, linear in model.linears()}
     settings = artifact.read_json(SETTINGS)
     found = read_adapter(artifact, artifact.digest[:12], model.config.family, shapes, scaled=False)
-    config = LoraConfig(settings["r"], settings["lora_alpha"], dropout, tuple(sorted(found)))
+    config = LoraConfig(
+        settings["r"],
+        settings["lora_alpha"],
+        dropout,
+        tuple(sorted(found)),
+        dora=bool(settings.get("use_dora")),
+    )
     linears = dict(model.linears())
-    for path, (a, b) in found.items():
+    for path, pair in found.items():
         scale = config.alpha / config.rank
-        pair = LowRank(torch.tensor(a), torch.tensor(b), scale, config.dropout)
-        linears[path].adapters[name] = pair.to(model.device)
+        low_rank = _low_rank(pair, torch.float32, scale, dropout)
+        linears[path].adapters[name] = low_rank.to(model.device)
     return config
 
 
@@ -91,14 +106,20 @@ def save_adapter(
     """Write an adapter's two files to `place(file name)`; `base` says what it was trained on."""
     from safetensors.torch import save_file
 
-    tensors, ranks = {}, {}
-    for theirs, pairs in _by_their_matrix(model, name).items():
+    tensors: dict[str, torch.Tensor] = {}
+    ranks: dict[str, int] = {}
+    for theirs, pairs in _by_their_matrix(model, name, dora=config.dora).items():
         # Of several in one matrix, each has columns of B of its own: the rank is that of all.
-        tensors[f"{PREFIX}{theirs}.lora_A.weight"] = torch.cat([a for a, _ in pairs])
-        b = torch.block_diag(*[b for _, b in pairs])
-        tensors[f"{PREFIX}{theirs}.lora_B.weight"] = b
+        joined = {
+            LEAVES[0]: torch.cat([pair.a for pair in pairs]),
+            LEAVES[1]: torch.block_diag(*[pair.b for pair in pairs]),
+        }
+        lengths = tuple(pair.magnitude for pair in pairs if pair.magnitude is not None)
+        if lengths:
+            joined[MAGNITUDE] = torch.cat(lengths)
+        tensors |= {f"{PREFIX}{theirs}.{leaf}": t.detach().cpu() for leaf, t in joined.items()}
         if len(pairs) > 1:
-            ranks[theirs.rpartition(".")[2]] = sum(len(a) > 0 for a, _ in pairs)
+            ranks[theirs.rpartition(".")[2]] = sum(len(pair.a) > 0 for pair in pairs)
     save_file(tensors, place(WEIGHTS), metadata={"format": "pt"})
     settings = {
         "peft_type": "LORA",
@@ -109,23 +130,24 @@ def save_adapter(
         "rank_pattern": {module: config.rank * n for module, n in ranks.items()},
         "alpha_pattern": {module: config.alpha * n for module, n in ranks.items()},
         "lora_dropout": config.dropout,
+        "use_dora": config.dora,
         "bias": "none",
         "target_modules": _target_modules(model, name),
     }
     place(SETTINGS).write_text(json.dumps(settings, sort_keys=True))
 
 
-def _by_their_matrix(model: Model, name: str) -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:
-    """A and B of all that one matrix of the family's files holds, in its order; without rank where
-    there is no adapter.
+def _by_their_matrix(model: Model, name: str, *, dora: bool) -> dict[str, list[LowRank]]:
+    """The pairs of all that one matrix of the family's files holds, in its order; without rank
+    where there is no adapter.
     """
     pairs, linears, table = model.adapter(name), dict(model.linears()), HF[model.config.family]
 
-    def of(part: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def of(part: str) -> LowRank:
         if part in pairs:
-            return pairs[part].a.detach().cpu(), pairs[part].b.detach().cpu()
-        outputs, inputs = linears[part].weight.shape
-        return torch.zeros(0, inputs), torch.zeros(outputs, 0)
+            return pairs[part]
+        none = linears[part].new_low_rank(0, 1.0, torch.Generator(), dora=dora)
+        return none.to(model.device)
 
     return {translate(path, table): [of(p) for p in partners(path, table)] for path in pairs}
 
@@ -141,7 +163,7 @@ def _target_modules(model: Model, name: str) -> list[str]:
 
 
 def load_adapter(model: Model, artifact: Artifact, name: str) -> None:
-    """Add a stored adapter to a model, under `name`, in the model's dtype.
+    """Add a stored adapter to a model, under `name`, in the model's dtype and where it is.
 
     Raises:
         UsageError: it was made for another model, or uses a kind of adapter that we do not have.
@@ -159,12 +181,15 @@ def low_ranks(model: Model, artifact: Artifact, name: str) -> dict[str, LowRank]
     Raises:
         UsageError, CorruptArtifact: as `load_adapter`.
     """
-    shapes = {path: tuple(linear.weight.shape) for path, linear in model.linears()}
+    weights = {path: linear.weight for path, linear in model.linears()}
+    shapes = {path: tuple(weight.shape) for path, weight in weights.items()}
     return {
-        path: LowRank(_tensor(a, model), _tensor(b, model), 1.0).requires_grad_(False)
-        for path, (a, b) in read_adapter(artifact, name, model.config.family, shapes).items()
+        path: _low_rank(pair, model.dtype, 1.0).frozen(weights[path])
+        for path, pair in read_adapter(artifact, name, model.config.family, shapes).items()
     }
 
 
-def _tensor(values: np.ndarray, model: Model) -> torch.Tensor:
-    return torch.tensor(values, dtype=model.dtype)
+def _low_rank(pair: Pair, dtype: torch.dtype, scale: float, dropout: float = 0.0) -> LowRank:
+    a, b = (torch.tensor(values, dtype=dtype) for values in (pair.a, pair.b))
+    lengths = None if pair.magnitude is None else torch.tensor(pair.magnitude)
+    return LowRank(a, b, scale, dropout, lengths)

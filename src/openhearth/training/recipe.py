@@ -22,13 +22,15 @@ class Lora(Part):
     """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) in place of whole weights.
 
     What they add is scaled by `alpha` / `rank`. `targets` are patterns for the matrices that get
-    one, such as `*.mixer.*` or `q`: of their paths, or of the last word.
+    one, such as `*.mixer.*` or `q`: of their paths, or of the last word. With `dora` the lengths of
+    the matrices' rows train too (Liu et al. 2024, arXiv:2402.09353).
     """
 
     rank: Annotated[int, Field(ge=1, le=512)] = 16
     alpha: Annotated[float, Field(gt=0)] = 32.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    dora: bool = False
 
 
 class Evaluation(Part):

@@ -52,7 +52,7 @@ class Adapter(Subject):
         if start is not None:
             self._config = go_on_with_adapter(self.model, ADAPTER, start, lora.dropout)
         else:
-            self._config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets)
+            self._config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets, lora.dora)
             add_adapter(self.model, ADAPTER, self._config, seed)
         self.weights = Weights(
             {

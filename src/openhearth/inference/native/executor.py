@@ -105,7 +105,13 @@ class NativeExecutor:
     def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
         """As `Executor` says."""
         pairs = read_adapter(artifact, name, self._family, self.shapes())
-        return self.pack_adapter(name, pairs)
+        if any(pair.magnitude is not None for pair in pairs.values()):
+            raise UsageError(
+                f"{name} is a DoRA adapter, which scales what the model's own matrices make, and "
+                "this executor has no kernel for that: start the engine with `--executor torch`, "
+                "or serve a merged model (`hearth models merge`)."
+            )
+        return self.pack_adapter(name, {path: (pair.a, pair.b) for path, pair in pairs.items()})
 
     def pack_adapter(self, name: str, pairs: Pairs) -> Adapter:
         """An adapter of A [rank, in] and B [out, rank], already scaled, by the name of the matrix
