@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
@@ -14,27 +12,17 @@ from _sides import Measure
 from _smollm import base
 
 from openhearth.data import Tokenizer
+from openhearth.models.quantize import PROSE, Quality, kl, surprise
 
 LENGTH, TEXTS = 600, 6  # tokens of each
 EIGHT_BITS = 0.01  # nat that eight bits may lose at most
-
-
-@dataclass(frozen=True)
-class Quality:
-    """The mean KL in nats of the next token's distribution from the one that is meant, and
-    perplexity.
-    """
-
-    kl: float
-    perplexity: float
 
 
 def texts() -> list[list[int]]:
     """Prose and code, as tokens: the project's README and two of its pages as they once were, the
     same in every run.
     """
-    page = Path(__file__).with_name("prose.txt").read_text()
-    tokens = Tokenizer.load(base()).encode(page)
+    tokens = Tokenizer.load(base()).encode(PROSE.read_text())
     return [tokens[i * LENGTH : (i + 1) * LENGTH] for i in range(TEXTS)]
 
 
@@ -50,8 +38,8 @@ def measure(name: str, side: Measure, *first: str, ours: Measure) -> Quality:
     kls, nats = [], []
     for tokens in texts():
         meant, found = logits(ours, tokens, "float32"), logits(side, tokens, *first)
-        kls.append((meant.exp() * (meant - found)).sum(-1).mean())
-        nats.append(-found[torch.arange(len(tokens) - 1), tokens[1:]].mean())
+        kls.append(kl(meant, found).mean())
+        nats.append(surprise(found, tokens[1:]).mean())
     quality = Quality(float(torch.stack(kls).mean()), float(torch.stack(nats).mean().exp()))
     print(f"{name}: KL {quality.kl:.4f}, perplexity {quality.perplexity:.2f}", flush=True)
     return quality

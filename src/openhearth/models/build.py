@@ -24,9 +24,7 @@ def build(config: ModelConfig, weights: Weights, dtype: torch.dtype, device: str
     Raises:
         CorruptArtifact: a tensor is missing, damaged or of another shape than `config` says.
     """
-    # On the meta device nothing is allocated, so that each weight is in memory only once.
-    with torch.device("meta"):
-        model = Model(config)
+    model = _empty(config)
     for name, empty in list(model.named_parameters()):
         tensor = weights.read(name)
         if tensor.shape != empty.shape:
@@ -40,6 +38,17 @@ def build(config: ModelConfig, weights: Weights, dtype: torch.dtype, device: str
         parameter = torch.nn.Parameter(tensor.to(device, kind).contiguous(), requires_grad=False)
         setattr(module, leaf, parameter)
     return model.to(device).eval()
+
+
+def shapes_of(config: ModelConfig) -> dict[str, torch.Size]:
+    """The shape of every weight, by its name."""
+    return {name: parameter.shape for name, parameter in _empty(config).named_parameters()}
+
+
+def _empty(config: ModelConfig) -> Model:
+    """On the meta device nothing is allocated, so that each weight is in memory only once."""
+    with torch.device("meta"):
+        return Model(config)
 
 
 def _shape(tensor: torch.Tensor) -> str:

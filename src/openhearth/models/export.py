@@ -12,10 +12,10 @@ import torch
 
 from openhearth.errors import UsageError
 from openhearth.models.adapted import open_adapted
+from openhearth.models.build import shapes_of
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.written import write_config
 from openhearth.models.huggingface import ADDED_TO_NORMS
-from openhearth.models.model import Model
 from openhearth.models.names import HF, partners, translate
 from openhearth.models.precision import DTYPES
 from openhearth.models.stored import base_of
@@ -59,8 +59,6 @@ def tensors_of(
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """All tensors of the files, each with its name there."""
     table, added = HF[config.family], ADDED_TO_NORMS.get(config.family, 0.0)
-    with torch.device("meta"):
-        names = [name for name, _ in Model(config).named_parameters()]
 
     def read(name: str) -> torch.Tensor:
         tensor = weights.read(name)
@@ -68,7 +66,7 @@ def tensors_of(
             tensor = tensor - added
         return tensor if dtype is None else tensor.to(dtype)
 
-    for name in names:
+    for name in shapes_of(config):
         theirs, among = translate(name, table), partners(name, table)
         if "{e}" in theirs:
             for e, expert in enumerate(read(name)):

@@ -8,33 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
-import torch
 
 from openhearth.errors import UsageError
 from openhearth.models.adapted import open_adapted
+from openhearth.models.build import shapes_of
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.settings import GLOBAL, LOCAL
 from openhearth.models.families.written import write_config
 from openhearth.models.gguf import ARCHITECTURES, SETTINGS, GgufFile, interleave
 from openhearth.models.gguf_tokenizer import convert
+from openhearth.models.gguf_types import check_kind, choose, pack
 from openhearth.models.gguf_vocabulary import vocabulary_fields
 from openhearth.models.mixer_config import Attention
-from openhearth.models.model import Model
 from openhearth.models.names import GGUF, translate
 from openhearth.models.stored import base_of
 from openhearth.models.weights import Weights
+from openhearth.progress import Progress, silent
 
 if TYPE_CHECKING:
     from openhearth.store import Artifact
 
-TYPES = {kind: gguf.GGMLQuantizationType[kind] for kind in ("F32", "F16", "Q8_0")}
 SAMPLE = "  def f(x):\n\treturn x  # naïve 你好 1234, Don't!\n\n\n"
 
 
-def export_gguf(artifact: Artifact, target: Path, *, kind: str = "Q8_0") -> None:
+def export_gguf(
+    artifact: Artifact, target: Path, *, kind: str = "Q8_0", progress: Progress = silent
+) -> None:
     """Write a model, or an adapter merged into its base, to the new file `target`.
 
-    Matrices are of type `kind`, `F32`, `F16` or `Q8_0`; all else is fp32.
+    Matrices are of type `kind`, one of `gguf_types.KINDS`; all else is fp32.
 
     Raises:
         UsageError: `target` is there already, there is no such type, the artifact is neither a
@@ -43,8 +45,7 @@ def export_gguf(artifact: Artifact, target: Path, *, kind: str = "Q8_0") -> None
     """
     if target.exists():
         raise UsageError(f"{target} is there already: name a new file.")
-    if kind not in TYPES:
-        raise UsageError(f"The type is {kind!r}, but must be one of {', '.join(TYPES)}.")
+    check_kind(kind)
     config, weights = open_adapted(artifact)
     base = base_of(artifact)
     raw, written = write_config(config)
@@ -61,7 +62,7 @@ def export_gguf(artifact: Artifact, target: Path, *, kind: str = "Q8_0") -> None
         settings = base.read_json("tokenizer_config.json")
         for name, value in vocabulary_fields(definition, settings, config.vocab_size).items():
             _add(writer, name, value)
-        _write_tensors(writer, config, weights, names[family], TYPES[kind])
+        _write_tensors(writer, config, weights, names[family], kind, progress)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -105,16 +106,20 @@ def _add(writer: gguf.GGUFWriter, name: str, value: Any) -> None:
 
 
 def _write_tensors(
-    writer: gguf.GGUFWriter, config: ModelConfig, weights: Weights, architecture: str, kind: Any
+    writer: gguf.GGUFWriter,
+    config: ModelConfig,
+    weights: Weights,
+    architecture: str,
+    kind: str,
+    progress: Progress,
 ) -> None:
-    with torch.device("meta"):
-        names = [name for name, _ in Model(config).named_parameters()]
-    for name in names:
+    shapes = shapes_of(config)
+    for number, (name, shape) in enumerate(shapes.items()):
         values = interleave(weights.values(name), name, config, architecture)
-        fits = values.ndim > 1 and values.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
-        chosen = kind if fits else TYPES["F16" if values.ndim > 1 else "F32"]
-        packed = gguf.quantize(np.ascontiguousarray(values, np.float32), chosen)
-        writer.add_tensor(translate(name, GGUF), packed, raw_dtype=chosen)
+        chosen = choose(name, shape, kind, config).kind
+        type_ = gguf.GGMLQuantizationType[chosen]
+        writer.add_tensor(translate(name, GGUF), pack(values, chosen), raw_dtype=type_)
+        progress("pack", number + 1, len(shapes), name)
     mixers = [block.mixer for block in config.blocks if isinstance(block.mixer, Attention)]
     factors = next((mixer.rope_factors for mixer in mixers if mixer.rope_factors), ())
     if len(set(factors)) > 1:

@@ -14,5 +14,6 @@ models = LazyGroup(
         "import": (f"{HERE}.files:import_", "A directory or GGUF file into the store."),
         "export": (f"{HERE}.files:export", "A model as a directory or GGUF file."),
         "merge": (f"{HERE}.merge:merge", "One model of several."),
+        "quantize": (f"{HERE}.quantize:quantize", "A model with fewer bits, and what they cost."),
     },
 )

@@ -36,7 +36,7 @@ def import_(path: Path, name: str | None) -> None:
     "--to", "target", required=True, type=click.Path(path_type=Path), metavar="DIR|FILE.gguf"
 )
 @click.option("--dtype", default="auto", help="Of a directory: auto, float32 or bfloat16.")
-@click.option("--type", "kind", default="Q8_0", help="Of a GGUF file: Q8_0, F16 or F32.")
+@click.option("--type", "kind", default="Q8_0", help="Of a GGUF file: F32, F16, Q8_0, Q4_K_M …")
 def export(name: str, target: Path, dtype: str, kind: str) -> None:
     """Write the model NAME to a Hugging Face directory or a GGUF file, an adapter with its base.
 
@@ -47,7 +47,7 @@ def export(name: str, target: Path, dtype: str, kind: str) -> None:
 
     artifact = Store().get(name)
     if target.suffix == ".gguf":
-        export_gguf(artifact, target, kind=kind)
+        export_gguf(artifact, target, kind=kind, progress=progress())
     else:
         export_directory(artifact, target, dtype=dtype)
     files = [target] if target.is_file() else sorted(target.iterdir())
