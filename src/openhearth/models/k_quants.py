@@ -13,8 +13,8 @@ import numpy as np
 BLOCK = 256
 AT_ONCE = 2048  # blocks: a few megabytes for each array on the way
 TINY = np.float32(1e-30)
-LINE_TOPS = np.arange(14, 16.05, 0.1, np.float32)  # tried as the level of a part's largest number
-SCALE_TOPS = np.arange(31.1, 32.95, 0.1, np.float32)
+LINE_TOPS = np.linspace(14, 16, 21, dtype=np.float32)  # tried as the level of the largest number
+SCALE_TOPS = np.linspace(31.1, 32.9, 19, dtype=np.float32)
 
 
 def quantize(values: np.ndarray, kind: str) -> np.ndarray:

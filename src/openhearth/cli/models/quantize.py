@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--text",
     type=click.Path(path_type=Path),
-    help="Compare on the first 4096 tokens of this file; else on a page of prose and code.",
+    help="Compare on the first 2048 tokens of this file; else on a page of prose and code.",
 )
 def quantize(model: str, to: str, out: str, text: Path | None) -> None:
     """Give the matrices of MODEL fewer bits: a name, a directory, or a GGUF file.

@@ -1,5 +1,7 @@
 """Ways to make one tensor of several models' tensors of the same name, all fp32.
 
+They are those of mergekit 0.1.5, also where papers leave something open.
+
 A task vector is what a model differs by from the base that it was tuned from.
 """
 
@@ -57,28 +59,36 @@ def dare(
     density: float,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Of each task vector some numbers by chance, `density` of all, scaled up to have the same sum
-    on average; then as in task arithmetic. Yu et al. 2023, arXiv:2311.03099.
+    """Of each task vector some numbers by chance, `density` of all, scaled up to have the length
+    (L1) that all had; then as in task arithmetic. Yu et al. 2023, arXiv:2311.03099, who scale by
+    1 / density, which is the same on average.
     """
-    kept = [
-        (t - base) * (torch.rand(t.shape, generator=generator) < density) / density for t in tensors
-    ]
+    kept = [_some(t - base, density, generator) for t in tensors]
     return base + _sum(kept, weights)
 
 
-def _sum(tensors: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
-    return sum((w * t for w, t in zip(weights, tensors, strict=True)), torch.tensor(0.0))
-
-
 def _largest(task: torch.Tensor, density: float) -> torch.Tensor:
-    count = max(1, round(density * task.numel()))
+    count = max(1, int(density * task.numel()))
     kept = task.abs().flatten().topk(count).indices
     return torch.zeros_like(task).flatten().index_copy(0, kept, task.flatten()[kept]).view_as(task)
 
 
+def _some(task: torch.Tensor, density: float, generator: torch.Generator) -> torch.Tensor:
+    kept = task * (torch.rand(task.shape, generator=generator) < density)
+    length = kept.abs().sum()
+    return kept * (task.abs().sum() / length) if length else kept
+
+
 def _elected(tasks: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
+    weighted = [weight * task for weight, task in zip(weights, tasks, strict=True)]
     sign = torch.where(_sum(tasks, weights) >= 0, 1.0, -1.0)
-    agree = [(task * sign > 0).float() for task in tasks]
+    agree = [(task * sign > 0).float() for task in weighted]
     share = _sum(agree, weights)
-    agreed = _sum([task * some for task, some in zip(tasks, agree, strict=True)], weights)
+    agreed = _sum(weighted, agree)
     return agreed / torch.where(share == 0, 1.0, share)
+
+
+def _sum(
+    tensors: Sequence[torch.Tensor], weights: Sequence[float] | Sequence[torch.Tensor]
+) -> torch.Tensor:
+    return sum((w * t for w, t in zip(weights, tensors, strict=True)), torch.tensor(0.0))

@@ -9,7 +9,7 @@ from openhearth.errors import UsageError
 
 PROSE = Path(__file__).with_name("prose.txt")
 """Prose and code: the project's README and two of its pages as they once were."""
-WINDOW, WINDOWS = 512, 8  # tokens of a piece of text, and pieces at most
+WINDOW, WINDOWS = 512, 4  # tokens of a piece of text, and pieces at most
 
 
 def windows(text: str, tokenizer: Tokenizer) -> list[list[int]]:
