@@ -71,3 +71,39 @@ def test_models_are_merged(hearth: Any, tiny_directory: Path, tmp_path: Path) ->
     assert result.out.startswith("both: model ")
     same = [hearth("models", "describe", name, "--json").json for name in ("tiny", "both")]
     assert same[0] == same[1]
+
+
+def test_a_model_is_quantised(hearth: Any, tiny_directory: Path, tmp_path: Path) -> None:
+    file, text = tmp_path / "tiny.gguf", tmp_path / "text.txt"
+    text.write_text("The quick brown fox. " * 20)
+    arguments = ("models", "quantize", str(tiny_directory), "--text", str(text))
+    named = hearth(*arguments, "--to", "Q4_0", "--out", "small", "--json").json
+    assert named["after"]["bits"] < 7 < named["before"]["bits"]
+    assert named["kl"] > 0
+    assert hearth("models", "describe", "small").code == 0
+    written = hearth(*arguments, "--to", "int8", "--out", str(file))
+    assert written.code == 0
+    assert "bits a weight  32.00    " in written.out
+    assert "KL 0.0" in written.out
+    assert [part.name for part in tmp_path.glob("tiny*")] == ["tiny.gguf"]
+    again = hearth(
+        "models", "quantize", str(file), "--text", str(text), "--to", "q4_0", "--out", "x"
+    )
+    assert "MODEL was quantised itself" in again.out
+    assert "because rows are no whole blocks" in again.out
+
+
+def test_quantising_refuses_before_it_begins(
+    hearth: Any, tiny_directory: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there.gguf"
+    there.write_bytes(b"mine")
+    hearth("models", "import", str(tiny_directory), "--name", "tiny")
+    arguments = ("models", "quantize", "tiny", "--to", "q4_0", "--out")
+    for out in (str(there), "tiny"):
+        assert "is there already" in hearth(*arguments, out).err
+    assert there.read_bytes() == b"mine"
+    assert "cannot name an artifact" in hearth(*arguments, "No Name").err
+    assert hearth(*arguments, "new", "--text", str(tmp_path / "none")).code == 3
+    assert "must be one of int8" in hearth(*arguments[:3], "--to", "q2", "--out", "new").err
+    assert hearth("models", "describe", "new").code == 3

@@ -22,6 +22,7 @@ KINDS = ("F32", "F16", "Q8_0", "Q6_K", "Q5_1", "Q5_0", "Q4_K_M", "Q4_1", "Q4_0")
 """What a file can be, by falling bits."""
 QUANTISED = KINDS[2:]
 SHORTER = {"Q4_K": "Q5_0", "Q6_K": "Q8_0"}  # 32 numbers a block instead of 256
+LARGEST = float(np.finfo(np.float16).max)
 SENSITIVE = ("mixer.v.weight", "channel.down.weight")
 
 
@@ -38,12 +39,12 @@ class Choice:
         return prod(shape) // numbers * size
 
 
-def check_kind(kind: str, among: Sequence[str] = KINDS) -> None:
+def check_kind(kind: str) -> None:
     """Raises:
     UsageError: there is no such kind of file.
     """
-    if kind not in among:
-        raise UsageError(f"The type is {kind!r}, but must be one of {', '.join(among)}.")
+    if kind not in KINDS:
+        raise UsageError(f"The type is {kind!r}, but must be one of {', '.join(KINDS)}.")
 
 
 def choose(name: str, shape: Sequence[int], kind: str, config: ModelConfig) -> Choice:
@@ -55,9 +56,17 @@ def choose(name: str, shape: Sequence[int], kind: str, config: ModelConfig) -> C
     return Choice(next(fitting, "F16"), wanted)
 
 
-def pack(values: np.ndarray, kind: str) -> np.ndarray:
-    """fp32 [..., n] in a type: numbers, or the bytes [..., bytes] of blocks."""
+def pack(name: str, values: np.ndarray, kind: str) -> np.ndarray:
+    """fp32 [..., n] in a type: numbers, or the bytes [..., bytes] of blocks.
+
+    Raises:
+        UsageError: a number is beyond those that have sixteen bits, as scales do.
+    """
     values = np.ascontiguousarray(values, np.float32)
+    if kind != "F32" and (largest := float(np.abs(values).max())) > LARGEST:
+        raise UsageError(
+            f"{name} has a number of {largest:.3g}, which is too large for {kind}: write F32."
+        )
     if kind in K_QUANTS:
         return quantize(values, kind)
     return gguf.quantize(values, gguf.GGMLQuantizationType[kind])

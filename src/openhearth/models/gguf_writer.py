@@ -39,8 +39,9 @@ def export_gguf(
     Matrices are of type `kind`, one of `gguf_types.KINDS`; all else is fp32.
 
     Raises:
-        UsageError: `target` is there already, there is no such type, the artifact is neither a
-            model nor an adapter, or what we know of GGUF has no words for it or its tokenizer.
+        UsageError: `target` is there already, there is no such type or it cannot hold a number,
+            the artifact is neither a model nor an adapter, or what we know of GGUF has no words for
+            it or its tokenizer.
         CorruptArtifact: its files are damaged.
     """
     if target.exists():
@@ -54,8 +55,8 @@ def export_gguf(
     if family not in names:
         raise UsageError(f"{family} models cannot be written as GGUF yet.")
     part = target.with_name(target.name + ".part")
+    writer = gguf.GGUFWriter(part, names[family], use_temp_file=True)
     try:
-        writer = gguf.GGUFWriter(part, names[family], use_temp_file=True)
         for name, value in _fields(artifact, raw, names[family]).items():
             _add(writer, name, value)
         definition = json.loads(base.path("tokenizer.json").read_bytes())
@@ -70,6 +71,8 @@ def export_gguf(
         _check(GgufFile(part), written, definition)
         part.rename(target)
     finally:
+        if writer.temp_file is not None:
+            writer.temp_file.close()
         part.unlink(missing_ok=True)
 
 
@@ -118,7 +121,7 @@ def _write_tensors(
         values = interleave(weights.values(name), name, config, architecture)
         chosen = choose(name, shape, kind, config).kind
         type_ = gguf.GGMLQuantizationType[chosen]
-        writer.add_tensor(translate(name, GGUF), pack(values, chosen), raw_dtype=type_)
+        writer.add_tensor(translate(name, GGUF), pack(name, values, chosen), raw_dtype=type_)
         progress("pack", number + 1, len(shapes), name)
     mixers = [block.mixer for block in config.blocks if isinstance(block.mixer, Attention)]
     factors = next((mixer.rope_factors for mixer in mixers if mixer.rope_factors), ())

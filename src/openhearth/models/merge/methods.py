@@ -88,7 +88,5 @@ def _elected(tasks: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.T
     return agreed / torch.where(share == 0, 1.0, share)
 
 
-def _sum(
-    tensors: Sequence[torch.Tensor], weights: Sequence[float] | Sequence[torch.Tensor]
-) -> torch.Tensor:
-    return sum((w * t for w, t in zip(weights, tensors, strict=True)), torch.tensor(0.0))
+def _sum(tensors: Sequence[torch.Tensor], weights: Sequence[float | torch.Tensor]) -> torch.Tensor:
+    return sum((t * w for w, t in zip(weights, tensors, strict=True)), torch.tensor(0.0))

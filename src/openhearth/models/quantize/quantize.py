@@ -33,7 +33,7 @@ def quantize(
 
     Raises:
         UsageError: there is no such type, or the model has no more bits, writes no text, or is an
-            adapter, or GGUF has no words for it; or the text is too short.
+            adapter, or GGUF has no words for it or one of its numbers; or the text is too short.
         CorruptArtifact: its files are damaged.
     """
     if to not in TARGETS:
