@@ -15,7 +15,7 @@ from openhearth.models.adapted import open_adapted
 from openhearth.models.build import shapes_of
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.written import write_config
-from openhearth.models.huggingface import ADDED_TO_NORMS
+from openhearth.models.huggingface import added_to
 from openhearth.models.names import HF, partners, translate
 from openhearth.models.precision import DTYPES
 from openhearth.models.stored import base_of
@@ -58,11 +58,11 @@ def tensors_of(
     config: ModelConfig, weights: Weights, dtype: torch.dtype | None
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """All tensors of the files, each with its name there."""
-    table, added = HF[config.family], ADDED_TO_NORMS.get(config.family, 0.0)
+    table = HF[config.family]
 
     def read(name: str) -> torch.Tensor:
         tensor = weights.read(name)
-        if added and name.endswith("norm.weight"):
+        if added := added_to(name, config.family):
             tensor = tensor - added
         return tensor if dtype is None else tensor.to(dtype)
 

@@ -29,12 +29,17 @@ if TYPE_CHECKING:
 ADDED_TO_NORMS = dict.fromkeys(("gemma2", "gemma3", "qwen3_next", "qwen3_5", "qwen3_5_seeing"), 1.0)
 
 
+def added_to(name: str, family: str) -> float:
+    """What the weight that we call `name` is more than what is in the files of a family."""
+    is_norm = name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
+    return ADDED_TO_NORMS.get(family, 0.0) if is_norm else 0.0
+
+
 class SafetensorsWeights(Weights):
     """The `*.safetensors` files of a directory or an artifact, with the names of its family."""
 
     def __init__(self, paths: list[Path], config: ModelConfig) -> None:
         self._config, self._names = config, HF[config.family]
-        self._added = ADDED_TO_NORMS.get(config.family, 0.0)
         self._tensors: dict[str, Tensor] = {}
         for path in paths:
             self._tensors.update(read_safetensors(path))
@@ -49,14 +54,14 @@ class SafetensorsWeights(Weights):
         import torch
 
         tensor = self._tensor(name)
-        if self._is_shifted(name):
+        if added_to(name, self._config.family):
             return torch.from_numpy(self.values(name))
         values = torch.from_numpy(tensor.data)
         return values.view(torch.bfloat16) if tensor.dtype == BF16 else values
 
     def values(self, name: str) -> np.ndarray:
-        values = self._tensor(name).values()
-        return values + np.float32(self._added) if self._is_shifted(name) else values
+        values, added = self._tensor(name).values(), added_to(name, self._config.family)
+        return values + np.float32(added) if added else values
 
     def packed(self, name: str) -> Packed:
         tensor = self._tensor(name)
@@ -64,9 +69,6 @@ class SafetensorsWeights(Weights):
             return super().packed(name)
         rows = np.ascontiguousarray(tensor.data).view(np.uint8)
         return Packed(PLAIN[tensor.dtype], rows, np.arange(len(rows)))
-
-    def _is_shifted(self, name: str) -> bool:
-        return name.endswith("norm.weight") and not name.endswith("gated_norm.weight")
 
     def _tensor(self, name: str) -> Tensor:
         """What we call `name`: a tensor of theirs, some of its rows, or a stack of several."""

@@ -59,9 +59,9 @@ def jamba(raw: dict[str, Any]) -> ModelConfig:
 
 
 def _channels(raw: dict[str, Any]) -> list[Channel]:
-    """Mixtures of experts in every so many blocks, unless there is one expert only."""
+    """Mixtures of experts in every so many blocks, unless there is no choice of them."""
     plain, count = feed_forward(raw), blocks_of(raw)
-    if raw["num_experts"] == 1:
+    if raw["num_experts"] <= 1:
         return [plain] * count
     hidden = raw["intermediate_size"]
     experts = experts_of(raw, "num_experts", hidden=hidden, normalised=False)

@@ -9,7 +9,7 @@ from openhearth.models.config import Block, ModelConfig
 from openhearth.models.families.settings import blocks_of, refuse_if
 from openhearth.models.mixer_config import Mamba, Mamba2, Mixer
 
-UNBOUNDED = 2**20  # tokens: what we call the context of a model that names none
+UNBOUNDED = 2**20  # tokens: the context of a model that names none, as only ours do
 MAMBA: dict[str, Any] = {
     "state_size": 16,
     "expand": 2,
@@ -81,7 +81,7 @@ def _only(raw: dict[str, Any], mixer: Mixer, family: Literal["mamba", "mamba2"])
     return ModelConfig(
         vocab_size=raw["vocab_size"],
         width=raw["hidden_size"],
-        context_length=UNBOUNDED,
+        context_length=raw.get("max_position_embeddings", UNBOUNDED),
         norm_eps=raw["layer_norm_epsilon"],
         tied_head=raw.get("tie_word_embeddings", False),
         family=family,
