@@ -10,7 +10,9 @@ import torch
 import transformers
 
 from openhearth.models import Model, Piece, Ragged, import_model, load_model
-from openhearth.store import Store
+from openhearth.models.export import export_directory
+from openhearth.models.stored import config_of
+from openhearth.store import Artifact, Store
 from tests.conftest import write_tokenizer
 
 PAGE = 8
@@ -74,3 +76,25 @@ def check_parity(ours: Model, theirs: transformers.PreTrainedModel) -> None:
     assert expected.std() > 0.05  # the comparison would mean nothing between zeros
     torch.testing.assert_close(logits(ours, ids), expected, atol=1e-4, rtol=0)
     check_forms(ours)
+
+
+@torch.inference_mode()
+def check_written(
+    artifact: Artifact, theirs: transformers.PreTrainedModel | None, target: Path
+) -> Artifact:
+    """A model written to `target` is read by `transformers`, if it knows such, and by us."""
+    export_directory(artifact, target)
+    if theirs is not None:
+        ids = tokens(60)[None]
+        if theirs.can_generate():
+            kind: Any = transformers.AutoModelForCausalLM
+        else:  # only the encoder, of those that have a head
+            kind, theirs = transformers.AutoModel, theirs.base_model
+        again = kind.from_pretrained(target, dtype=torch.float32).eval()
+        torch.testing.assert_close(again(ids)[0], theirs(ids)[0], atol=1e-4, rtol=0)
+    back = import_model(Store(target.parent / "back"), target)
+    family = {"family": config_of(back).family}  # which may be another if the layers are the same
+    assert config_of(back) == config_of(artifact).model_copy(update=family)
+    ours, before = load_model(back, "float32"), load_model(artifact, "float32")
+    torch.testing.assert_close(ours.state_dict(), before.state_dict(), atol=1e-6, rtol=0)
+    return back

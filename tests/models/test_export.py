@@ -34,8 +34,8 @@ from openhearth.models.families.written import write_config
 from openhearth.models.gguf_writer import export_gguf
 from openhearth.models.stored import config_of
 from openhearth.store import Artifact, Store
-from tests.conftest import make_adapter, write_tokenizer
-from tests.models.test_encoder import MODERN, saved
+from tests.conftest import make_adapter
+from tests.models.forms import check_written
 from tests.models.test_gguf import write
 from tests.models.test_parity import FAMILIES, imported, tokens
 
@@ -50,31 +50,10 @@ def logits(model: Model, adapter: str | None = None) -> torch.Tensor:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_directory_is_read_by_transformers_and_by_us(family: str, tmp_path: Path) -> None:
     artifact, theirs = imported(family, tmp_path)
-    target = tmp_path / "out"
-    export_directory(artifact, target)
-    again = transformers.AutoModelForCausalLM.from_pretrained(target, dtype=torch.float32).eval()
-    with torch.inference_mode():
-        torch.testing.assert_close(again(IDS[None]).logits, theirs(IDS[None]).logits)
-    back = import_model(Store(tmp_path / "other"), target)
-    assert config_of(back) == config_of(artifact)
-    ours, before = load_model(back, "float32"), load_model(artifact, "float32")
-    torch.testing.assert_close(ours.state_dict(), before.state_dict(), atol=1e-6, rtol=0)
+    back = check_written(artifact, theirs, tmp_path / "out")
     text = "Un café, two (words)!"
-    reference = transformers.AutoTokenizer.from_pretrained(target)
+    reference = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     assert reference.encode(text, add_special_tokens=False) == Tokenizer.load(back).encode(text)
-
-
-@pytest.mark.parametrize("kind", ["Model", "ForMaskedLM"])
-def test_an_encoder_is_read_by_transformers(kind: str, tmp_path: Path) -> None:
-    config = transformers.ModernBertConfig(vocab_size=write_tokenizer(tmp_path), **MODERN)
-    _, theirs = saved(getattr(transformers, f"ModernBert{kind}")(config), tmp_path)
-    artifact = import_model(Store(tmp_path / "home"), tmp_path)
-    export_directory(artifact, tmp_path / "out")
-    again = transformers.AutoModel.from_pretrained(tmp_path / "out", dtype=torch.float32).eval()
-    encoder = theirs if kind == "Model" else theirs.model
-    with torch.inference_mode():
-        expected = encoder(IDS[None]).last_hidden_state
-        torch.testing.assert_close(again(IDS[None]).last_hidden_state, expected)
 
 
 def test_bert_too(encoder_directory: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from openhearth.models import Attention, Mamba, import_model, load_model
 from openhearth.models.families import read_config
 from openhearth.store import Store
 from tests.conftest import write_tokenizer
-from tests.models.forms import check_forms, logits, tokens
+from tests.models.forms import check_forms, check_written, logits, tokens
 
 SIZES = {"hidden_size": 48, "num_hidden_layers": 3}
 MAMBA2 = SIZES | {"num_heads": 6, "head_dim": 16, "state_size": 10, "n_groups": 2, "chunk_size": 16}
@@ -83,17 +83,21 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @torch.inference_mode()
 def check_parity(theirs: transformers.PreTrainedModel, tmp_path: Path) -> None:
-    """Ours, from what theirs writes, gives the same with random weights, in every form."""
+    """Ours, from what theirs writes, gives the same with random weights, in every form; and so does
+    theirs, from what we write.
+    """
     torch.manual_seed(0)
     for parameter in theirs.eval().parameters():  # biases and norms are not random by default
         torch.nn.init.normal_(parameter, std=0.2)
     theirs.save_pretrained(tmp_path)
-    ours = load_model(import_model(Store(tmp_path / "home"), tmp_path), "float32")
+    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    ours = load_model(artifact, "float32")
     ids = tokens(150)
     expected = theirs(ids[None]).logits[0]
     assert expected.std() > 0.05  # the comparison would mean nothing between zeros
     torch.testing.assert_close(logits(ours, ids), expected, atol=1e-4, rtol=0)
     check_forms(ours)
+    check_written(artifact, theirs, tmp_path / "out")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

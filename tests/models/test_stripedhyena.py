@@ -21,10 +21,10 @@ from openhearth.models.families import read_config
 from openhearth.models.names import HF, translate
 from openhearth.store import Store
 from tests.conftest import write_tokenizer
-from tests.models.forms import check_forms, logits, tokens
+from tests.models.forms import check_forms, check_written, logits, tokens
 from tests.models.mixers.slow import long_conv, short_conv
 
-WIDTH, HEADS, STATES, INNER = 24, 4, 3, 64
+WIDTH, HEADS, STATES, INNER = 32, 4, 3, 128
 CONFIG: dict[str, Any] = {
     "architectures": ["StripedHyenaModelForCausalLM"],
     "hidden_size": WIDTH,
@@ -168,20 +168,28 @@ class Slow:
         return y
 
 
+def write(config: dict[str, Any], directory: Path) -> Slow:
+    """A directory with random weights, and what it should compute."""
+    vocabulary = write_tokenizer(directory)
+    made = weights(config, vocabulary)
+    save_file({f"backbone.{n}": w for n, w in made.items()}, directory / "model.safetensors")
+    (directory / "config.json").write_text(json.dumps(config | {"vocab_size": vocabulary}))
+    return Slow(config, made)
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_computes_what_the_equations_say(kind: str, tmp_path: Path) -> None:
     config = CONFIG | KINDS[kind]
-    vocabulary = write_tokenizer(tmp_path)
-    made = weights(config, vocabulary)
-    save_file({f"backbone.{n}": w for n, w in made.items()}, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": vocabulary}))
-    model = load_model(import_model(Store(tmp_path / "home"), tmp_path), "float32")
+    slow = write(config, tmp_path)
+    artifact = import_model(Store(tmp_path / "home"), tmp_path)
+    model = load_model(artifact, "float32")
     ids = tokens(60)
-    expected = Slow(config, made).logits(ids)
+    expected = slow.logits(ids)
     assert expected.std() > 0.05  # the comparison would mean nothing between zeros
     torch.testing.assert_close(logits(model, ids).double(), expected, atol=1e-4, rtol=0)
     check_forms(model)
+    check_written(artifact, None, tmp_path / "out")
     adapted = {translate(path, HF["stripedhyena"]) for path, _ in model.linears()}
     assert len(adapted) == len(list(model.linears()))  # q, k and v are three to adapters
 

@@ -15,7 +15,14 @@ from openhearth.models.families.lfm2 import CONV
 from openhearth.models.families.qwen_hybrid import DELTA
 from openhearth.models.families.rope import written_rope
 from openhearth.models.families.settings import GATED, GLOBAL, LOCAL
-from openhearth.models.mixer_config import Attention, GatedConv, GatedDelta, Mamba, Mamba2, ShortConv
+from openhearth.models.mixer_config import (
+    Attention,
+    GatedConv,
+    GatedDelta,
+    Mamba,
+    Mamba2,
+    ShortConv,
+)
 
 OURS_TO_THEIRS = {ours: theirs for theirs, ours in GATED.items()}
 ROPE_BY_KIND = {"gemma3", "modernbert", "modernbert_mlm"}
