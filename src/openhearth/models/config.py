@@ -9,23 +9,27 @@ from pydantic import Field, ValidationError, field_validator
 
 from openhearth.errors import UsageError
 from openhearth.models.channel_config import Channel
-from openhearth.models.mixer_config import Attention, Mixer
+from openhearth.models.mixer_config import Attention, GatedDelta, Mixer
 from openhearth.models.names import HF
 from openhearth.models.part import MOST_BLOCKS, Part
 
 
 class Block(Part):
-    """A sequence mixer and, if there is one, a channel mixer, each added to the residual stream."""
+    """A sequence mixer and, if there is one, a channel mixer, each added to the residual stream.
+
+    `norms` says where its norms stand, if not where those of the model's other blocks do.
+    """
 
     mixer: Mixer
     channel: Channel | None = None
+    norms: Literal["pre", "after", "sandwich", "parallel"] | None = None
 
 
 class ModelConfig(Part):
     """The description from which a model is built. `context_length` is in tokens.
 
-    `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(
-    norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose last block needs none
+    `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(x))
+    is `after` (OLMo 2), x + norm(f(norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose last block needs none
     after it), x + mixer(norm(x)) + channel(norm(x)) is `parallel` (Phi). Those of kind `layer` have
     biases if `norm_bias`, `rms_outside` has epsilon outside the root. The embedding is multiplied
     by `embed_factor`; with `positions` a learned vector for each position is added to it, and with
@@ -39,7 +43,7 @@ class ModelConfig(Part):
     width: Annotated[int, Field(gt=0)]
     context_length: Annotated[int, Field(gt=0)]
     norm: Literal["rms", "rms_outside", "layer"] = "rms"
-    norms: Literal["pre", "sandwich", "post", "parallel"] = "pre"
+    norms: Literal["pre", "after", "sandwich", "post", "parallel"] = "pre"
     norm_eps: Annotated[float, Field(gt=0)] = 1e-5
     norm_bias: bool = True
     embed_norm: bool = False
@@ -97,6 +101,13 @@ class ModelConfig(Part):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole"
             raise UsageError(f"The model's config is wrong at {where}: {first['msg']}.") from error
+
+
+def convolved_rows(config: ModelConfig, name: str) -> list[int]:
+    """Rows for queries, keys and values in the convolution of a delta rule."""
+    mixer = config.blocks[int(name.split(".")[1])].mixer
+    assert isinstance(mixer, GatedDelta)
+    return [mixer.key_heads * mixer.sizes[part] for part in "qkv"]
 
 
 def outputs(config: ModelConfig, name: str) -> int:

@@ -12,8 +12,7 @@ import torch
 
 from openhearth.errors import UsageError
 from openhearth.models.adapted import open_adapted
-from openhearth.models.build import shapes_of
-from openhearth.models.config import ModelConfig
+from openhearth.models.config import ModelConfig, convolved_rows
 from openhearth.models.families.written import write_config
 from openhearth.models.huggingface import added_to
 from openhearth.models.names import HF, partners, translate
@@ -71,6 +70,9 @@ def tensors_of(
         if "{e}" in theirs:
             for e, expert in enumerate(read(name)):
                 yield theirs.replace("{e}", str(e)), expert.clone()
+        elif "{qkv}" in theirs:
+            for part, rows in zip("qkv", read(name).split(convolved_rows(config, name)), strict=True):
+                yield theirs.replace("{qkv}", part), rows.clone()
         elif among[0] == name:
             yield theirs, torch.cat([read(part) for part in among])
 

@@ -74,10 +74,10 @@ class SafetensorsWeights(Weights):
         """What we call `name`: a tensor of theirs, some of its rows, or a stack of several."""
         theirs = translate(name, self._names)
         if "{e}" in theirs:
-            parts = [self._theirs(theirs.replace("{e}", str(e))) for e in self._experts(name)]
-            if len({(part.dtype, part.data.shape) for part in parts}) > 1:
-                raise CorruptArtifact(f"The experts in {theirs} differ: download the model again.")
-            return Tensor(parts[0].dtype, np.stack([part.data for part in parts]))
+            names = [theirs.replace("{e}", str(e)) for e in self._experts(name)]
+            return self._several(names, np.stack)
+        if "{qkv}" in theirs:
+            return self._several([theirs.replace("{qkv}", p) for p in "qkv"], np.concatenate)
         tensor = self._theirs(theirs)
         among = partners(name, self._names)
         if len(among) == 1:
@@ -89,6 +89,19 @@ class SafetensorsWeights(Weights):
                 "rows: the two do not belong together, so import them again."
             )
         return Tensor(tensor.dtype, tensor.data[ends[at - 1] if at else 0 : ends[at]])
+
+    def _several(
+        self, names: list[str], together: Callable[[list[np.ndarray]], np.ndarray]
+    ) -> Tensor:
+        """One tensor of several of theirs."""
+        parts = [self._theirs(name) for name in names]
+        try:
+            (kind,) = {part.dtype for part in parts}
+            return Tensor(kind, together([part.data for part in parts]))
+        except ValueError as error:
+            raise CorruptArtifact(
+                f"{names[0]} and those like it differ ({error}): download the model again."
+            ) from error
 
     def _experts(self, name: str) -> range:
         channel = self._config.blocks[int(name.split(".")[1])].channel

@@ -30,15 +30,17 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, config: Block, model: ModelConfig, *, with_norm: bool = True) -> None:
         super().__init__()
-        self.norms = model.norms
-        self.mixer_norm = _norm(model) if with_norm else nn.Identity()
+        self.norms = config.norms or model.norms
+        is_before, is_after = self.norms != "after", self.norms in ("after", "sandwich")
+        self.mixer_norm = _norm(model) if with_norm and is_before else nn.Identity()
         self.mixer = MIXERS[config.mixer.name](config.mixer, model.width, model.norm_eps)
-        self.mixer_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
+        self.mixer_post_norm = _norm(model) if is_after else nn.Identity()
         self.channel = None
         if config.channel is not None:
-            self.channel_norm = _norm(model) if self.norms != "parallel" else nn.Identity()
+            is_before = is_before and self.norms != "parallel"
+            self.channel_norm = _norm(model) if is_before else nn.Identity()
             self.channel = CHANNELS[config.channel.name](config.channel, model.width)
-            self.channel_post_norm = _norm(model) if self.norms == "sandwich" else nn.Identity()
+            self.channel_post_norm = _norm(model) if is_after else nn.Identity()
 
     def forward(self, x: torch.Tensor, batch: Ragged, state: State | None) -> torch.Tensor:
         if self.norms == "post":

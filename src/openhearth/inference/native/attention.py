@@ -39,6 +39,12 @@ def attention(low: Lowering, name: str, mixer: Attention, norm: Norm | None, out
         f"{name}.v": _places(mixer.kv_heads, np.arange(size), room),
     }
     low.linear(list(places), low.x, norm, _engine.Use.STORE, qkv, bias=mixer.bias, places=places)
+    by_head = mixer.qk_norm is True
+    if mixer.qk_norm == "joint":
+        queries = places[f"{name}.q"][1]
+        for part, column in (("q", 0), ("k", queries)):
+            weights = _norm(low, f"{name}.{part}_norm", *places[f"{name}.{part}"])
+            low.program.norm_parts(qkv, column, 1, 1, weights)
     low.program.attend(
         qkv,
         queries=mixer.heads,
@@ -47,8 +53,8 @@ def attention(low: Lowering, name: str, mixer: Attention, norm: Norm | None, out
         scale=mixer.scale or size**-0.5,
         window=mixer.window or EVERYTHING,
         causal=mixer.causal,
-        query_norm=_head_norm(low, f"{name}.q_norm", inner) if mixer.qk_norm else None,
-        key_norm=_head_norm(low, f"{name}.k_norm", inner) if mixer.qk_norm else None,
+        query_norm=_norm(low, f"{name}.q_norm", inner, room) if by_head else None,
+        key_norm=_norm(low, f"{name}.k_norm", inner, room) if by_head else None,
         angles=low.angles(Rope.of(mixer), room),
         memory=low.memory(mixer),
         out=mixed,
@@ -90,10 +96,11 @@ def _places(heads: int, within: np.ndarray, room: int) -> tuple[np.ndarray, int]
     return (np.arange(heads)[:, None] * room + within).ravel(), heads * room
 
 
-def _head_norm(low: Lowering, name: str, inner: np.ndarray) -> Any:
-    """A norm over a head. Zeros count in the mean that the kernel takes, so the rest is scaled."""
-    room = _engine.room(len(inner))
-    weight, share = vector(low.weights, f"{name}.weight"), len(inner) / room
+def _norm(low: Lowering, name: str, places: np.ndarray, room: int) -> Any:
+    """A norm over numbers that stand at these places among zeros. Those count in the mean that the
+    kernel takes, so the rest is scaled.
+    """
+    weight, share = vector(low.weights, f"{name}.weight"), len(places) / room
     filled = np.zeros(room, np.float32)
-    filled[inner] = weight * np.float32(share**0.5)
+    filled[places] = weight * np.float32(share**0.5)
     return filled, None, low.config.norm_eps * share

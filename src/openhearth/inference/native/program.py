@@ -75,7 +75,8 @@ def _block(low: Lowering, name: str, block: Block, *, is_normed: bool) -> None:
     """A block's operations, with norms as `norms` says; if what it meets `is_normed`, its mixer has
     none.
     """
-    if low.config.norms == "parallel":
+    norms = block.norms or low.config.norms
+    if norms == "parallel":
         norm = None if is_normed else low.norm(f"{name}.mixer_norm")
         apart = low.buffer("apart", low.config.width)
         _lower(low, f"{name}.mixer", block.mixer, norm, (_engine.Use.STORE, apart))
@@ -83,19 +84,21 @@ def _block(low: Lowering, name: str, block: Block, *, is_normed: bool) -> None:
             _lower(low, f"{name}.channel", block.channel, norm, (_engine.Use.ADD, apart))
         low.program.add_norm(apart, None, low.x)
         return
-    _sublayer(low, f"{name}.mixer", block.mixer, is_normed=is_normed)
+    _sublayer(low, f"{name}.mixer", block.mixer, norms, is_normed=is_normed)
     if block.channel is not None:
-        _sublayer(low, f"{name}.channel", block.channel, is_normed=False)
+        _sublayer(low, f"{name}.channel", block.channel, norms, is_normed=False)
 
 
-def _sublayer(low: Lowering, name: str, part: Mixer | Channel, *, is_normed: bool) -> None:
-    """x + f(norm(x)), x + norm(f(norm(x))), or norm(x + f(x))."""
-    norm = None if is_normed else low.norm(f"{name}_norm")
-    if low.config.norms == "post":
+def _sublayer(
+    low: Lowering, name: str, part: Mixer | Channel, norms: str, *, is_normed: bool
+) -> None:
+    """x + f(norm(x)), x + norm(f(x)), x + norm(f(norm(x))), or norm(x + f(x))."""
+    norm = None if is_normed or norms == "after" else low.norm(f"{name}_norm")
+    if norms == "post":
         _lower(low, name, part, None, (_engine.Use.ADD, low.x))
         if norm is not None:
             low.program.normalise(low.x, norm, low.x)
-    elif low.config.norms == "pre":
+    elif norms == "pre":
         _lower(low, name, part, norm, (_engine.Use.ADD, low.x))
     else:
         apart = low.buffer("apart", low.config.width)

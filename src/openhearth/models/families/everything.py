@@ -11,10 +11,8 @@ from typing import Any
 
 from openhearth.models.channel_config import MLP, MoE, SwiGLU
 from openhearth.models.config import ModelConfig
-from openhearth.models.families.lfm2 import CONV
-from openhearth.models.families.qwen_hybrid import DELTA
 from openhearth.models.families.rope import written_rope
-from openhearth.models.families.settings import GATED, GLOBAL, LOCAL
+from openhearth.models.families.settings import CONV, DELTA, GATED, GLOBAL, LOCAL
 from openhearth.models.mixer_config import (
     Attention,
     GatedConv,
@@ -25,7 +23,7 @@ from openhearth.models.mixer_config import (
 )
 
 OURS_TO_THEIRS = {ours: theirs for theirs, ours in GATED.items()}
-ROPE_BY_KIND = {"gemma3", "modernbert", "modernbert_mlm"}
+ROPE_BY_KIND = {"gemma3", "modernbert", "modernbert_mlm", "olmo3"}
 KINDS = {ShortConv: CONV, GatedDelta: DELTA}  # in `layer_types`, beside those of attention
 INFINITE = {"__float__": "Infinity"}  # which JSON has no number for
 
@@ -70,7 +68,7 @@ def _attention(config: ModelConfig, one: Attention) -> dict[str, Any]:
         "head_dim": one.head_dim,
         **dict.fromkeys(biases, one.bias),
         "mha_out_proj_bias": one.output_bias,
-        "use_qk_norm": one.qk_norm,
+        "use_qk_norm": one.qk_norm is True,
         "query_pre_attn_scalar": None if one.scale is None else _square(one.scale),
         "attn_logit_softcapping": one.softcap,
         "sliding_window": window,
@@ -130,6 +128,7 @@ def _gated_delta(config: ModelConfig, one: GatedDelta) -> dict[str, Any]:
         "linear_key_head_dim": one.key_dim,
         "linear_value_head_dim": one.value_dim,
         "linear_conv_kernel_dim": one.kernel,
+        "linear_allow_neg_eigval": one.negative,
     }
 
 

@@ -7,11 +7,10 @@ from typing import Any
 from openhearth.models.channel_config import SwiGLU
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.families.rope import rope_of
-from openhearth.models.families.settings import GLOBAL, blocks_of, refuse_if
+from openhearth.models.families.settings import CONV, GLOBAL, blocks_of, refuse_if
 from openhearth.models.mixer_config import Attention, ShortConv
 from openhearth.models.part import LARGEST_HEAD, bounded
 
-CONV = "conv"
 LFM2: dict[str, Any] = {
     "block_auto_adjust_ff_dim": True,
     "block_ffn_dim_multiplier": 1.0,

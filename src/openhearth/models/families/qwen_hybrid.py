@@ -9,6 +9,7 @@ from openhearth.models.config import ModelConfig
 from openhearth.models.families.decoder import attention_of, stacked
 from openhearth.models.families.experts import qwen_channels
 from openhearth.models.families.settings import (
+    DELTA,
     GLOBAL,
     biases_of,
     blocks_of,
@@ -17,7 +18,6 @@ from openhearth.models.families.settings import (
 )
 from openhearth.models.mixer_config import GatedDelta, Mixer
 
-DELTA = "linear_attention"
 QWEN: dict[str, Any] = {
     "head_dim": 256,
     "linear_conv_kernel_dim": 4,
@@ -71,10 +71,10 @@ def _qwen(
         raw, qk_norm=True, gated=True, **biases_of(raw), **rotary_of(raw, 0.25)
     )
     mixers: dict[str, Mixer] = {DELTA: delta, GLOBAL: attention}
-    return stacked(raw, [mixers[kind] for kind in _kinds(raw)], channels, family=family)
+    return stacked(raw, [mixers[kind] for kind in kinds_of(raw)], channels, family=family)
 
 
-def _kinds(raw: dict[str, Any]) -> list[str]:
+def kinds_of(raw: dict[str, Any]) -> list[str]:
     """That of each block, from a list, or from how often there is attention."""
     every = raw["full_attention_interval"]
     usual = [DELTA if (i + 1) % every else GLOBAL for i in range(blocks_of(raw))]

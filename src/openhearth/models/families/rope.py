@@ -34,7 +34,7 @@ def rope_of(raw: dict[str, Any], kind: str, size: int) -> dict[str, Any]:
 def written_rope(mixer: Attention) -> dict[str, Any]:
     """The `rope_parameters` from which `rope_of` reads this layer's rotation."""
     theta, factors = mixer.rope_theta or 10000.0, mixer.rope_factors
-    rope: dict[str, Any] = {"rope_theta": theta}
+    rope: dict[str, Any] = {"rope_theta": mixer.rope_theta}
     if mixer.rotary is not None:
         rope["partial_rotary_factor"] = mixer.rotary / mixer.head_dim
     if factors is None:

@@ -8,6 +8,7 @@ from openhearth.errors import UsageError
 from openhearth.models.part import MOST_BLOCKS, bounded
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
+CONV, DELTA = "conv", "linear_attention"
 PLAIN = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
 GATED = PLAIN | {"silu": "silu"}
 

@@ -18,7 +18,8 @@ class Attention(MixerPart):
     itself and, without `window`, all before it, or with it the `window` - 1 before it; if not
     `causal`, those after it too.
 
-    Of each head the first `rotary` numbers are rotated, all if None. With `softcap` c, a score s
+    With `qk_norm`, q and k have an RMS norm before they rotate, each head by itself, or all heads
+    as one vector if it is `joint` (OLMo 2, arXiv:2501.00656). Of each head the first `rotary` numbers are rotated, all if None. With `softcap` c, a score s
     becomes c * tanh(s / c) (Gemma 2). With `sinks`, each head has a score of its own for nothing,
     into which attention may go (GPT-OSS; Xiao et al. 2023, arXiv:2309.17453). If `gated`, q also
     makes a gate for each head, behind its query, whose sigmoid multiplies what comes out
@@ -33,7 +34,7 @@ class Attention(MixerPart):
     rope_factors: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     bias: bool = False
     output_bias: bool = False
-    qk_norm: bool = False  # RMS norm over each head of q and k, before the rotation
+    qk_norm: bool | Literal["joint"] = False
     scale: Annotated[float, Field(gt=0)] | None = None  # of q·k; None: head_dim ** -0.5
     window: Annotated[int, Field(gt=0)] | None = None
     causal: bool = True

@@ -71,8 +71,8 @@ class GroupedQueryAttention(nn.Module):
         self.k = Linear(width, keys, bias=config.bias)
         self.v = Linear(width, keys, bias=config.bias)
         self.o = Linear(queries, width, bias=config.output_bias)
-        self.q_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(config.head_dim, eps) if config.qk_norm else nn.Identity()
+        self.q_norm = _norm(config, config.heads, eps)
+        self.k_norm = _norm(config, config.kv_heads, eps)
         sinks = nn.Parameter(torch.empty(config.heads), requires_grad=False)
         self.sinks = sinks if config.sinks else None
 
@@ -83,8 +83,8 @@ class GroupedQueryAttention(nn.Module):
     def forward(self, x: torch.Tensor, batch: Ragged, state: KeyValues | None) -> torch.Tensor:
         heads = (len(x), -1, self.config.head_dim)
         q, *gate = self.q(x, batch).unflatten(1, (self.config.heads, -1)).split(heads[2], dim=-1)
-        q = self._rotate(self.q_norm(q), batch)
-        k = self._rotate(self.k_norm(self.k(x, batch).view(heads)), batch)
+        q = self._rotate(_normed(q, self.q_norm), batch)
+        k = self._rotate(_normed(self.k(x, batch).view(heads), self.k_norm), batch)
         v = self.v(x, batch).view(heads)
         if state is None:
             mixed = _within_pieces(q, k, v, batch, self)
@@ -104,6 +104,19 @@ class GroupedQueryAttention(nn.Module):
             return angles_at(frequencies, batch.positions, x.dtype)
 
         return rotate(x, *batch.once((self.rope, x.dtype), angles))
+
+
+def _norm(config: Attention, heads: int, eps: float) -> nn.Module:
+    if not config.qk_norm:
+        return nn.Identity()
+    return RMSNorm(config.head_dim * (heads if config.qk_norm == "joint" else 1), eps)
+
+
+def _normed(x: torch.Tensor, norm: nn.Module) -> torch.Tensor:
+    """x [rows, heads, head_dim], by heads or all in one, whatever the norm is for."""
+    if isinstance(norm, RMSNorm) and len(norm.weight) > x.shape[-1]:
+        return norm(x.flatten(1)).view(x.shape)
+    return norm(x)
 
 
 def _within_pieces(

@@ -8,6 +8,7 @@ from openhearth.models.names.experts import HF_DEEPSEEK_MOE, HF_MIXTRAL, HF_QWEN
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA, HF_LLAMA
+from openhearth.models.names.olmo import HF_OLMO, HF_OLMO_HYBRID
 from openhearth.models.names.phi import HF_PHI, HF_PHI3
 from openhearth.models.names.state_space import (
     HF_BAMBA,
@@ -43,6 +44,9 @@ HF: dict[str, Table] = {
     "qwen3_5": HF_QWEN_HYBRID,
     "qwen3_5_seeing": HF_QWEN_SEEING,
     "lfm2": HF_LFM2,
+    "olmo2": HF_OLMO,
+    "olmo3": HF_OLMO,
+    "olmo_hybrid": HF_OLMO_HYBRID,
     "stripedhyena": HF_STRIPED_HYENA,
 }
 """The table of each family; with an empty one names are as ours."""

@@ -44,7 +44,8 @@ DELTA = {
 }
 
 
-def _of_layer(prefix: str, names: dict[str, str]) -> Table:
+def of_layer(prefix: str, names: dict[str, str]) -> Table:
+    """Those of the parts of a block."""
     return {f"blocks.{{i}}.{ours}": f"{prefix}.{theirs}" for ours, theirs in names.items()}
 
 
@@ -54,8 +55,8 @@ BACKBONE: Table = {
     "norm": "backbone.norm_f",
     "head": "lm_head",
 }
-HF_MAMBA: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA)
-HF_MAMBA2: Table = BACKBONE | _of_layer("backbone.layers.{i}.mixer", MAMBA2)
+HF_MAMBA: Table = BACKBONE | of_layer("backbone.layers.{i}.mixer", MAMBA)
+HF_MAMBA2: Table = BACKBONE | of_layer("backbone.layers.{i}.mixer", MAMBA2)
 
 FEED_FORWARD = "model.layers.{i}.feed_forward"
 AFTER_JAMBA: Table = HF_LLAMA | {
@@ -69,10 +70,10 @@ AFTER_JAMBA: Table = HF_LLAMA | {
     "blocks.{i}.channel.experts.down": f"{FEED_FORWARD}.experts.{{e}}.down_proj.weight",
     "norm": "model.final_layernorm",
 }
-HF_JAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA)
-HF_BAMBA: Table = AFTER_JAMBA | _of_layer("model.layers.{i}.mamba", MAMBA2)
+HF_JAMBA: Table = AFTER_JAMBA | of_layer("model.layers.{i}.mamba", MAMBA)
+HF_BAMBA: Table = AFTER_JAMBA | of_layer("model.layers.{i}.mamba", MAMBA2)
 
-HF_QWEN_HYBRID: Table = HF_QWEN_MOE | _of_layer("model.layers.{i}.linear_attn", DELTA)
+HF_QWEN_HYBRID: Table = HF_QWEN_MOE | of_layer("model.layers.{i}.linear_attn", DELTA)
 # Models that see pictures too put this before what reads and writes.
 HF_QWEN_SEEING: Table = {
     ours: theirs.replace("model.", "model.language_model.", 1)
