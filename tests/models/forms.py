@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from openhearth.models import Model, Piece, Ragged, import_model, load_model
 from openhearth.models.export import export_directory
@@ -24,13 +25,35 @@ def both(
     """`name`ForCausalLM with these settings, and ours from what it wrote."""
     vocabulary = write_tokenizer(tmp_path)
     described = getattr(transformers, config or f"{name}Config")(vocab_size=vocabulary, **settings)
-    torch.manual_seed(0)
     theirs = getattr(transformers, f"{name}ForCausalLM")(described).eval()
-    for parameter in theirs.parameters():  # biases and norms are not random by default
-        torch.nn.init.normal_(parameter, std=0.2)
-    theirs.save_pretrained(tmp_path)
-    artifact = import_model(Store(tmp_path / "home"), tmp_path)
-    return load_model(artifact, "float32"), theirs
+    save(theirs, tmp_path)
+    return load_model(imported(tmp_path), "float32"), theirs
+
+
+def imported(directory: Path) -> Artifact:
+    """What we make of a directory, in a store inside it."""
+    return import_model(Store(directory / "home"), directory)
+
+
+def save(theirs: transformers.PreTrainedModel, directory: Path) -> None:
+    """Give a model random weights and write it."""
+    torch.manual_seed(0)
+    for weight in theirs.state_dict().values():  # norms and some biases are not random by default
+        if weight.is_floating_point():
+            torch.nn.init.normal_(weight, std=0.2)
+    theirs.save_pretrained(directory)
+    if theirs.config.model_type == "olmo_hybrid":
+        _name_as_published(directory / "model.safetensors")
+
+
+def _name_as_published(path: Path) -> None:
+    """`transformers` 5.23 reads OLMo-hybrid as it is published, but writes one name as another."""
+    weights = load_file(path)
+    wrong, right = "feedforward_layer_norm", "post_attention_layernorm"
+    after = "post_feedforward_layernorm"  # which only blocks with attention have
+    for name in [n for n in weights if wrong in n and n.replace(wrong, after) in weights]:
+        weights[name.replace(wrong, right)] = weights.pop(name)
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def tokens(count: int, seed: int = 0) -> torch.Tensor:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from openhearth.inference import Engine
 from openhearth.inference.encoder import open_encoder
@@ -37,7 +36,7 @@ from tests.models.families import (
     having,
     table,
 )
-from tests.models.forms import check_written, in_pieces, tokens
+from tests.models.forms import check_written, in_pieces, save, tokens
 
 IDS = tokens(40)
 ENDS = [2, 4]  # the tokens that end an answer
@@ -119,24 +118,8 @@ def made(name: str, directory: Path) -> Theirs:
     text = settings["text_config"] = dict(settings.get("text_config", settings))
     text["vocab_size"] = write_tokenizer(directory)
     model = kind(config(**(settings if "vision_config" in settings else text))).eval()
-    torch.manual_seed(0)
-    for weight in model.state_dict().values():  # some are not random by default
-        if weight.is_floating_point():
-            torch.nn.init.normal_(weight, std=0.2)
-    model.save_pretrained(directory)
-    if name.startswith("OlmoHybrid"):
-        name_as_published(directory / "model.safetensors")
+    save(model, directory)
     return Theirs(model)
-
-
-def name_as_published(path: Path) -> None:
-    """OLMo-hybrid: `transformers` 5.23 reads the published names, but writes one as another."""
-    weights = load_file(path)
-    wrong, right = "feedforward_layer_norm", "post_attention_layernorm"
-    after = "post_feedforward_layernorm"  # which only blocks with attention have
-    for name in [n for n in weights if n.replace(wrong, after) in weights.keys() - {n}]:
-        weights[name.replace(wrong, right)] = weights.pop(name)
-    save_file(weights, path, metadata={"format": "pt"})
 
 
 def striped_hyena(directory: Path) -> Equations:

@@ -11,7 +11,7 @@ from transformers import Lfm2Config
 from openhearth.errors import UsageError
 from openhearth.models import Attention, ShortConv
 from openhearth.models.families import read_config
-from tests.models.forms import both, check_parity
+from tests.models.forms import both, check_parity, check_written, imported
 
 SIZES = {
     "hidden_size": 48,
@@ -35,7 +35,9 @@ OTHER = {
 
 @pytest.mark.parametrize("settings", [HYBRID, OTHER])
 def test_logits_are_those_of_transformers(settings: dict[str, Any], tmp_path: Path) -> None:
-    check_parity(*both("Lfm2", SIZES | settings, tmp_path))
+    ours, theirs = both("Lfm2", SIZES | settings, tmp_path)
+    check_parity(ours, theirs)
+    check_written(imported(tmp_path), theirs, tmp_path / "out")
 
 
 def test_names_of_older_files_are_known() -> None:

@@ -29,14 +29,14 @@ class ModelConfig(Part):
     """The description from which a model is built. `context_length` is in tokens.
 
     `norms` says where the norms of a block stand: x + f(norm(x)) is `pre` (Llama), x + norm(f(x))
-    is `after` (OLMo 2), x + norm(f(norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT, whose last block needs none
-    after it), x + mixer(norm(x)) + channel(norm(x)) is `parallel` (Phi). Those of kind `layer` have
-    biases if `norm_bias`, `rms_outside` has epsilon outside the root. The embedding is multiplied
-    by `embed_factor`; with `positions` a learned vector for each position is added to it, and with
-    `segments` that of the first of so many kinds of text. With `embed_norm` it has a norm, which is
-    that of the first mixer too (ModernBERT); where norms are `post` it always has one. With
-    `logit_cap` c, a logit l becomes c * tanh(l / c) (Gemma 2). `family` tells what files and
-    adapters call the weights: as we do, if `hearth`.
+    is `after` (OLMo 2), x + norm(f(norm(x))) is `sandwich` (Gemma), norm(x + f(x)) is `post` (BERT,
+    whose last block needs none after it), x + mixer(norm(x)) + channel(norm(x)) is `parallel`
+    (Phi). Those of kind `layer` have biases if `norm_bias`, `rms_outside` has epsilon outside the
+    root. The embedding is multiplied by `embed_factor`; with `positions` a learned vector for each
+    position is added to it, and with `segments` that of the first of so many kinds of text. With
+    `embed_norm` it has a norm, which is that of the first mixer too (ModernBERT); where norms are
+    `post` it always has one. With `logit_cap` c, a logit l becomes c * tanh(l / c) (Gemma 2).
+    `family` tells what files and adapters call the weights: as we do, if `hearth`.
     """
 
     vocab_size: Annotated[int, Field(gt=0)]

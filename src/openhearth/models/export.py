@@ -71,8 +71,9 @@ def tensors_of(
             for e, expert in enumerate(read(name)):
                 yield theirs.replace("{e}", str(e)), expert.clone()
         elif "{qkv}" in theirs:
-            for part, rows in zip("qkv", read(name).split(convolved_rows(config, name)), strict=True):
-                yield theirs.replace("{qkv}", part), rows.clone()
+            parts = read(name).split(convolved_rows(config, name))
+            for letter, rows in zip("qkv", parts, strict=True):
+                yield theirs.replace("{qkv}", letter), rows.clone()
         elif among[0] == name:
             yield theirs, torch.cat([read(part) for part in among])
 

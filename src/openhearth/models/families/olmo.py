@@ -1,5 +1,4 @@
-"""OLMo 2 and 3, whose norms come after the layers, and OLMo-hybrid, with Gated DeltaNet in most blocks.
-"""
+"""OLMo 2 and 3, whose norms come after the layers, and OLMo-hybrid, with Gated DeltaNet too."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ def _decoder(raw: dict[str, Any], windows: list[int | None], family: str) -> Mod
 
 
 def olmo_hybrid(raw: dict[str, Any]) -> ModelConfig:
-    """`OlmoHybridForCausalLM`, where attention knows positions only if the file has a `rope_theta`."""
+    """`OlmoHybridForCausalLM`, whose attention knows no positions if `rope_theta` is null."""
     raw = HYBRID | raw
     delta = GatedDelta(
         heads=raw["linear_num_value_heads"],

@@ -19,11 +19,12 @@ class Attention(MixerPart):
     `causal`, those after it too.
 
     With `qk_norm`, q and k have an RMS norm before they rotate, each head by itself, or all heads
-    as one vector if it is `joint` (OLMo 2, arXiv:2501.00656). Of each head the first `rotary` numbers are rotated, all if None. With `softcap` c, a score s
-    becomes c * tanh(s / c) (Gemma 2). With `sinks`, each head has a score of its own for nothing,
-    into which attention may go (GPT-OSS; Xiao et al. 2023, arXiv:2309.17453). If `gated`, q also
-    makes a gate for each head, behind its query, whose sigmoid multiplies what comes out
-    (Qwen3-Next; Qiu et al. 2025, arXiv:2505.06708).
+    as one vector if it is `joint` (OLMo 2, arXiv:2501.00656). Of each head the first `rotary`
+    numbers are rotated, all if None. With `softcap` c, a score s becomes c * tanh(s / c) (Gemma 2).
+    With `sinks`, each head has a score of its own for nothing, into which attention may go (as in
+    GPT-OSS; Xiao et al. 2023, arXiv:2309.17453). If `gated`, q also makes a gate for each head,
+    behind its query, whose sigmoid multiplies what comes out (Qwen3-Next; Qiu et al. 2025,
+    arXiv:2505.06708).
     """
 
     name: Literal["attention"] = "attention"

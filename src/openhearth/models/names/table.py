@@ -20,8 +20,8 @@ class Fused:
 
 Table = dict[str, str | Fused]
 """Their name by ours. `{i}` is the number of a block; in theirs, `{e}` is that of an expert, of all
-of which ours is the stack, and `{qkv}` a letter of three, whose rows ours has one after another. What
-it has no word for keeps our name."""
+of which ours is the stack, and `{qkv}` a letter of three, whose rows ours has one after another.
+What it has no word for keeps our name."""
 
 
 def fused(name: str, *parts: str) -> Table:
