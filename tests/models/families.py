@@ -92,6 +92,16 @@ VISION = {
     "out_hidden_size": 64,
 }
 LFM2 = {"block_auto_adjust_ff_dim": False, "layer_types": ["conv", "full_attention", "conv"]}
+NEMOTRON_H = {
+    **{name: BASE[name] for name in BASE if name != "num_hidden_layers"},
+    "head_dim": 16,
+    "layers_block_type": ["linear_attention", "mlp", "linear_attention", "full_attention", "mlp"],
+    "mamba_num_heads": 4,
+    "mamba_head_dim": 32,
+    "ssm_state_size": 16,
+    "n_groups": 2,
+    "chunk_size": 16,
+}
 READER = BASE | {"pad_token_id": 0}
 MODERN = READER | {"num_hidden_layers": 4, "local_attention": 16}
 
@@ -125,6 +135,7 @@ FAMILIES = {
         TORCH | {WRITTEN: "`Qwen3_5ForCausalLM`"},
     ),
     "Lfm2ForCausalLM": Family(BASE | LFM2),
+    "NemotronHForCausalLM": Family(NEMOTRON_H),
     "Olmo2ForCausalLM": Family(BASE),
     "Olmo3ForCausalLM": Family(BASE | WINDOW),
     "OlmoHybridForCausalLM": Family(QWEN | {"pad_token_id": 0}),

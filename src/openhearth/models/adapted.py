@@ -59,5 +59,5 @@ def open_adapted(artifact: Artifact) -> tuple[ModelConfig, Weights]:
     with torch.device("meta"):
         model = Model(config)
     shapes = {path: tuple(linear.weight.shape) for path, linear in model.linears()}
-    pairs = read_adapter(artifact, artifact.digest[:12], config.family, shapes)
+    pairs = read_adapter(artifact, artifact.digest[:12], config.names, shapes)
     return config, AdaptedWeights(weights, pairs)

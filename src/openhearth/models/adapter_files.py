@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from openhearth.errors import CorruptArtifact, NotFound, UsageError
-from openhearth.models.names import HF, partners, translate
+from openhearth.models.names import Table, partners, translate
 from openhearth.models.safetensors_reader import read_safetensors
 from openhearth.store.artifact import file_digest
 
@@ -63,12 +63,12 @@ def import_adapter(base: Artifact, path: Path) -> Artifact:
 def read_adapter(
     artifact: Artifact,
     name: str,
-    family: str,
+    names: Table,
     shapes: Mapping[str, tuple[int, ...]],
     *,
     scaled: bool = True,
 ) -> dict[str, Pair]:
-    """A stored adapter's pairs, fp32, for the matrices of a model of this family, of these shapes,
+    """A stored adapter's pairs, fp32, for matrices that files call by these names, of these shapes,
     [out, in] by path; B is multiplied by the scale unless told otherwise.
 
     Raises:
@@ -79,13 +79,13 @@ def read_adapter(
     waiting = read_safetensors(artifact.path(WEIGHTS))
     pairs: dict[str, Pair] = {}
     for path in shapes:
-        theirs = translate(path, HF[family])
+        theirs = translate(path, names)
         keys = [f"{PREFIX}{theirs}.{leaf}" for leaf in leaves]
         if path in pairs or not waiting.keys() >= set(keys):
             continue
         a, b, *magnitude = (waiting.pop(key).values() for key in keys)
         # Where several matrices of ours are one of theirs, they share A, and each has rows of B.
-        among = partners(path, HF[family])
+        among = partners(path, names)
         ends = np.cumsum([shapes[part][0] for part in among])
         size = (ends[-1], shapes[path][1])
         fits = a.ndim == b.ndim == 2 and (len(b), a.shape[1]) == size and len(a) == b.shape[1]

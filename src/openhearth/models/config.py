@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from openhearth.errors import UsageError
 from openhearth.models.channel_config import Channel
 from openhearth.models.mixer_config import Attention, GatedDelta, Mixer
-from openhearth.models.names import HF
+from openhearth.models.names import HF, Table, numbered
 from openhearth.models.part import MOST_BLOCKS, Part
 
 
@@ -62,6 +62,11 @@ class ModelConfig(Part):
         if family not in HF:
             raise ValueError(f"there are no names for {family!r}, only for {', '.join(HF)}")
         return family
+
+    @property
+    def names(self) -> Table:
+        """What files and adapters call the weights."""
+        return numbered(HF[self.family], [block.channel is not None for block in self.blocks])
 
     @property
     def causal(self) -> bool:

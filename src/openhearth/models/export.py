@@ -12,10 +12,11 @@ import torch
 
 from openhearth.errors import UsageError
 from openhearth.models.adapted import open_adapted
+from openhearth.models.build import shapes_of
 from openhearth.models.config import ModelConfig, convolved_rows
 from openhearth.models.families.written import write_config
 from openhearth.models.huggingface import added_to
-from openhearth.models.names import HF, partners, translate
+from openhearth.models.names import partners, translate
 from openhearth.models.precision import DTYPES
 from openhearth.models.stored import base_of
 from openhearth.models.weights import Weights
@@ -57,7 +58,7 @@ def tensors_of(
     config: ModelConfig, weights: Weights, dtype: torch.dtype | None
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """All tensors of the files, each with its name there."""
-    table = HF[config.family]
+    table = config.names
 
     def read(name: str) -> torch.Tensor:
         tensor = weights.read(name)

@@ -16,7 +16,7 @@ from openhearth.errors import CorruptArtifact, UsageError
 from openhearth.models.channel_config import MoE
 from openhearth.models.config import ModelConfig, outputs
 from openhearth.models.families import read_config
-from openhearth.models.names import HF, partners, translate
+from openhearth.models.names import partners, translate
 from openhearth.models.safetensors_reader import BF16, Tensor, read_safetensors
 from openhearth.models.weights import PLAIN, Packed, Weights
 
@@ -39,7 +39,7 @@ class SafetensorsWeights(Weights):
     """The `*.safetensors` files of a directory or an artifact, with the names of its family."""
 
     def __init__(self, paths: list[Path], config: ModelConfig) -> None:
-        self._config, self._names = config, HF[config.family]
+        self._config, self._names = config, config.names
         self._tensors: dict[str, Tensor] = {}
         for path in paths:
             self._tensors.update(read_safetensors(path))

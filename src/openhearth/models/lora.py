@@ -23,7 +23,7 @@ from openhearth.models.adapter_files import (
 )
 from openhearth.models.linear import LowRank
 from openhearth.models.model import Model
-from openhearth.models.names import HF, partners, translate
+from openhearth.models.names import partners, translate
 
 if TYPE_CHECKING:
     from openhearth.store import Artifact
@@ -84,7 +84,7 @@ def go_on_with_adapter(model: Model, name: str, artifact: Artifact, dropout: flo
     """
     shapes = {path: tuple(linear.weight.shape) for path, linear in model.linears()}
     settings = artifact.read_json(SETTINGS)
-    found = read_adapter(artifact, artifact.digest[:12], model.config.family, shapes, scaled=False)
+    found = read_adapter(artifact, artifact.digest[:12], model.config.names, shapes, scaled=False)
     config = LoraConfig(
         settings["r"],
         settings["lora_alpha"],
@@ -141,7 +141,7 @@ def _by_their_matrix(model: Model, name: str, *, dora: bool) -> dict[str, list[L
     """The pairs of all that one matrix of the family's files holds, in its order; without rank
     where there is no adapter.
     """
-    pairs, linears, table = model.adapter(name), dict(model.linears()), HF[model.config.family]
+    pairs, linears, table = model.adapter(name), dict(model.linears()), model.config.names
 
     def of(part: str) -> LowRank:
         if part in pairs:
@@ -154,7 +154,7 @@ def _by_their_matrix(model: Model, name: str, *, dora: bool) -> dict[str, list[L
 
 def _target_modules(model: Model, name: str) -> list[str]:
     """The last words of the adapted matrices, which stand for all that end so; else whole paths."""
-    table = HF[model.config.family]
+    table = model.config.names
     every = {translate(path, table) for path, _ in model.linears()}
     adapted = {translate(path, table) for path in model.adapter(name)}
     words = {path.rpartition(".")[2] for path in adapted}
@@ -185,7 +185,7 @@ def low_ranks(model: Model, artifact: Artifact, name: str) -> dict[str, LowRank]
     shapes = {path: tuple(weight.shape) for path, weight in weights.items()}
     return {
         path: _low_rank(pair, model.dtype, 1.0).frozen(weights[path])
-        for path, pair in read_adapter(artifact, name, model.config.family, shapes).items()
+        for path, pair in read_adapter(artifact, name, model.config.names, shapes).items()
     }
 
 

@@ -68,7 +68,7 @@ class NativeExecutor:
         sizes = {"pages": room.pages, "slots": room.slots}
         lowered = lower(self.program, config, weights, dtype=dtype, kept=kept, **sizes)
         self._logits, self._products, self._states = lowered.made, lowered.products, lowered.states
-        self._family = config.family
+        self._names = config.names
         self._adapters: dict[str, Adapter] = {}
         self._numbers: dict[str, int] = {}  # of adapters, as the program knows them
         self._number = count()
@@ -104,7 +104,7 @@ class NativeExecutor:
 
     def read_adapter(self, artifact: Artifact, name: str) -> Adapter:
         """As `Executor` says."""
-        pairs = read_adapter(artifact, name, self._family, self.shapes())
+        pairs = read_adapter(artifact, name, self._names, self.shapes())
         if any(pair.magnitude is not None for pair in pairs.values()):
             raise UsageError(
                 f"{name} is a DoRA adapter, which scales what the model's own matrices make, and "

@@ -17,6 +17,7 @@ from openhearth.models.families.jamba import bamba, jamba
 from openhearth.models.families.lfm2 import lfm2
 from openhearth.models.families.llama import llama, mistral, qwen2, qwen3
 from openhearth.models.families.mamba import mamba, mamba2
+from openhearth.models.families.nemotron_h import nemotron_h
 from openhearth.models.families.olmo import olmo2, olmo3, olmo_hybrid
 from openhearth.models.families.phi import phi, phi3
 from openhearth.models.families.qwen_hybrid import qwen3_5, qwen3_5_seeing, qwen3_next
@@ -37,6 +38,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], ModelConfig]] = {
     "Qwen3_5ForCausalLM": qwen3_5,
     "Qwen3_5ForConditionalGeneration": qwen3_5_seeing,
     "Lfm2ForCausalLM": lfm2,
+    "NemotronHForCausalLM": nemotron_h,
     "Olmo2ForCausalLM": olmo2,
     "Olmo3ForCausalLM": olmo3,
     "OlmoHybridForCausalLM": olmo_hybrid,

@@ -12,7 +12,7 @@ from typing import Any
 from openhearth.models.channel_config import MLP, MoE, SwiGLU
 from openhearth.models.config import ModelConfig
 from openhearth.models.families.rope import written_rope
-from openhearth.models.families.settings import CONV, DELTA, GATED, GLOBAL, LOCAL
+from openhearth.models.families.settings import CONV, DELTA, GATED, GLOBAL, LOCAL, RELU2
 from openhearth.models.mixer_config import (
     Attention,
     GatedConv,
@@ -22,9 +22,11 @@ from openhearth.models.mixer_config import (
     ShortConv,
 )
 
-OURS_TO_THEIRS = {ours: theirs for theirs, ours in GATED.items()}
+OURS_TO_THEIRS = {ours: theirs for theirs, ours in GATED.items()} | {RELU2: RELU2}
 ROPE_BY_KIND = {"gemma3", "modernbert", "modernbert_mlm", "olmo3"}
-KINDS = {ShortConv: CONV, GatedDelta: DELTA}  # in `layer_types`, beside those of attention
+# In `layer_types`, beside those of attention.
+KINDS = {ShortConv: CONV, GatedDelta: DELTA, Mamba: DELTA, Mamba2: DELTA}
+CHANNELS = {MoE: "moe", type(None): None}  # in `layers_block_type`, beside plain ones
 INFINITE = {"__float__": "Infinity"}  # which JSON has no number for
 
 
@@ -104,17 +106,18 @@ def _mamba(config: ModelConfig, one: Mamba) -> dict[str, Any]:
 def _mamba2(config: ModelConfig, one: Mamba2) -> dict[str, Any]:
     most = INFINITE if one.most_step is None else one.most_step
     return _state_space(config, one) | {
-        **dict.fromkeys(("num_heads", "mamba_n_heads"), one.heads),
-        "head_dim": one.head_dim,
+        **dict.fromkeys(("num_heads", "mamba_n_heads", "mamba_num_heads"), one.heads),
+        **dict.fromkeys(("head_dim", "mamba_head_dim"), one.head_dim),
         **dict.fromkeys(("n_groups", "mamba_n_groups"), one.groups),
         "time_step_limit": [one.least_step, most],
+        "time_step_min": one.least_step,
     }
 
 
 def _state_space(config: ModelConfig, one: Mamba | Mamba2) -> dict[str, Any]:
     return {
         **dict.fromkeys(("expand", "mamba_expand"), one.inner // config.width),
-        **dict.fromkeys(("state_size", "mamba_d_state"), one.state),
+        **dict.fromkeys(("state_size", "mamba_d_state", "ssm_state_size"), one.state),
         **dict.fromkeys(("conv_kernel", "mamba_d_conv"), one.kernel),
         **dict.fromkeys(("use_bias", "mamba_proj_bias"), one.bias),
         **dict.fromkeys(("use_conv_bias", "mamba_conv_bias"), one.conv_bias),
@@ -163,9 +166,14 @@ def _layers(config: ModelConfig) -> dict[str, Any]:
     full = [i for i, mixer in enumerate(mixers) if isinstance(mixer, Attention)]
     local = [i for i in full if getattr(mixers[i], "window", None)]
     usual = [LOCAL if i in local else GLOBAL for i in range(len(mixers))]
+    kinds = [KINDS.get(type(mixer), kind) for mixer, kind in zip(mixers, usual, strict=True)]
     return {
-        "layer_types": [
-            KINDS.get(type(mixer), kind) for mixer, kind in zip(mixers, usual, strict=True)
+        "layer_types": kinds,
+        "layers_block_type": [
+            layer
+            for kind, block in zip(kinds, config.blocks, strict=True)
+            for layer in (kind, CHANNELS.get(type(block.channel), "mlp"))
+            if layer
         ],
         "max_window_layers": local[0] if local else len(mixers),
         **dict.fromkeys(("attn_layer_indices", "attn_layer_idxs"), full),
@@ -195,7 +203,7 @@ def _channels(config: ModelConfig) -> dict[str, Any]:
             raw = {"intermediate_size": channel.hidden} | raw | _experts(channel)
         if isinstance(channel, SwiGLU | MLP | MoE):
             theirs = OURS_TO_THEIRS.get(channel.activation)
-            names = ("hidden_act", "hidden_activation", "mlp_activation")
+            names = ("hidden_act", "hidden_activation", "mlp_activation", "mlp_hidden_act")
             raw |= dict.fromkeys(names, theirs)
     plain = [i for i, channel in enumerate(channels) if not isinstance(channel, MoE)]
     experts = [i for i in range(len(channels)) if i not in plain]

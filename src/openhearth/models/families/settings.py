@@ -9,6 +9,7 @@ from openhearth.models.part import MOST_BLOCKS, bounded
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
 CONV, DELTA = "conv", "linear_attention"
+RELU2 = "relu2"
 PLAIN = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}
 GATED = PLAIN | {"silu": "silu"}
 

@@ -8,6 +8,7 @@ from openhearth.models.names.experts import HF_DEEPSEEK_MOE, HF_MIXTRAL, HF_QWEN
 from openhearth.models.names.gguf import GGUF
 from openhearth.models.names.lfm2 import HF_LFM2
 from openhearth.models.names.llama import HF_GEMMA, HF_LLAMA
+from openhearth.models.names.nemotron_h import HF_NEMOTRON_H
 from openhearth.models.names.olmo import HF_OLMO, HF_OLMO_HYBRID
 from openhearth.models.names.phi import HF_PHI, HF_PHI3
 from openhearth.models.names.state_space import (
@@ -19,9 +20,9 @@ from openhearth.models.names.state_space import (
     HF_QWEN_SEEING,
 )
 from openhearth.models.names.stripedhyena import HF_STRIPED_HYENA
-from openhearth.models.names.table import Table, partners, translate
+from openhearth.models.names.table import Table, numbered, partners, translate
 
-__all__ = ["GGUF", "HF", "HF_LLAMA", "Table", "partners", "translate"]
+__all__ = ["GGUF", "HF", "HF_LLAMA", "Table", "numbered", "partners", "translate"]
 
 HF: dict[str, Table] = {
     "hearth": {},
@@ -44,6 +45,7 @@ HF: dict[str, Table] = {
     "qwen3_5": HF_QWEN_HYBRID,
     "qwen3_5_seeing": HF_QWEN_SEEING,
     "lfm2": HF_LFM2,
+    "nemotron_h": HF_NEMOTRON_H,
     "olmo2": HF_OLMO,
     "olmo3": HF_OLMO,
     "olmo_hybrid": HF_OLMO_HYBRID,

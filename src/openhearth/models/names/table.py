@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 BLOCK = re.compile(r"^blocks\.(\d+)\.")
@@ -21,12 +22,30 @@ class Fused:
 Table = dict[str, str | Fused]
 """Their name by ours. `{i}` is the number of a block; in theirs, `{e}` is that of an expert, of all
 of which ours is the stack, and `{qkv}` a letter of three, whose rows ours has one after another.
-What it has no word for keeps our name."""
+What it has no word for keeps our name. Where mixers and channel mixers are counted together, `{m}`
+and `{c}` are the numbers of a block's."""
 
 
 def fused(name: str, *parts: str) -> Table:
     """The entries of the parts of one matrix."""
     return dict.fromkeys(parts, Fused(name, parts))
+
+
+def numbered(table: Table, channels: Sequence[bool]) -> Table:
+    """A table for blocks that have a channel mixer or none: names for each of them, where those for
+    all do not say enough.
+    """
+    if not any(isinstance(theirs, str) and "{m}" in theirs for theirs in table.values()):
+        return table
+    found: Table = {}
+    layers = 0  # before the block
+    for i, has_channel in enumerate(channels):
+        for ours, theirs in table.items():
+            assert isinstance(theirs, str)
+            counted = theirs.replace("{m}", str(layers)).replace("{c}", str(layers + 1))
+            found[ours.replace("{i}", str(i))] = counted
+        layers += 1 + has_channel
+    return found
 
 
 def translate(name: str, table: Table) -> str:
@@ -54,10 +73,9 @@ def partners(name: str, table: Table) -> list[str]:
 def _find(name: str, table: Table) -> tuple[str | Fused, str, str] | None:
     """An entry, the number of the block, and what follows the matrix; None if it has none."""
     block = BLOCK.match(name)
-    module, leaf = BLOCK.sub("blocks.{i}.", name), ""
-    if module not in table:
-        module, dot, last = module.rpartition(".")
-        leaf = dot + last
-    if module not in table:
-        return None
-    return table[module], block[1] if block else "", leaf
+    for whole in (name, BLOCK.sub("blocks.{i}.", name)):
+        module, dot, last = whole.rpartition(".")
+        for entry, leaf in ((whole, ""), (module, dot + last)):
+            if entry in table:
+                return table[entry], block[1] if block else "", leaf
+    return None
