@@ -196,6 +196,4 @@ def native(both: Both) -> torch.Tensor:
 
 def test_every_family_is_in_the_table_and_the_table_in_the_docs() -> None:
     assert FAMILIES.keys() == READ.keys()
-    page = (Path(__file__).parents[2] / PAGE).read_text()
-    rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert "\n".join(rows) == table()
+    assert f"\n\n{table()}\n\n" in (Path(__file__).parents[2] / PAGE).read_text()
