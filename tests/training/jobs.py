@@ -20,11 +20,13 @@ from openhearth.models import (
 )
 from openhearth.training import TrainRecipe
 from openhearth.training.evaluation import Evaluator
+from openhearth.training.group import Group
 from openhearth.training.initialise import initialise
 from openhearth.training.items import Items
 from openhearth.training.loop import Job
 from openhearth.training.order import Budget, order
 from openhearth.training.recompute import recompute
+from openhearth.training.shard import Shares, shard
 from openhearth.training.weights import Weights
 from tests.training.sources import VOCABULARY, examples
 
@@ -69,10 +71,13 @@ def make_job(
     tokenizer: Tokenizer | None = None,
     device: str = "cpu",
     config: ModelConfig = CONFIG,
+    group: Group | None = None,
 ) -> Job:
+    """A job, shared out over a group if the recipe says so."""
     items = items or examples([n % 40 + 4 for n in range(60)])
     model = initialise(config, recipe.seed).to(device)
-    model, weights, adapter = trained(model, recipe)
+    sharers = group if recipe.shard and group is not None and group.size > 1 else None
+    model, weights, adapter = trained(model, recipe, sharers)
     if recipe.recompute:
         recompute(model)
     budget = Budget(
@@ -89,14 +94,21 @@ def make_job(
     return Job(recipe, model, adapter, weights, items, order(items, budget), evaluator)
 
 
-def trained(model: Model, recipe: TrainRecipe) -> tuple[Model, Weights, str | None]:
+def trained(
+    model: Model, recipe: TrainRecipe, sharers: Group | None
+) -> tuple[Model, Weights, str | None]:
     if recipe.adapter is None:
         dtype = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
-        return model, Weights.of_model(model, dtype), None
+        of_model = (
+            Weights.of_model(model, dtype) if sharers is None else Shares(model, dtype, sharers)
+        )
+        return model, of_model, None
     lora = recipe.adapter
     model.requires_grad_(False)
     config = LoraConfig(lora.rank, lora.alpha, lora.dropout, lora.targets, lora.dora)
     parameters = add_adapter(model, "a", config, recipe.seed)
+    if sharers is not None:
+        shard(model, sharers)
     return model, Weights({str(i): p for i, p in enumerate(parameters)}), "a"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openhearth.training.group import Group
+from tests.training.processes import run_together
 
 WORKER = """
 import sys, torch
@@ -28,39 +30,16 @@ run = train(job, Path(sys.argv[1]) / "work", group=group)
 found = job.weights.tensors() | {"losses": torch.tensor([s.loss for s in run.steps])}
 torch.save(found, Path(sys.argv[1]) / f"{group.rank}.pt")
 """
-ROOT = Path(__file__).parents[2]
 
 
 def trained(directory: Path, size: int, kind: str) -> list[dict[str, Any]]:
     """What each process has in the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     script = directory / "worker.py"
     script.write_text(WORKER)
-    command = [sys.executable]
-    if size > 1:
-        command += ["-m", "torch.distributed.run", f"--nproc-per-node={size}"]
-        command += ["--master-addr=127.0.0.1", f"--master-port={port}"]
     work = directory / str(size)
     work.mkdir()
-    done = subprocess.run(
-        [*command, str(script), str(work), kind],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=_environment(),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_together(size, str(script), str(work), kind)
     return [torch.load(work / f"{rank}.pt") for rank in range(size)]
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
@@ -72,3 +51,12 @@ def test_two_processes_train_as_one_does(kind: str, tmp_path: Path) -> None:
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-3)
         assert torch.equal(two[name], other[name])
+
+
+@given(parts=st.integers(0, 20), size=st.integers(1, 6))
+def test_those_whose_share_of_a_step_is_smaller_know_it(parts: int, size: int) -> None:
+    group = [Group(rank, size) for rank in range(size)]
+    shares = [process.share(range(parts)) for process in group]
+    assert sorted(part for own in shares for part in own) == list(range(parts))
+    most = max(map(len, shares))
+    assert [process.lacks(parts) for process in group] == [len(own) < most for own in shares]

@@ -43,6 +43,10 @@ class Group:
         """This process's parts of a step."""
         return list(parts[self.rank :: self.size])
 
+    def lacks(self, parts: int) -> bool:
+        """Whether others have one part more of a step of so many than this process."""
+        return self.rank >= parts % self.size > 0
+
     def sum(self, tensors: Sequence[torch.Tensor]) -> None:
         """Sum tensors of one dtype over all processes, in place, in one message."""
         if self.size == 1:

@@ -6,9 +6,11 @@ goes on from its last checkpoint to the bytes of one that was not.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,6 +29,8 @@ from openhearth.training.order import Order, micro_batches
 from openhearth.training.permute import mixed
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.run import STATE, VALUE, Run, Step, under
+from openhearth.training.shard import is_sharded
+from openhearth.training.shares import by_kind, collect, whole
 from openhearth.training.weights import Weights
 
 
@@ -44,7 +48,8 @@ class Job:
 
 
 def train(job: Job, work: Path, progress: Progress = silent, group: Group | None = None) -> Run:
-    """Train the weights of a job, going on from what `work` holds.
+    """Train the weights of a job, going on from what `work` holds. Of weights that were shared out
+    the leader then has all.
 
     Raises:
         HearthError: the loss is not a number any more, or has exploded; what was good is kept.
@@ -69,12 +74,13 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
             balancer.step()
             job.weights.publish()
             run.add(Step(loss, tokens, rate, norm), time.perf_counter() - started)
-            _look(job, run)
+            _look(job, run, group)
             if len(run.steps) % job.recipe.checkpoint_steps == 0:
                 _save(job, run, optimizer, checkpoints, group)
             _report(job, run, progress)
     if run.best is not None:
         job.weights.restore(run.best)
+    job.weights.unite(keep=group.leads)
     job.model.eval()
     return run
 
@@ -90,8 +96,12 @@ def _exact(model: Model) -> AbstractContextManager[None]:
 
 
 def _save(job: Job, run: Run, optimizer: Optimizer, checkpoints: Checkpoints, group: Group) -> None:
-    if group.leads and run.steps:
-        checkpoints.save(run.snapshot(job.weights.tensors(), optimizer.tensors()))
+    if not run.steps:
+        return
+    snapshot = run.snapshot(job.weights.tensors(), optimizer.tensors())
+    tensors = collect(snapshot.tensors, keep=group.leads)
+    if group.leads:
+        checkpoints.save(replace(snapshot, tensors=tensors))
 
 
 def _checkpoints(work: Path, group: Group) -> Checkpoints:
@@ -122,21 +132,37 @@ def _gradients(job: Job, balancer: Balancer, step: int, group: Group) -> tuple[f
         uneven = balancer.take(batch.ragged) * (batch.ragged.rows / tokens)
         (loss + uneven).backward()
         total += loss.detach()
+    if is_sharded(job.model) and group.lacks(len(parts)):
+        _keep_up(job, chosen)
     group.sum([*job.weights.gradients(), total, *balancer.loads])
     return total.item(), tokens
 
 
+def _keep_up(job: Job, chosen: Sequence[int]) -> None:
+    """A pass that adds nothing, since others cannot do theirs without this process's weights."""
+    batch = collate(job.items, chosen[:1], job.adapter, job.model.device)
+    (0 * job.recipe.objective.loss(job.model, batch)).backward()
+
+
 def _clip(weights: Weights, most: float) -> float:
     """The norm of all gradients together, which is then at most `most`; 0 leaves it as it is."""
-    masters = list(weights.masters.values())
-    return torch.nn.utils.clip_grad_norm_(masters, most or float("inf")).item()
+    kinds = by_kind(weights.masters.values())
+    norms = [
+        whole(torch.nn.utils.get_total_norm([w.grad for w in kind if w.grad is not None]))
+        for kind in kinds
+    ]
+    norm = math.hypot(*(norm.item() for norm in norms))
+    for kind in kinds:
+        torch.nn.utils.clip_grads_with_norm_(kind, most or math.inf, torch.tensor(norm))
+    return norm
 
 
-def _look(job: Job, run: Run) -> None:
+def _look(job: Job, run: Run, group: Group) -> None:
     """Evaluate where the recipe says so."""
     every, done = job.recipe.evaluation.every, len(run.steps)
     if every and (done % every == 0 or done == len(job.order)):
-        found = job.evaluator.measure(job.model)
+        # Who measures by other arithmetic must not come to another end.
+        found = group.agree(job.evaluator.measure(job.model))
         run.judge(found, job.weights.tensors(), keep=job.recipe.evaluation.patience is not None)
 
 

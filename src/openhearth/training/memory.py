@@ -11,35 +11,42 @@ from openhearth.errors import HearthError, UsageError
 from openhearth.models.device import making_on
 from openhearth.training.items import collate
 from openhearth.training.loss import rows_at_once
+from openhearth.training.shard import is_sharded, passing
+from openhearth.training.shares import mine
 
 if TYPE_CHECKING:
     from openhearth.training.loop import Job
+    from openhearth.training.recipe import TrainRecipe
 
 GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
 
 
 def needed(job: Job) -> int:
-    """Bytes that training takes beyond the model: gradients, moments, a checkpoint on its way,
-    and what a micro-batch leaves for backward, measured on one item.
+    """Bytes that training takes of the device that computes, beyond the model or this process's
+    share of it: gradients, moments, a checkpoint on its way (which is never on a GPU), and what a
+    micro-batch leaves for backward, measured on one item. All processes must ask.
     """
-    moving = sum(weight.numel() for weight in job.weights.masters.values()) * 4
+    masters = job.weights.masters.values()
+    moving = sum(weight.numel() for weight in masters) * 4
+    held = sum(mine(weight).numel() for weight in masters) * 4
     moments = 1 if job.recipe.optimizer.name == "muon" else 2
-    kept = 1 + (job.recipe.evaluation.patience is not None)
+    best = job.recipe.evaluation.patience is not None
+    fetched = 2 * 4 * passing(job.model) if is_sharded(job.model) else 0
     logits = 3 * rows_at_once(job.model.device) * job.model.config.vocab_size * 4
     batch = job.recipe.micro_tokens or job.recipe.batch_tokens
     per_token = _saved(job) / int(job.items.lengths[job.order[0][0]])
-    return round(moving * (1 + 2 * moments + kept) + logits + batch * per_token)
+    leaving = moving * (1 + moments) if job.model.device.type == "cpu" else 0
+    kept = held * (1 + moments + best) + leaving
+    return round(kept + fetched + logits + batch * per_token)
 
 
 def _saved(job: Job) -> int:
     """Bytes that the backward pass of one item needs, weights not counted."""
-    weights = {p.untyped_storage().data_ptr() for p in job.model.parameters()}
-    seen: dict[int, int] = {}
+    seen: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            seen[storage.data_ptr()] = storage.nbytes()
+        seen[storage.data_ptr()] = storage
         return tensor
 
     device = job.model.device
@@ -47,8 +54,10 @@ def _saved(job: Job) -> int:
     hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
     with hooks, making_on(device):
         loss = job.recipe.objective.loss(job.model, batch)
+    # Of a model that is shared out these are the weights that are whole by now.
+    weights = {mine(p).untyped_storage().data_ptr() for p in job.model.parameters()}
     del loss
-    return sum(seen.values())
+    return sum(s.nbytes() for place, s in seen.items() if place not in weights)
 
 
 def available(device: torch.device) -> int | None:
@@ -67,30 +76,33 @@ def available(device: torch.device) -> int | None:
     return free if most == "max" else min(free, int(most) - int(used))
 
 
-def check(job: Job) -> None:
-    """Raises:
-    UsageError: the run needs more memory than there is.
+def check(job: Job) -> int:
+    """What is needed, if it is there.
+
+    Raises:
+        UsageError: the run needs more memory than there is.
     """
     free, wanted = available(job.model.device), needed(job)
     if free is not None and wanted > free:
         raise UsageError(
             f"Training needs about {wanted / 1e9:.1f} GB beside the model, but {free / 1e9:.1f} GB "
-            f"are free: {_remedy(job)}."
+            f"are free: {_remedy(job.recipe)}."
         )
+    return wanted
 
 
-def explained(error: Exception, job: Job) -> Exception:
+def explained(error: Exception, recipe: TrainRecipe, wanted: int) -> Exception:
     """An error of the allocator as a sentence; any other as it is."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
         return HearthError(
-            f"There was not enough memory, of which training needs about {needed(job) / 1e9:.1f} "
-            f"GB beside the model: {_remedy(job)}."
+            f"There was not enough memory, of which training needs about {wanted / 1e9:.1f} "
+            f"GB beside the model: {_remedy(recipe)}."
         )
     return error
 
 
-def _remedy(job: Job) -> str:
-    now = job.recipe.micro_tokens or job.recipe.batch_tokens
+def _remedy(recipe: TrainRecipe) -> str:
+    now = recipe.micro_tokens or recipe.batch_tokens
     return f"set micro_tokens (now {now}) lower" + (
-        "" if job.recipe.recompute else ", or recompute: true"
+        "" if recipe.recompute else ", or recompute: true"
     )

@@ -2,7 +2,8 @@
 
 Jordan et al. 2024 (kellerjordan.github.io/posts/muon). The orthogonal factor comes of five steps of
 a quintic Newton-Schulz iteration; matrices of one shape are computed together. `torch.optim.Muon`
-does the same one matrix at a time and always in bfloat16, which many processors only emulate.
+does the same one matrix at a time and always in bfloat16, which many processors only emulate. Of a
+matrix that is shared out every process computes the whole update, and takes its share.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+
+from openhearth.training.shares import like, whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
@@ -54,11 +57,11 @@ class Muon(torch.optim.Optimizer):
             if not state:
                 state["momentum_buffer"] = torch.zeros_like(matrix)
             buffer = state["momentum_buffer"].lerp_(matrix.grad, 1 - momentum)
-            directions.append(matrix.grad.lerp(buffer, momentum).to(self._dtype))
+            directions.append(whole(matrix.grad.lerp(buffer, momentum)).to(self._dtype))
         scale = lr * 0.2 * math.sqrt(max(matrices[0].shape))
         for matrix, update in zip(matrices, orthogonal(torch.stack(directions)), strict=True):
             matrix.mul_(1 - lr * group["weight_decay"])
-            matrix.add_(update.to(matrix.dtype), alpha=-scale)
+            matrix.add_(like(update.to(matrix.dtype), matrix), alpha=-scale)
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:

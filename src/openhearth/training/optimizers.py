@@ -11,6 +11,7 @@ from pydantic import Field
 from openhearth.models import choose
 from openhearth.models.part import Part
 from openhearth.training.muon import Muon
+from openhearth.training.shares import by_kind, like
 
 NOT_DECAYED = ("norm", "bias", "embed", "positions", "segments")
 """Parts of the names of weights whose size is not a matter of complexity."""
@@ -61,7 +62,11 @@ class Optimizer:
             decay = recipe.weight_decay if decays(name, self.weights[name]) else 0.0
             groups.setdefault(decay, []).append(self.weights[name])
         return torch.optim.AdamW(
-            [{"params": weights, "weight_decay": decay} for decay, weights in groups.items()],
+            [
+                {"params": weights, "weight_decay": decay}
+                for decay, group in groups.items()
+                for weights in by_kind(group)
+            ],
             lr=recipe.learning_rate,
             betas=(recipe.beta1, recipe.beta2),
             eps=recipe.eps,
@@ -93,7 +98,7 @@ class Optimizer:
         for key, value in tensors.items():
             name, _, what = key.rpartition(".")
             weight = self.weights[name]
-            self._owner[name].state[weight][what] = value.to(weight.device)
+            self._owner[name].state[weight][what] = like(value.to(weight.device), weight)
 
 
 def decays(name: str, weight: torch.Tensor) -> bool:

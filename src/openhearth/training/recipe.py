@@ -56,8 +56,9 @@ class TrainRecipe(Recipe):
     a step has at most `batch_tokens`, or `batch_examples` examples, computed at most `micro_tokens`
     at a time. With `adapter: null`, as in a new model, all weights train; `balance` is how experts
     are then kept in use. `recompute` keeps no activations inside blocks, which saves memory and
-    costs a third more time. `compile` lets torch compile norms and feed-forward layers, which needs
-    a C++ compiler, or Triton on a GPU.
+    costs a third more time. With `shard` each of several processes holds a share of the weights,
+    gradients and moments in place of all of them. `compile` lets torch compile norms and
+    feed-forward layers, which needs a C++ compiler, or Triton on a GPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -83,6 +84,7 @@ class TrainRecipe(Recipe):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     recompute: bool = False
     compile: bool = False
+    shard: bool = False
     evaluation: Evaluation = Evaluation()
     checkpoint_steps: Count = 5
     name: str | None = None

@@ -26,6 +26,8 @@ from openhearth.training.run import Run
 from openhearth.training.subject import Subject, subject
 from openhearth.training.versions import publish
 
+HOW = {"shard"}
+"""Fields that change how a result is made, but not which."""
 NAMES = {"model", "tokenizer", "start", "data", "heldout", "name"}
 """Fields for which the digests of what they name stand."""
 
@@ -48,7 +50,7 @@ def carry_out(
     base, start = base_and_start(store, recipe)
     found = group.in_turn(lambda: material(store, recipe, base, progress))
     speaker = _speaker(store, recipe, base, start)
-    settings = _settings(recipe)
+    settings = group.agree(_settings(recipe))  # `auto` may mean something else on each machine
     roles = {"base": base, "tokens": found.tokens, "from": start, "teacher": speaker}
     if start == base:
         del roles["from"]
@@ -58,13 +60,13 @@ def carry_out(
 
     def run(work: Path) -> tuple[Subject, Run]:
         progress("load", 0, None, base.digest[:12])
-        trained = subject(recipe, base, start, settings["dtype"])
+        trained = subject(recipe, base, start, settings["dtype"], group)
         job = _job(recipe, trained, informed, base)
-        memory.check(job)
+        wanted = memory.check(job)
         try:
             return trained, train(job, work, progress, group)
         except (RuntimeError, MemoryError) as error:
-            raise memory.explained(error, job) from error
+            raise memory.explained(error, recipe, wanted) from error
 
     def build(draft: Draft) -> None:
         trained, done = run(Path(group.agree(str(draft.work))))
@@ -136,7 +138,7 @@ def _speaker(
 
 def _settings(recipe: TrainRecipe) -> dict[str, Any]:
     """What a result is made by. What `auto` means here is part of it; names are not."""
-    settings = recipe.model_dump(mode="json", exclude=NAMES)
+    settings = recipe.model_dump(mode="json", exclude=NAMES | HOW)
     settings["dtype"] = str(choose(recipe.dtype, best_device())).removeprefix("torch.")
     settings["objective"].pop("teacher", None)
     if isinstance(recipe.model, ModelConfig):

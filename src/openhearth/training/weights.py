@@ -13,6 +13,7 @@ import torch
 
 from openhearth.models import Model
 from openhearth.models.build import NARROW
+from openhearth.training.shares import is_share, like
 
 
 class Weights:
@@ -48,11 +49,12 @@ class Weights:
             torch._foreach_copy_(copies, [self.masters[name] for name in self._copies])
 
     def gradients(self) -> list[torch.Tensor]:
-        """The gradient of every weight, zeros where nothing arrived."""
+        """Every gradient that processes have yet to sum, zeros where nothing arrived."""
         for master in self.masters.values():
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
-        return [master.grad for master in self.masters.values() if master.grad is not None]
+        found = [master.grad for master in self.masters.values() if master.grad is not None]
+        return [gradient for gradient in found if not is_share(gradient)]
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The masters' values."""
@@ -62,8 +64,13 @@ class Weights:
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put values back that `tensors` gave."""
         for name, master in self.masters.items():
-            master.copy_(tensors[name])
+            master.copy_(like(tensors[name], master))
         self.publish()
+
+    def unite(self, *, keep: bool) -> None:
+        """Where this process held shares, hold all of every weight, or nothing if it is not to keep
+        them. All processes must take part.
+        """
 
 
 def _into(master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
