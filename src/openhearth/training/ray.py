@@ -1,7 +1,7 @@
 """Training on a Ray cluster: its workers are the group, and all of them see one store.
 
-Ray starts them, and starts them again when a machine is lost; the run then goes on from its last
-checkpoint, as any run does.
+Ray starts them, and starts as many again as there is room for when a machine is lost, or has come
+back; the run then goes on from its last checkpoint, as any run does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ RESTARTS = 3
 def carry_out_on_ray(
     store: Store, recipe: TrainRecipe, workers: int, address: str = "ray"
 ) -> Artifact:
-    """Carry out a recipe by so many workers of this machine (`ray`), or of a `ray://` address.
+    """Carry out a recipe by at most so many workers of this machine (`ray`), or of a `ray://`
+    address.
 
     Raises:
         MissingExtra: Ray Train is not installed.
@@ -45,7 +46,7 @@ def carry_out_on_ray(
                 "recipe": recipe.model_dump(mode="json", by_alias=True),
             },
             scaling_config=ray.train.ScalingConfig(
-                num_workers=workers, use_gpu=torch.cuda.is_available()
+                num_workers=(1, workers), use_gpu=torch.cuda.is_available()
             ),
             run_config=ray.train.RunConfig(
                 storage_path=notes,
