@@ -11,7 +11,6 @@ import torch
 
 from openhearth.models import load_model, pull
 from openhearth.store import Store
-from openhearth.training import TrainRecipe, carry_out
 from openhearth.training.group import Group
 from tests.training import shard_worker
 from tests.training.processes import run_together
@@ -83,16 +82,18 @@ def test_a_recipe_makes_the_same_model(tmp_path: Path, tiny_directory: Path) -> 
         "micro_tokens": 64,
         "dtype": "float32",
         "evaluation": {"every": 2, "patience": 9, "prompts": ["number 3"], "sample_tokens": 2},
+        "shard": True,
         "name": "bot",
     }
-    stores = [Store(tmp_path / name) for name in ("alone", "together")]
-    for store in stores:
-        pull(store, str(tiny_directory), name="tiny")
-    alone = carry_out(stores[0], TrainRecipe.parse(fields | {"shard": True}))
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(json.dumps(fields | {"shard": True}))
-    run_together(2, "-m", "openhearth.cli", "--home", str(stores[1].root), "train", str(recipe))
-    together = stores[1].get("bot:1")
+    recipe.write_text(json.dumps(fields))
+    made = []
+    for size in (1, 2):
+        store = Store(tmp_path / str(size))
+        pull(store, str(tiny_directory), name="tiny")
+        run_together(size, "-m", "openhearth.cli", "--home", str(store.root), "train", str(recipe))
+        made.append(store.get("bot:1"))
+    alone, together = made
     assert together.manifest.recipe == alone.manifest.recipe
     assert "shard" not in together.manifest.recipe
     weights = [load_model(made, "float32").state_dict() for made in (alone, together)]
