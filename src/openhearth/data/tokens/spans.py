@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openhearth.data.tokenizer import Tokenizer
+from openhearth.data.tokens.turns import turns
 from openhearth.errors import UsageError
 
 Message = Mapping[str, Any]
@@ -89,9 +90,10 @@ def _spans(
     end = tokenizer.token_text(tokenizer.end_of_turn)
     spans: list[tuple[str, bool]] = []
     written = ""
+    said_as = turns(messages)
     for i in answers:
-        before = tokenizer.chat(messages[:i], add_generation_prompt=True, tools=tools)
-        after = tokenizer.chat(messages[: i + 1], tools=tools)
+        before = tokenizer.chat(said_as[:i], add_generation_prompt=True, tools=tools)
+        after = tokenizer.chat(said_as[: i + 1], tools=tools)
         if not (before.startswith(written) and after.startswith(before)):
             return None
         said = after[len(before) :].partition(end)[0]
