@@ -19,7 +19,7 @@ class Encoded:
 
     ids: list[int]
     counts: list[bool]
-    empty: bool = False  # an answer has no text
+    empty: bool = False  # an answer has no text, or none counts
 
     def cut(self, most: int) -> Encoded:
         """Its first `most` tokens."""
@@ -76,7 +76,7 @@ def encode_messages(
             "The model's chat template does not write an answer after its prompt: use the format "
             "`prompt` with `completion`."
         )
-    empty = any(counts and not text for text, counts in spans)
+    empty = not spans or any(counts and not text for text, counts in spans)
     return _join(tokenizer, spans, everything, empty)
 
 
@@ -113,7 +113,7 @@ def _join(
             span.append(tokenizer.end_of_turn)
         ids += span
         counts += [counted or everything] * len(span)
-    return Encoded(ids, [False, *counts[1:]], empty)
+    return Encoded(ids, [counted and i > 0 for i, counted in enumerate(counts)], empty)
 
 
 def _answer(
