@@ -93,7 +93,7 @@ WITHIN = [
     Place("openhearth.training.stages", "save_file", 2, 0.001),
     Place("openhearth.training.checkpoint", "save_file", 8, 0.001),
     Place("openhearth.training.checkpoint", "file_digest", 8, 0.001),
-    Place("openhearth.training.results", "account", 1, 0.005),
+    Place("openhearth.training.train", "account", 1, 0.005),
 ]
 
 
@@ -182,8 +182,7 @@ def test_a_run_goes_on_with_other_numbers_of_workers(
         # One dies, the other with it, by the signal or for want of its partner.
         assert child.returncode != 0, complained
     assert -signal.SIGKILL in {alone.returncode, *(child.returncode for child in pair)}
-    (checkpoint,) = [int(p.name[:8]) for p in home.root.glob("work/*/checkpoints/[0-9]*")][-1:]
-    assert checkpoint >= 4
+    assert max(int(p.name[:8]) for p in home.root.glob("work/*/checkpoints/[0-9]*")) >= 6
     whole, resumed = unbroken, (home, home.train())
     weights, others = (
         load_file(Store(h.root).get(m["digest"]).path("adapter_model.safetensors"))

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from openhearth.platform.errors import bad_request
 from openhearth.platform.finetuning.asked import MOST_EVALUATED, Asked, Body, refuse
-from openhearth.platform.finetuning.limits import limits_of, within
+from openhearth.platform.finetuning.limits import Limits, limits_of, within
 from openhearth.training import TrainRecipe
 
 Epochs = Annotated[int, Field(ge=1, le=50)]
@@ -90,26 +90,18 @@ class OpenAIJob(Body):
         refuse(self.model_dump(), UNSERVED)
         kind, said = self._method()
         begin, model = asked.beginning(self.model)
-        data = asked.data(self.training_file, self.validation_file)
-        together = 2 if kind == "dpo" else 1
-        limits = limits_of(self.model, model)
-        length = limits.max_seq_length_dpo if kind == "dpo" else limits.max_seq_length_sft
-        examples = _chosen(said.batch_size, None)
         epochs = _chosen(said.n_epochs, None) or _epochs(asked, self.training_file)
         multiplier = _chosen(said.learning_rate_multiplier, 1.0)
         within("learning_rate_multiplier", multiplier, 0, 1 / RATES[kind])
         seed = secrets.randbelow(2**32) if self.seed is None else self.seed % 2**32
         return TrainRecipe.parse(
             begin
-            | data
+            | asked.data(self.training_file, self.validation_file)
+            | _amounts(said, limits_of(self.model, model))
             | {
                 "objective": _objective(said),
                 "optimizer": {"learning_rate": RATES[kind] * multiplier},
                 "epochs": epochs,
-                "batch_tokens": (examples or 1) * together * length,
-                "batch_examples": examples,
-                "micro_tokens": together * length,
-                "max_tokens": length,
                 "seed": seed,
                 "evaluation": {
                     "times": EVALUATIONS if self.validation_file else None,
@@ -145,6 +137,20 @@ class OpenAIJob(Body):
 def _chosen(value: Any, default: Any) -> Any:
     """A value, or the default where that is left to the server."""
     return default if value in (None, "auto") else value
+
+
+def _amounts(said: Hyperparameters, limits: Limits) -> dict[str, Any]:
+    """How much a step sees; an example of the greatest length is computed at a time."""
+    pairs = isinstance(said, DpoHyperparameters)
+    length = limits.max_seq_length_dpo if pairs else limits.max_seq_length_sft
+    longest = 2 * length if pairs else length
+    examples = _chosen(said.batch_size, None)
+    return {
+        "batch_tokens": (examples or 1) * longest,
+        "batch_examples": examples,
+        "micro_tokens": longest,
+        "max_tokens": length,
+    }
 
 
 def _objective(said: Hyperparameters) -> dict[str, Any]:

@@ -101,11 +101,10 @@ class TogetherJob(Body):
         method = self._method()
         limits = limits_of(name, model)
         self._check(limits, method)
-        length = self.max_seq_length or _longest(limits, method)
-        batch = self._batch(limits, method)
         return TrainRecipe.parse(
             begin
             | asked.data(self.training_file, self.validation_file)
+            | self._amounts(limits, method)
             | {
                 "objective": method.objective(),
                 "adapter": self._adapter(asked.store.get(name), limits),
@@ -114,11 +113,6 @@ class TogetherJob(Body):
                     "weight_decay": self.weight_decay,
                 },
                 "schedule": (self.lr_scheduler or LrScheduler()).schedule(self.warmup_ratio or 0.0),
-                "epochs": self.n_epochs,
-                "batch_tokens": batch * method.together * length,
-                "batch_examples": None if self.packing else batch,
-                "micro_tokens": method.together * length,
-                "max_tokens": length,
                 "clip": self.max_grad_norm,
                 "seed": SEED if self.random_seed is None else self.random_seed,
                 "evaluation": self._evaluation(),
@@ -156,6 +150,18 @@ class TogetherJob(Body):
         if self.max_seq_length is not None:
             most = _longest(limits, method)
             within("max_seq_length", self.max_seq_length, limits.min_max_seq_length, most)
+
+    def _amounts(self, limits: Limits, method: Sft | Dpo) -> dict[str, Any]:
+        """What a step and a run see; an example of the greatest length is computed at a time."""
+        length = self.max_seq_length or _longest(limits, method)
+        batch = self._batch(limits, method)
+        return {
+            "epochs": self.n_epochs,
+            "batch_tokens": batch * method.together * length,
+            "batch_examples": None if self.packing else batch,
+            "micro_tokens": method.together * length,
+            "max_tokens": length,
+        }
 
     def _batch(self, limits: Limits, method: Sft | Dpo) -> int:
         """Examples, or packed rows, of a step."""
