@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import together
 from safetensors.numpy import load_file
+from together.types.finetune_model_limits import FinetuneModelLimits
 
 from openhearth.platform.errors import ApiError
-from openhearth.platform.finetuning import Asked, TogetherJob
-from openhearth.store import Artifact
+from openhearth.platform.finetuning import Asked, TogetherJob, limits_of
+from openhearth.store import Artifact, Store
 from openhearth.training import TrainRecipe
 from openhearth.training.preview import preview
 from tests.platform.finetuning.conftest import Heard, steps, trained
@@ -51,6 +52,17 @@ def weights(artifact: Artifact) -> dict[str, np.ndarray]:
 
 def total(artifact: Artifact) -> float:
     return sum(float(np.square(w).sum()) for n, w in weights(artifact).items() if "lora_A" in n)
+
+
+def test_limits_are_what_their_client_reads(store: Store) -> None:
+    limits = limits_of("tiny", store.get("tiny"))
+    theirs = FinetuneModelLimits.model_validate(limits.model_dump())
+    assert theirs.api_model_name == "tiny"
+    assert theirs.lora_training.target_modules == sorted(
+        f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")
+    )
+    assert theirs.full_training
+    assert theirs.full_training.max_batch_size == limits.full_training.max_batch_size
 
 
 def test_what_is_left_out_is_as_documented(

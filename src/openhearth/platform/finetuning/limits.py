@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import BaseModel
 
-from openhearth.models import config_of
+from openhearth.models import Model, ModelConfig, config_of
+from openhearth.models.names import HF, translate
 from openhearth.platform.errors import bad_request
 from openhearth.store import Artifact
 
@@ -24,11 +26,11 @@ class LoraLimits(BatchLimits):
 
     default_rank: int = 16
     max_rank: int = 512
-    target_modules: tuple[str, ...] = ("all-linear",)
+    target_modules: list[str]
 
 
 class Limits(BaseModel):
-    """Bounds of one model. `all-linear` among the targets is all that there are."""
+    """Bounds of one model."""
 
     model_name: str
     max_seq_length_sft: int
@@ -40,7 +42,7 @@ class Limits(BaseModel):
     max_num_evals: int = 1000
     max_num_checkpoints: int = 100
     default_gradient_accumulation_steps: int = 1
-    lora_training: LoraLimits = LoraLimits()
+    lora_training: LoraLimits
     full_training: BatchLimits = BatchLimits()
     supports_full_training: bool = True
     supports_reasoning: bool = False
@@ -51,8 +53,22 @@ class Limits(BaseModel):
 
 def limits_of(name: str, model: Artifact) -> Limits:
     """Of a model in the store."""
-    length = min(config_of(model).context_length, LONGEST)
-    return Limits(model_name=name, max_seq_length_sft=length, max_seq_length_dpo=length)
+    config = config_of(model)
+    length = min(config.context_length, LONGEST)
+    return Limits(
+        model_name=name,
+        max_seq_length_sft=length,
+        max_seq_length_dpo=length,
+        lora_training=LoraLimits(target_modules=_matrices(config)),
+    )
+
+
+def _matrices(config: ModelConfig) -> list[str]:
+    """What the family calls the matrices that can carry an adapter."""
+    with torch.device("meta"):
+        model = Model(config)
+    table = HF[config.family]
+    return sorted({translate(path, table).rpartition(".")[2] for path, _ in model.linears()})
 
 
 def within(name: str, value: float, least: float, most: float) -> None:
