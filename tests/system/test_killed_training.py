@@ -132,9 +132,9 @@ class Home:
 
     def _process(self, *python: str, **environment: str) -> subprocess.Popen[str]:
         """One thread, which is quicker for a model so small."""
+        command = [sys.executable, *python, "--home", str(self.root)]
         return subprocess.Popen(
-            [sys.executable, *python, "--home", str(self.root)]
-            + ["--json", "train", str(self.recipe)],
+            [*command, "--json", "train", str(self.recipe)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
