@@ -60,7 +60,7 @@ def add_adapter(model: Model, name: str, config: LoraConfig, seed: int) -> list[
     generator = torch.Generator().manual_seed(seed)
     parameters: list[torch.nn.Parameter] = []
     for path, linear in model.linears():
-        if not config.wants(path, translate(path, HF[model.config.family])):
+        if not config.wants(path, translate(path, model.config.names)):
             continue
         scale = config.alpha / config.rank
         pair = linear.new_low_rank(config.rank, scale, generator, config.dropout, dora=config.dora)

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel
 
 from openhearth.models import Model, ModelConfig, config_of
-from openhearth.models.names import HF, translate
+from openhearth.models.names import translate
 from openhearth.platform.errors import bad_request
 from openhearth.store import Artifact
 
@@ -67,8 +67,8 @@ def _matrices(config: ModelConfig) -> list[str]:
     """What the family calls the matrices that can carry an adapter."""
     with torch.device("meta"):
         model = Model(config)
-    table = HF[config.family]
-    return sorted({translate(path, table).rpartition(".")[2] for path, _ in model.linears()})
+    named = (translate(path, config.names) for path, _ in model.linears())
+    return sorted({name.rpartition(".")[2] for name in named})
 
 
 def within(name: str, value: float, least: float, most: float) -> None:
