@@ -60,6 +60,15 @@ def test_a_preview_marks_what_is_learnt_and_trains_nothing(
     assert not [a for a in Store(home).artifacts() if a.kind == "adapter"]
 
 
+def test_a_preview_tells_the_answers_of_a_preference_apart(hearth: Any, tmp_path: Path) -> None:
+    data, recipe = tmp_path / "data.jsonl", tmp_path / "recipe.yaml"
+    data.write_text(json.dumps({"prompt": "1 + 1 =", "chosen": " 2", "rejected": " 3"}) + "\n")
+    recipe.write_text(f"model: tiny\ndata: {data}\nobjective: {{name: preference}}\n")
+    shown = hearth("train", str(recipe), "--preview").out
+    assert "-- example 1, chosen\n1 + 1 =⟦ 2<|im_end|>⟧" in shown.replace("<s>", "")
+    assert "-- example 1, rejected\n1 + 1 =⟦ 3<|im_end|>⟧" in shown.replace("<s>", "")
+
+
 def test_train_carries_out_a_recipe(hearth: Any, home: Path, data: str, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(

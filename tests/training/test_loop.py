@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from openhearth.errors import HearthError
+from openhearth.errors import HearthError, UsageError
 from openhearth.models import ModelConfig
 from openhearth.training import TrainRecipe
 from openhearth.training.checkpoint import Checkpoints
 from openhearth.training.loop import Job, train
+from openhearth.training.recipe import Evaluation
 from openhearth.training.run import Run, Step
+from openhearth.training.stages import evenly
 from tests.training.jobs import CONFIG, MIXTURES, make_job, make_recipe
 from tests.training.sources import examples, rows
 
@@ -165,6 +167,36 @@ def test_a_run_ends_early_with_its_best_weights(tmp_path: Path) -> None:
     assert losses.index(min(losses)) == len(losses) - 4
     again = made.evaluator.measure(made.model)
     assert again["loss"] == pytest.approx(min(losses))
+
+
+def over(losses: list[float], **evaluation: float) -> int | None:
+    """How many evaluations a run has when it ends."""
+    run, recipe = Run(), Evaluation(every=1, **evaluation)
+    for number, loss in enumerate(losses, 1):
+        run.judge({"loss": loss}, {}, keep=False)
+        if run.is_over(recipe):
+            return number
+    return None
+
+
+def test_patience_counts_what_brings_too_little() -> None:
+    falling = [3.0, 2.9, 2.8, 2.7, 2.6, 2.5]
+    assert over(falling) is None
+    assert over(falling, patience=2) is None
+    assert over([3.0, 3.1, 3.2, 1.0], patience=2) == 3
+    assert over([3.0, 3.1, 2.0, 2.1, 2.1], patience=2) == 5
+    assert over(falling, patience=2, min_delta=0.15) is None  # every second one is a best
+    assert over(falling, patience=2, min_delta=1.0) == 3
+    assert over(falling, patience=2, min_delta=1.0, grace=2) == 5
+
+
+def test_a_run_is_measured_so_many_times(tmp_path: Path) -> None:
+    made = make_job(make_recipe(evaluation={"times": 3}), heldout=examples([9] * 4, seed=9))
+    train(made, tmp_path)
+    again = train(made, tmp_path)
+    assert {e["step"] for e in again.evaluations} == evenly(3, len(made.order))
+    with pytest.raises(UsageError, match="not both"):
+        make_recipe(evaluation={"times": 3, "every": 2})
 
 
 def test_bits_per_byte_count_the_bytes_of_what_counts(tmp_path: Path) -> None:

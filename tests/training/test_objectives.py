@@ -74,6 +74,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"beta": 0.5, "normalize": True},
     {"gamma": 0.3, "beta": 2.0},
     {"rpo_alpha": 0.7},
+    {"reference": False, "beta": 0.5},
 ]
 
 
@@ -93,12 +94,15 @@ def test_preferences_are_those_of_the_papers(model: Model, settings: dict[str, A
             margin = objective.beta * (better.mean() - worse.mean()) - objective.gamma
         else:
             of = torch.mean if objective.normalize else torch.sum
-            gained = [of(x - y) for x, y in ((better, before[2 * i]), (worse, before[2 * i + 1]))]
+            gained = [
+                of(x - objective.reference * y)
+                for x, y in ((better, before[2 * i]), (worse, before[2 * i + 1]))
+            ]
             margin = objective.beta * (gained[0] - gained[1])
         expected = expected - F.logsigmoid(margin) - objective.rpo_alpha * better.mean()
     same(model, objective.loss(model, batch_of(known, chosen)), expected)
     assert objective.weight(known, chosen) == 2
-    assert objective.needs_reference != simpo
+    assert objective.needs_reference == (objective.reference and not simpo)
 
 
 @pytest.mark.parametrize("likeliest", [3, VOCABULARY])

@@ -94,6 +94,9 @@ def test_only_the_matrices_that_were_asked_for_are_adapted(store: Store, questio
     assert len(adapted) == 1 + 7
     targets = made.read_json("adapter_config.json")["target_modules"]
     assert "model.layers.0.self_attn.q_proj" in targets
+    by_family = carry_out(store, recipe(data=questions, adapter={"targets": ["q_proj"]}))
+    ours = carry_out(store, recipe(data=questions, adapter={"targets": ["q"]}))
+    assert by_family.path("adapter_model.safetensors") == ours.path("adapter_model.safetensors")
     with pytest.raises(UsageError, match="No matrix of the model matches nothing"):
         carry_out(store, recipe(data=questions, adapter={"targets": ["nothing"]}))
 

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from openhearth.training import TrainRecipe
     from openhearth.training.preview import Preview, Span
 
+ANSWERS = (", chosen", ", rejected")
+SEQUENCES = {
+    "preference": ANSWERS,
+    "chosen": ANSWERS,
+    "pairs": (", anchor", ", positive", ", negative"),
+}
+"""What the sequences of an example are called, by the format of the file."""
+
 
 def finish(store: Store, recipe: TrainRecipe) -> None:
     """Carry a recipe out, and say what was made; of several processes only the leader speaks."""
@@ -61,8 +69,9 @@ def show_preview(store: Store, recipe: TrainRecipe) -> None:
 def _page(found: Preview) -> str:
     lines = []
     for number, sequences in enumerate(found.examples, 1):
-        for sequence in sequences:
-            lines += [f"-- example {number}", "".join(map(_marked, sequence)), ""]
+        names = SEQUENCES.get(found.report.get("format", ""), ("",) * len(sequences))
+        for name, sequence in zip(names, sequences, strict=False):
+            lines += [f"-- example {number}{name}", "".join(map(_marked, sequence)), ""]
     lines.append(
         f"{found.count} examples, {found.tokens} tokens, {found.learnt} of them learnt (marked "
         f"above), in {found.steps} steps."

@@ -34,8 +34,9 @@ class LoraConfig:
     """How big an adapter is: its rank, and alpha; what it adds is scaled by alpha / rank.
 
     `targets` are patterns, in the shell's way, of the matrices that get one: of their paths
-    (`blocks.0.*`, `*.mixer.*`), or of the last word alone (`q`). `dropout` is for training. With
-    `dora` the lengths of the matrices' rows train too (arXiv:2402.09353).
+    (`blocks.0.*`, `*.mixer.*`), or of the last word alone (`q`), in our words or in those of the
+    model's family (`q_proj`). `dropout` is for training. With `dora` the lengths of the matrices'
+    rows train too (arXiv:2402.09353).
     """
 
     rank: int = 16
@@ -44,9 +45,9 @@ class LoraConfig:
     targets: tuple[str, ...] = ("*",)
     dora: bool = False
 
-    def wants(self, path: str) -> bool:
-        """Whether the matrix at this path gets an adapter."""
-        names = (path, path.rpartition(".")[2])
+    def wants(self, *paths: str) -> bool:
+        """Whether the matrix that is called by one of these paths gets an adapter."""
+        names = {name for path in paths for name in (path, path.rpartition(".")[2])}
         return any(fnmatchcase(name, target) for name in names for target in self.targets)
 
 
@@ -59,7 +60,7 @@ def add_adapter(model: Model, name: str, config: LoraConfig, seed: int) -> list[
     generator = torch.Generator().manual_seed(seed)
     parameters: list[torch.nn.Parameter] = []
     for path, linear in model.linears():
-        if not config.wants(path):
+        if not config.wants(path, translate(path, model.config.names)):
             continue
         scale = config.alpha / config.rank
         pair = linear.new_low_rank(config.rank, scale, generator, config.dropout, dora=config.dora)

@@ -31,6 +31,7 @@ from openhearth.training.recipe import TrainRecipe
 from openhearth.training.run import STATE, VALUE, Run, Step, under
 from openhearth.training.shard import is_sharded
 from openhearth.training.shares import by_kind, collect, whole
+from openhearth.training.stages import Stages, evenly
 from openhearth.training.weights import Weights
 
 
@@ -56,11 +57,12 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     """
     group = group or Group()
     optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
+    stages = Stages(work, job.recipe.stages, len(job.order))
     with _checkpoints(work, group) as checkpoints, _exact(job.model):
         balancer = Balancer(job.recipe.balance, job.model)
         run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
         job.model.train()
-        while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation.patience):
+        while len(run.steps) < len(job.order) and not run.is_over(job.recipe.evaluation):
             started = time.perf_counter()
             loss, tokens = _gradients(job, balancer, len(run.steps), group)
             norm = _clip(job.weights, job.recipe.clip)
@@ -71,10 +73,12 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
             rate = job.recipe.schedule.rate(len(run.steps), len(job.order))
             optimizer.step(rate)
             optimizer.zero_grad()
+            job.model.keep_stable()
             balancer.step()
             job.weights.publish()
             run.add(Step(loss, tokens, rate, norm), time.perf_counter() - started)
             _look(job, run, group)
+            _keep(job, run, stages, group)
             if len(run.steps) % job.recipe.checkpoint_steps == 0:
                 _save(job, run, optimizer, checkpoints, group)
             _report(job, run, progress)
@@ -159,11 +163,20 @@ def _clip(weights: Weights, most: float) -> float:
 
 def _look(job: Job, run: Run, group: Group) -> None:
     """Evaluate where the recipe says so."""
-    every, done = job.recipe.evaluation.every, len(run.steps)
-    if every and (done % every == 0 or done == len(job.order)):
+    recipe, done, steps = job.recipe.evaluation, len(run.steps), len(job.order)
+    by_steps = recipe.every is not None and (done % recipe.every == 0 or done == steps)
+    if by_steps or (recipe.times is not None and done in evenly(recipe.times, steps)):
         # Who measures by other arithmetic must not come to another end.
         found = group.agree(job.evaluator.measure(job.model))
         run.judge(found, job.weights.tensors(), keep=job.recipe.evaluation.patience is not None)
+
+
+def _keep(job: Job, run: Run, stages: Stages, group: Group) -> None:
+    """Keep the weights of this moment, if they are to become a version."""
+    if stages.wants(len(run.steps)):
+        tensors = collect(job.weights.tensors(), keep=group.leads)
+        if group.leads:
+            stages.keep(len(run.steps), tensors)
 
 
 def _report(job: Job, run: Run, progress: Progress) -> None:

@@ -34,17 +34,28 @@ class Lora(Part):
 
 
 class Evaluation(Part):
-    """Held-out items, at most `items`, are measured `every` so many steps and at the end, or never.
+    """Held-out items, at most `items`, are measured `every` so many steps and at the end, or
+    `times` times in all, or never.
 
-    After `patience` measurements without a new best the run ends, with the weights of the best one.
+    After `patience` measurements without a new best the run ends, with the weights of the best one;
+    a best is less by `min_delta`, and the first `grace` after the first one are not counted.
     Each of `prompts` is continued by `sample_tokens` tokens at each measurement.
     """
 
     every: Count | None = None
+    times: Count | None = None
     items: Count = 64
     patience: Count | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    grace: Annotated[int, Field(ge=0)] = 0
     prompts: tuple[str, ...] = ()
     sample_tokens: Count = 32
+
+    @model_validator(mode="after")
+    def _says_when_once(self) -> Evaluation:
+        if self.every is not None and self.times is not None:
+            raise ValueError("give `every` so many steps, or how many `times`, not both")
+        return self
 
 
 class TrainRecipe(Recipe):
@@ -58,7 +69,8 @@ class TrainRecipe(Recipe):
     are then kept in use. `recompute` keeps no activations inside blocks, which saves memory and
     costs a third more time. With `shard` each of several processes holds a share of the weights,
     gradients and moments in place of all of them. `compile` lets torch compile norms and
-    feed-forward layers, which needs a C++ compiler, or Triton on a GPU.
+    feed-forward layers, which needs a C++ compiler, or Triton on a GPU. `stages` versions are kept,
+    evenly spread over the run; the last is the result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -87,6 +99,7 @@ class TrainRecipe(Recipe):
     shard: bool = False
     evaluation: Evaluation = Evaluation()
     checkpoint_steps: Count = 5
+    stages: Annotated[int, Field(ge=1, le=100)] = 1
     name: str | None = None
 
     @model_validator(mode="before")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from openhearth.training.checkpoint import Snapshot
+from openhearth.training.recipe import Evaluation
 
 WATCHED = 10  # steps
 BEST, VALUE, STATE, HISTORY = "best/", "value/", "state/", "history"
@@ -70,10 +71,16 @@ class Run:
         if keep and "loss" in found and found["loss"] < min(before, default=math.inf):
             self.best = {name: tensor.clone() for name, tensor in weights.items()}
 
-    def is_over(self, patience: int | None) -> bool:
-        """Whether the last evaluations brought nothing better."""
+    def is_over(self, recipe: Evaluation) -> bool:
+        """Whether `patience` evaluations after another brought nothing better."""
+        best, waited = math.inf, 0
         losses = [e["loss"] for e in self.evaluations if "loss" in e]
-        return bool(patience and losses and len(losses) - 1 - losses.index(min(losses)) >= patience)
+        for number, loss in enumerate(losses):
+            if loss < best - recipe.min_delta:
+                best, waited = loss, 0
+            elif number > recipe.grace:
+                waited += 1
+        return recipe.patience is not None and waited >= recipe.patience
 
     def snapshot(
         self, weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]

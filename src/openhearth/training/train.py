@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from openhearth.data import Tokenizer
 from openhearth.data.tokenizer import FILES, find_tokenizer
@@ -22,6 +21,7 @@ from openhearth.training.material import Material, inform, material
 from openhearth.training.objectives import Contrast, Distill, Preference
 from openhearth.training.order import Budget, order
 from openhearth.training.recipe import TrainRecipe
+from openhearth.training.results import account, make_stages
 from openhearth.training.run import Run
 from openhearth.training.subject import Subject, subject
 from openhearth.training.versions import publish
@@ -39,7 +39,8 @@ def carry_out(
 
     Beside the weights there is `history.json`, the loss, tokens, rate and gradient norm of every
     step, and `evaluations.json`. A run that was interrupted goes on from its last checkpoint, to
-    the same bytes. The processes of a `group` share one store.
+    the same bytes. The metric `stages` has the digests of those that were kept on its way, by
+    steps. The processes of a `group` share one store.
 
     Raises:
         NotFound: the store lacks the model or the data.
@@ -70,14 +71,22 @@ def carry_out(
 
     def build(draft: Draft) -> None:
         trained, done = run(Path(group.agree(str(draft.work))))
-        trained.write(draft)
-        _account(draft, done)
-        draft.license += base.manifest.license
+
+        def write(draft: Draft) -> None:
+            trained.write(draft)
+            draft.license += base.manifest.license
+
+        stages = make_stages(draft.work, trained.weights, done, write, make)
+        write(draft)
+        account(draft, done, stages)
+
+    def make(build: Callable[[Draft], None], **more: int) -> Artifact:
+        return store.make(kind, build, inputs=inputs, recipe=settings | more)
 
     missing = group.agree(store.find(kind, inputs=inputs, recipe=settings) is None)
     if missing and not group.leads:
         run(Path(group.agree(None)))
-    artifact = group.in_turn(lambda: store.make(kind, build, inputs=inputs, recipe=settings))
+    artifact = group.in_turn(lambda: make(build))
     if recipe.name and group.leads:
         publish(store, recipe.name, artifact)
     return artifact
@@ -176,19 +185,3 @@ def _job(recipe: TrainRecipe, trained: Subject, found: Material, base: Artifact)
         order(found.train, budget_of(recipe)),
         evaluator,
     )
-
-
-def _account(draft: Draft, run: Run) -> None:
-    """What the run has found out, as files, metrics and cost."""
-    history = [step._asdict() for step in run.steps]
-    draft.path("history.json").write_bytes(orjson.dumps(history))
-    draft.path("evaluations.json").write_bytes(orjson.dumps(run.evaluations))
-    draft.metrics |= {
-        "steps": len(history),
-        "tokens": sum(step.tokens for step in run.steps),
-        "loss": run.steps[-1].loss,
-    }
-    for name in ("loss", "bits_per_byte"):
-        if run.evaluations and name in run.evaluations[-1]:
-            draft.metrics[f"heldout_{name}"] = run.evaluations[-1][name]
-    draft.cost["tokens_per_second"] = run.tokens_per_second

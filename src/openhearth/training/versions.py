@@ -8,20 +8,27 @@ from openhearth.store import Artifact, Store
 def publish(store: Store, name: str, artifact: Artifact) -> str:
     """Give an artifact a name, as its next version; return the name with the version.
 
-    A name that has a version is given as it is. The newest version is not given twice.
+    A name that has a version is given as it is. The newest version is not given twice. What was
+    kept on the way to it is `VERSION-step-STEPS`.
 
     Raises:
         UsageError: the name cannot name an artifact.
     """
     if ":" in name:
-        store.tag(name, artifact.digest)
+        _tag(store, name, artifact)
         return name
     newest = newest_version(store, name)
     known = store.get(f"{name}:{newest}").digest if newest else None
     versioned = f"{name}:{newest if known == artifact.digest else newest + 1}"
-    store.tag(versioned, artifact.digest)
+    _tag(store, versioned, artifact)
     store.tag(name, artifact.digest)
     return versioned
+
+
+def _tag(store: Store, version: str, artifact: Artifact) -> None:
+    store.tag(version, artifact.digest)
+    for step, digest in artifact.manifest.metrics.get("stages", {}).items():
+        store.tag(f"{version}-step-{step}", digest)
 
 
 def newest_version(store: Store, name: str) -> int:

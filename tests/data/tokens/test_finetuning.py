@@ -95,6 +95,10 @@ def test_what_is_cut_and_left_out_is_counted(store: Store, small: Artifact, tmp_
         {"prompt": long, "completion": "a"},
         {"prompt": "a", "completion": " "},
     )
+    silent = {"messages": [*ASKED, SAID[0] | {"weight": 0}]}
+    nothing = write(tmp_path / "nothing.jsonl", silent)
+    with pytest.raises(UsageError, match="1 have empty answers"):
+        tokenize_file(store, nothing, small)
     made = tokenize_file(store, path, small, heldout=path, max_tokens=64)
     said = made.manifest.metrics["train"]
     assert said["lines"] == {"truncated": [2], "too_long": [3], "empty": [4]}

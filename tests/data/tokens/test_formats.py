@@ -58,6 +58,8 @@ def test_a_file_has_one_format(tmp_path: Path) -> None:
         ({"messages": [{"role": "bot", "content": "x"}]}, "a message without a role"),
         ({"messages": [{"role": "assistant"}]}, "a message without content"),
         ({"messages": [{"role": "assistant", "content": "x", "weight": 2}]}, "a weight of 2"),
+        ({"messages": [*ASKED, {"role": "assistant", "content": 7}]}, "has a int as content"),
+        ({"messages": [{"role": "user", "content": [{"type": "file"}]}]}, "of the type file"),
         (GOOD["preference"] | {"input": []}, "an `input` without `messages`"),
         (GOOD["preference"] | {"preferred_output": "4"}, "has no list of messages"),
         (GOOD["chosen"] | {"chosen": [{"role": "user"}]}, "a message without content"),

@@ -7,7 +7,8 @@
     chosen      {"prompt", "chosen", "rejected"}, each a text or a list of messages
     pairs       {"anchor", "positive", "negative"?}
 
-A file has one format; its lines are checked one by one, and what is wrong is said with its line.
+A content is a text, or a list of parts that are; the assistant may call tools. A file has one
+format; its lines are checked one by one, and what is wrong is said with its line.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from openhearth.data.tokens.turns import turn
 from openhearth.errors import NotFound, UsageError
 
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -112,8 +114,12 @@ def _check_messages(path: Path, number: int, messages: Any) -> None:
     for message in messages:
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             _wrong(path, number, "has a message without a role", f"use one of {', '.join(ROLES)}")
-        if not isinstance(message.get("content"), str) and not message.get("tool_calls"):
+        if message.get("content") is None and not message.get("tool_calls"):
             _wrong(path, number, "has a message without content", "give it as text")
+        try:
+            turn(message)
+        except ValueError as error:
+            _wrong(path, number, f"has {error}", "write it as the chat API takes it")
         if message.get("weight", 1) not in (0, 1):
             _wrong(path, number, f"has a weight of {message['weight']}", "it may be 0 or 1")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openhearth.data.tokenizer import Tokenizer
+from openhearth.data.tokens.turns import turns
 from openhearth.errors import UsageError
 
 Message = Mapping[str, Any]
@@ -18,7 +19,7 @@ class Encoded:
 
     ids: list[int]
     counts: list[bool]
-    empty: bool = False  # an answer has no text
+    empty: bool = False  # an answer has no text, or none counts
 
     def cut(self, most: int) -> Encoded:
         """Its first `most` tokens."""
@@ -75,7 +76,7 @@ def encode_messages(
             "The model's chat template does not write an answer after its prompt: use the format "
             "`prompt` with `completion`."
         )
-    empty = any(counts and not text for text, counts in spans)
+    empty = not spans or any(counts and not text for text, counts in spans)
     return _join(tokenizer, spans, everything, empty)
 
 
@@ -89,9 +90,10 @@ def _spans(
     end = tokenizer.token_text(tokenizer.end_of_turn)
     spans: list[tuple[str, bool]] = []
     written = ""
+    said_as = turns(messages)
     for i in answers:
-        before = tokenizer.chat(messages[:i], add_generation_prompt=True, tools=tools)
-        after = tokenizer.chat(messages[: i + 1], tools=tools)
+        before = tokenizer.chat(said_as[:i], add_generation_prompt=True, tools=tools)
+        after = tokenizer.chat(said_as[: i + 1], tools=tools)
         if not (before.startswith(written) and after.startswith(before)):
             return None
         said = after[len(before) :].partition(end)[0]
@@ -111,7 +113,7 @@ def _join(
             span.append(tokenizer.end_of_turn)
         ids += span
         counts += [counted or everything] * len(span)
-    return Encoded(ids, [False, *counts[1:]], empty)
+    return Encoded(ids, [counted and i > 0 for i, counted in enumerate(counts)], empty)
 
 
 def _answer(

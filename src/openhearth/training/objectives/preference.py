@@ -1,9 +1,9 @@
 """Prefer one answer to another: DPO and its relatives.
 
 DPO: Rafailov et al. 2023, arXiv:2305.18290. Of each answer log p is the sum over its tokens, or by
-`normalize` their mean. With `gamma` it is SimPO (Meng et al. 2024, arXiv:2405.14734), which needs
-no reference: means, and a margin. `rpo_alpha` adds the chosen answer's own loss (RPO, Liu et al.
-2024, arXiv:2405.16436).
+`normalize` their mean, and without `reference` is not compared with what it was before training.
+With `gamma` it is SimPO (Meng et al. 2024, arXiv:2405.14734): no reference, means, and a margin.
+`rpo_alpha` adds the chosen answer's own loss (RPO, Liu et al. 2024, arXiv:2405.16436).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Preference(Objective):
     name: Literal["preference"] = "preference"
     beta: Annotated[float, Field(gt=0)] = 0.1
     normalize: bool = False
+    reference: bool = True
     gamma: Annotated[float, Field(ge=0)] | None = None
     rpo_alpha: Annotated[float, Field(ge=0)] = 0.0
 
@@ -37,7 +38,7 @@ class Preference(Objective):
     @property
     def needs_reference(self) -> bool:
         """Whether it compares with what the model said before training."""
-        return self.gamma is None
+        return self.reference and self.gamma is None
 
     def weight(self, items: Items, chosen: Sequence[int]) -> int:
         return len(chosen)
@@ -62,7 +63,7 @@ class Preference(Objective):
 
     def _of_answers(self, values: torch.Tensor, batch: Batch) -> torch.Tensor:
         summed = per_sequence(values, batch)
-        return summed / batch.counts if self.normalize or not self.needs_reference else summed
+        return summed / batch.counts if self.normalize or self.gamma is not None else summed
 
 
 def per_sequence(values: torch.Tensor, batch: Batch) -> torch.Tensor:

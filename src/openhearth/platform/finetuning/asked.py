@@ -1,0 +1,62 @@
+"""What both dialects share: bodies whose every field counts, and what names in them stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from openhearth.models import base_of
+from openhearth.platform.errors import bad_request
+from openhearth.store import Artifact, Store
+
+MOST_EVALUATED = 1_000_000  # of a validation file all
+
+
+class Body(BaseModel):
+    """A part of a request. A field that nobody knows is refused: ignored, it would seem to act."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and what the names in a request stand for.
+
+    `file` finds an uploaded JSONL file by its id, `version` what is called `JOB:STEP` or
+    `MODEL:STEP` by the name that it has in the store.
+    """
+
+    store: Store
+    owner: str
+    file: Callable[[str], Path]
+    version: Callable[[str], str] = str
+
+    def beginning(self, name: str) -> tuple[dict[str, str], Artifact]:
+        """What a recipe says to begin with this model or version, and the version itself."""
+        found = self.store.get(name)
+        return {"from" if found.kind == "adapter" else "model": name}, base_of(found)
+
+    def data(self, training: str, validation: str | None) -> dict[str, str | None]:
+        """The fields of a recipe that name data."""
+        held = str(self.file(validation)) if validation else None
+        return {"data": str(self.file(training)), "heldout": held}
+
+    def result(self, model: str, suffix: str | None) -> str:
+        """What the result is called; each run makes a version of it."""
+        base = model.partition(":")[0].rpartition("/")[2]
+        words = re.sub(r"[^a-z0-9._-]+", "-", (suffix or "tuned").lower()).strip("-._")
+        return f"{self.owner}/{base}-{words or 'tuned'}"
+
+
+def refuse(values: Mapping[str, Any], reasons: Mapping[str, str], where: str = "") -> None:
+    """Raise a 400 for the first field that asks for something which is not served."""
+    for name, reason in reasons.items():
+        if values.get(name):
+            field = f"{where}{name}"
+            message = f"{field} is not supported by this server: {reason}."
+            raise bad_request(message, field, "unsupported_parameter")
