@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from _peers import peer_python, pinned
 from _memory import peak_bytes
+from _peers import peer_python, pinned
 from _results import Row, write
 
 HERE = Path(__file__).parent

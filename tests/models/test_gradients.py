@@ -36,7 +36,7 @@ def test_the_norm(dtype: torch.dtype, trains: bool) -> None:
 @pytest.mark.parametrize("turned", [8, 6])  # the whole head, and a part of it
 def test_the_rotation(turned: int) -> None:
     x, outer = random(7, 2, 8, seed=3).requires_grad_(), random(7, 2, 8, seed=4)
-    cos, sin = angles_at(torch.rand(turned // 2), torch.arange(7))
+    cos, sin = angles_at(torch.rand(turned // 2), torch.arange(7), torch.float32)
     half = turned // 2
     first, second, rest = x[..., :half], x[..., half:turned], x[..., turned:]
     pairs = torch.complex(first, second) * torch.complex(cos, sin)

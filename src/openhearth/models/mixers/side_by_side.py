@@ -2,8 +2,8 @@
 
 On a processor the backward pass of torch's fused attention is several times slower than the few
 products that it saves from being kept (docs/log.md). So scores are formed here, for all heads of a
-group of pieces in one product, block by block of queries, so that most of what the causal mask hides
-is never computed. What is kept takes about half of length * length numbers a head, hence the bound.
+group of pieces in one product, block by block of queries, so that most of what the causal mask
+hides is never computed. They take over half of length * length numbers a head, hence the bound.
 """
 
 from __future__ import annotations
