@@ -60,7 +60,7 @@ class Shape:
                 "vocab_size": self.vocabulary,
                 "context_length": ROW,
                 "tied_head": True,
-                "blocks": [{"attention": {}}] * self.depth,
+                "blocks": ["attention"] * self.depth,
             }
         )
 
