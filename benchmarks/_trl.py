@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _memory import peak_bytes
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
@@ -54,21 +54,23 @@ def main() -> None:
         tokenizer_object=words, pad_token="<pad>", eos_token="<pad>"
     )
     clock = Clock()
+    tokens = sum(len(row["input_ids"]) for row in rows["train"])
+    if more.get("packing"):  # as many rows as steps, so that a step has as many tokens
+        more["max_length"] = tokens * settings["examples"] // len(rows["train"])
+    said = {
+        "use_cpu": True,
+        "learning_rate": settings["rate"],
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0.1,
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": settings["examples"],
+        "max_grad_norm": settings["clip"],
+        "completion_only_loss": True,
+        "save_strategy": "no",
+        "report_to": "none",
+    }
     with tempfile.TemporaryDirectory() as out:
-        config = SFTConfig(
-            output_dir=out,
-            use_cpu=True,
-            learning_rate=settings["rate"],
-            lr_scheduler_type="linear",
-            warmup_steps=0.1,
-            num_train_epochs=1,
-            per_device_train_batch_size=settings["examples"],
-            max_grad_norm=settings["clip"],
-            completion_only_loss=True,
-            save_strategy="no",
-            report_to="none",
-            **more,
-        )
+        config = SFTConfig(output_dir=out, **(said | more))
         adapter = LoraConfig(
             r=settings["rank"], lora_alpha=settings["alpha"], target_modules="all-linear"
         )
@@ -81,8 +83,7 @@ def main() -> None:
             callbacks=[clock],
         )
         trainer.train()
-    tokens = sum(len(row["input_ids"]) for row in rows["train"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    peak = peak_bytes()
     loss = heldout(trainer.model.eval(), rows["heldout"])
     print(json.dumps({"tokens_per_second": tokens / clock.seconds, "heldout": loss, "bytes": peak}))
 

@@ -16,7 +16,6 @@ from openhearth.models.channels.registry import CHANNELS
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.linear import Linear, LowRank
 from openhearth.models.mixers.attention import KeyValues
-from openhearth.models.mixers.gated_conv import ModalGatedConv
 from openhearth.models.mixers.recurrent import Slots
 from openhearth.models.mixers.registry import MIXERS
 from openhearth.models.norm import RMS_NORMS
@@ -144,12 +143,6 @@ class Model(nn.Module):
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states [n, width] -> fp32 logits [n, vocab_size]."""
         return self.unembedding.logits(hidden)
-
-    def keep_stable(self) -> None:
-        """After weights have moved, bring those back that have gone where they make no sense."""
-        for block in self.blocks:
-            if isinstance(block.mixer, ModalGatedConv) and block.mixer.poles.requires_grad:
-                block.mixer.keep_stable()
 
     def linears(self) -> Iterator[tuple[str, Linear]]:
         """Every matrix of the blocks that can carry an adapter, with its path."""

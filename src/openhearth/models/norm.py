@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+
+class Normed(torch.autograd.Function):
+    """x / rms(x) * weight. For backward it keeps x as it came and a number a row."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+        wide = x.float()
+        inverse = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+        ctx.save_for_backward(x, weight, inverse)
+        return (wide * inverse).to(x.dtype) * weight
+
+    @staticmethod
+    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, weight, inverse = ctx.saved_tensors
+        normed, dx, dweight = x.float() * inverse, None, None
+        if ctx.needs_input_grad[1]:
+            rows = (outer[0] * normed).flatten(0, -2)
+            dweight = rows.sum(0).to(weight.dtype)
+        if ctx.needs_input_grad[0]:
+            inner = (outer[0] * weight).float()
+            along = (inner * normed).mean(-1, keepdim=True)
+            dx = inner.addcmul_(normed, along, value=-1).mul_(inverse).to(x.dtype)
+        return dx, dweight, None
 
 
 class RMSNorm(nn.Module):
@@ -18,9 +44,7 @@ class RMSNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.is_cuda:  # one kernel there, and several on a processor
             return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
-        wide = x.float()
-        normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return normed.to(x.dtype) * self.weight
+        return Normed.apply(x, self.weight, self.eps)
 
 
 class OutsideRMSNorm(RMSNorm):

@@ -18,6 +18,7 @@ import torch
 from openhearth.errors import HearthError
 from openhearth.models import Model
 from openhearth.progress import Progress, silent
+from openhearth.training.allocator import kept_memory
 from openhearth.training.balance import Balancer
 from openhearth.training.checkpoint import Checkpoints
 from openhearth.training.evaluation import Evaluator
@@ -58,7 +59,7 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
     group = group or Group()
     optimizer = Optimizer(job.recipe.optimizer, job.weights.masters)
     stages = Stages(work, job.recipe.stages, len(job.order))
-    with _checkpoints(work, group) as checkpoints, _exact(job.model):
+    with _checkpoints(work, group) as checkpoints, _exact(job.model), kept_memory():
         balancer = Balancer(job.recipe.balance, job.model)
         run = group.in_turn(lambda: _resume(job, optimizer, checkpoints))
         job.model.train()
@@ -73,7 +74,6 @@ def train(job: Job, work: Path, progress: Progress = silent, group: Group | None
             rate = job.recipe.schedule.rate(len(run.steps), len(job.order))
             optimizer.step(rate)
             optimizer.zero_grad()
-            job.model.keep_stable()
             balancer.step()
             job.weights.publish()
             run.add(Step(loss, tokens, rate, norm), time.perf_counter() - started)

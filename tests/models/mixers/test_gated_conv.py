@@ -99,3 +99,14 @@ def test_fresh_modes_fade_and_keep_the_size_of_noise() -> None:
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(UsageError, match="5 heads do not divide a width of 24"):
         ModalGatedConv(GatedConv(heads=5), WIDTH, 1e-5)
+
+
+def test_gradients_of_modes_that_fade_at_once_are_numbers() -> None:
+    """One over their 64th power is too large for fp32."""
+    poles = torch.tensor([[0.25 + 0.01j, 0.9 + 0.1j, 1e-20 + 0j]], requires_grad=True)
+    filtered = response(poles, torch.ones(1, 3, dtype=torch.complex64), 200)
+    (gradient,) = torch.autograd.grad(filtered.sum(), poles)
+    wide = poles.detach().to(torch.complex128).requires_grad_()
+    powers_of = torch.stack([wide**t for t in range(200)], dim=-1)
+    (expected,) = torch.autograd.grad(powers_of.sum().real, wide)
+    assert_near(torch.view_as_real(gradient).double(), torch.view_as_real(expected), 1e-4)

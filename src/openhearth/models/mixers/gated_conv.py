@@ -55,12 +55,6 @@ class ModalGatedConv(RecurrentMixer):
             self.residues.normal_(generator=generator).mul_(size[..., None])
             self.direct.normal_(generator=generator)
 
-    @torch.no_grad()
-    def keep_stable(self) -> None:
-        """Bring poles that have left the unit circle back to it: their modes would grow, until they
-        are no numbers."""
-        self.poles /= self.poles.norm(dim=-1, keepdim=True).clamp(min=1.0)
-
     def forward(self, x: torch.Tensor, batch: Ragged, state: Slots | None) -> torch.Tensor:
         return self.out(self.mix(self.into(x, batch), batch, state), batch)
 

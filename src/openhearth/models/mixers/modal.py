@@ -15,9 +15,15 @@ BLOCK = 64
 
 def powers(base: torch.Tensor, count: int) -> torch.Tensor:
     """base^0 to base^(count - 1), [..., count]: by products, because the angle of a long text's
-    last token, as exp(t log base) needs it, is too large for the digits of fp32."""
-    factors = base[..., None].expand(*base.shape, count - 1)
-    return torch.cat((torch.ones_like(base)[..., None], factors), dim=-1).cumprod(-1)
+    last token, as exp(t log base) needs it, is too large for the digits of fp32.
+
+    Each doubling is one product. Torch's cumulative product divides by the base in its backward
+    pass, which is no number where the base is so small that one over it is too large.
+    """
+    found, step = torch.ones_like(base)[..., None], base[..., None]
+    while found.shape[-1] < count:
+        found, step = torch.cat((found, found * step), dim=-1), step * step
+    return found[..., :count]
 
 
 def response(poles: torch.Tensor, residues: torch.Tensor, length: int) -> torch.Tensor:

@@ -2,12 +2,15 @@
 
 On a processor the backward pass of torch's fused attention is several times slower than the few
 products that it saves from being kept (docs/log.md). So scores are formed here, for all heads of a
-group of pieces in one product. They take length * length numbers a head, hence the bound.
+group of pieces in one product, block by block of queries, so that most of what the causal mask
+hides is never computed. They take over half of length * length numbers a head, hence the bound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -16,22 +19,49 @@ from openhearth.models.ragged import Ragged
 
 LONGEST = 512  # tokens of a piece
 SLACK = 1.25  # the longest piece of a group may be so much longer than the shortest
+BLOCK = 128  # queries whose scores are formed together, about
+
+Gradients = tuple[torch.Tensor | None, ...]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Some pieces, filled up to the longest: `rows` [pieces * longest] of the batch, for places
-    past a piece's end its last row again; `own` are the places of rows that are none of those.
+    """Some pieces, filled up to the longest: `rows` [n] of the batch stand at `places` [n] of
+    pieces * longest. Elsewhere are zeros, which nothing sees.
     """
 
     lengths: torch.Tensor
+    longest: int
     rows: torch.Tensor
-    own: torch.Tensor
+    places: torch.Tensor
 
-    @property
-    def longest(self) -> int:
-        """How many places each piece has."""
-        return len(self.rows) // len(self.lengths)
+    def stacked(self, x: torch.Tensor, shared: int) -> torch.Tensor:
+        """x [rows of the batch, heads, d] -> [pieces * shared, longest * heads / shared, d]: heads
+        that share keys stand below each other, so that one product serves them.
+        """
+        own, (_, heads, d) = x.index_select(0, self.rows), x.shape
+        every = len(self.lengths) * self.longest
+        if len(own) < every:
+            own = x.new_zeros(every, heads, d).index_copy_(0, self.places, own)
+        whole = own.view(-1, self.longest, shared, heads // shared, d).transpose(1, 2)
+        return whole.reshape(-1, self.longest * heads // shared, d)
+
+    def put(self, stacked: torch.Tensor, shared: int, into: torch.Tensor) -> None:
+        """The inverse: the group's rows of `into` [rows of the batch, heads, d]."""
+        _, heads, d = into.shape
+        whole = stacked.view(-1, shared, self.longest, heads // shared, d).transpose(1, 2)
+        into.index_copy_(0, self.rows, whole.reshape(-1, heads, d).index_select(0, self.places))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some stacked queries, the keys that any of them may see, and what is added to their scores:
+    minus infinity for those that one does not see.
+    """
+
+    queries: slice
+    keys: slice
+    hidden: torch.Tensor
 
 
 def pays(q: torch.Tensor, batch: Ragged) -> bool:
@@ -44,12 +74,70 @@ def attend(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, batch: Ragged, config: Attention
 ) -> torch.Tensor:
     """q [rows, heads, d], k and v [rows, kv_heads, d] of whole pieces -> [rows, heads, d]."""
-    groups, back = batch.once("side by side", lambda: _groups(batch))
-    return torch.cat([_attend(q, k, v, g, batch, config) for g in groups]).index_select(0, back)
+
+    def work() -> list[tuple[Group, list[Block]]]:
+        return [(group, list(_blocks(group, config, q.dtype))) for group in _groups(batch)]
+
+    scale = config.head_dim**-0.5 if config.scale is None else config.scale
+    return SideBySide.apply(q, k, v, batch.once(("side by side", config), work), scale)
 
 
-def _groups(batch: Ragged) -> tuple[list[Group], torch.Tensor]:
-    """Groups of pieces, and where each row of the batch stands in what the groups give."""
+class SideBySide(torch.autograd.Function):
+    """The attention of all groups, with its gradient written out."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        work: list[tuple[Group, list[Block]]],
+        scale: float,
+    ) -> torch.Tensor:
+        ctx.work, ctx.scale, ctx.shared = work, scale, k.shape[1]
+        mixed, kept = torch.empty_like(q), []
+        for group, blocks in work:
+            queries, keys, values = (group.stacked(x, k.shape[1]) for x in (q, k, v))
+            found = torch.empty_like(queries)
+            kept += [queries, keys, values]
+            for block in blocks:
+                near = keys[:, block.keys].mT
+                scores = torch.baddbmm(block.hidden, queries[:, block.queries], near, alpha=scale)
+                kept.append(scores.softmax(-1))
+                found[:, block.queries] = kept[-1] @ values[:, block.keys]
+            group.put(found, k.shape[1], mixed)
+        ctx.save_for_backward(*kept)
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, *outer: torch.Tensor) -> Gradients:
+        kept, shared = iter(ctx.saved_tensors), ctx.shared
+        rows, _, d = outer[0].shape
+        dq = torch.empty_like(outer[0])
+        dk, dv = (outer[0].new_empty(rows, shared, d) for _ in range(2))
+        for group, blocks in ctx.work:
+            queries, keys, values = next(kept), next(kept), next(kept)
+            above = group.stacked(outer[0], shared)
+            dqueries = torch.empty_like(queries)
+            # Summed over blocks, for which bf16 has too few digits.
+            dkeys, dvalues = (torch.zeros_like(keys, dtype=torch.float32) for _ in range(2))
+            for block in blocks:
+                shares, g = next(kept), above[:, block.queries]
+                dvalues[:, block.keys] += shares.mT @ g
+                dscores = _softmax_backward(g @ values[:, block.keys].mT, shares)
+                dqueries[:, block.queries] = dscores @ keys[:, block.keys]
+                dkeys[:, block.keys] += dscores.mT @ queries[:, block.queries]
+            for grad, into in ((dqueries * ctx.scale, dq), (dkeys * ctx.scale, dk), (dvalues, dv)):
+                group.put(grad.to(into.dtype), shared, into)
+        return dq, dk, dv, None, None
+
+
+def _softmax_backward(outer: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """shares * (outer - sum of shares * outer), with the sum in fp32."""
+    return torch.ops.aten._softmax_backward_data(outer, shares, -1, shares.dtype)
+
+
+def _groups(batch: Ragged) -> list[Group]:
     spans = sorted((rows for rows, _ in batch.spans), key=lambda rows: rows.stop - rows.start)
     sets: list[list[slice]] = []
     for rows in spans:
@@ -57,58 +145,38 @@ def _groups(batch: Ragged) -> tuple[list[Group], torch.Tensor]:
         if not sets or length > SLACK * (sets[-1][0].stop - sets[-1][0].start):
             sets.append([])
         sets[-1].append(rows)
-    groups = [_group(rows) for rows in sets]
-    return groups, torch.cat([group.rows[group.own] for group in groups]).argsort()
+    return [_group(rows) for rows in sets]
 
 
 def _group(spans: list[slice]) -> Group:
-    starts = torch.tensor([rows.start for rows in spans])
     lengths = torch.tensor([rows.stop - rows.start for rows in spans])
-    places = torch.arange(int(lengths.max()))
-    rows = starts[:, None] + torch.minimum(places, lengths[:, None] - 1)
-    return Group(lengths, rows.flatten(), (places < lengths[:, None]).flatten().nonzero()[:, 0])
+    inside = torch.arange(int(lengths.max())) < lengths[:, None]
+    rows = torch.cat([torch.arange(rows.start, rows.stop) for rows in spans])
+    return Group(lengths, inside.shape[1], rows, inside.flatten().nonzero()[:, 0])
 
 
-def _attend(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    group: Group,
-    batch: Ragged,
-    config: Attention,
-) -> torch.Tensor:
-    """What one group gives, [rows of its pieces, heads, d]."""
-    pieces, longest, shared = len(group.lengths), group.longest, config.kv_heads
-    d = config.head_dim
-    # Heads that share keys stand below each other, so that one product serves them.
-    queries = q.index_select(0, group.rows).view(pieces, longest, shared, -1, d)
-    queries = queries.permute(0, 2, 3, 1, 4).reshape(pieces * shared, -1, d)
-    keys, values = (
-        x.index_select(0, group.rows)
-        .view(pieces, longest, shared, d)
-        .transpose(1, 2)
-        .reshape(pieces * shared, longest, d)
-        for x in (k, v)
-    )
-    scale = d**-0.5 if config.scale is None else config.scale
-    hidden = batch.once((id(group), config), lambda: _hidden(group, config, q.dtype))
-    scores = torch.baddbmm(hidden, queries, keys.mT, alpha=scale)
-    mixed = torch.bmm(scores.softmax(-1), values)
-    mixed = mixed.view(pieces, config.heads, longest, d).transpose(1, 2)
-    return mixed.reshape(pieces * longest, config.heads, d).index_select(0, group.own)
+def _blocks(group: Group, config: Attention, dtype: torch.dtype) -> Iterator[Block]:
+    """The group's queries in blocks of about equal size, from the first to the last."""
+    count = max(1, round(group.longest / BLOCK))
+    size = -(-group.longest // count)
+    together = config.heads // config.kv_heads
+    reach = config.window or group.longest
+    for start in range(0, group.longest, size):
+        stop = min(start + size, group.longest)
+        last = stop if config.causal else min(group.longest, stop + reach - 1)
+        keys = slice(max(0, start - reach + 1), last)
+        seen = _seen(group, slice(start, stop), keys, config).repeat_interleave(together, dim=1)
+        hidden = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, float("-inf"))
+        yield Block(slice(start * together, stop * together), keys, hidden)
 
 
-def _hidden(group: Group, config: Attention, dtype: torch.dtype) -> torch.Tensor:
-    """What is added to scores, [1 or pieces * kv_heads, rows, longest]: minus infinity for
-    keys that a query does not see.
-    """
-    places, window = torch.arange(group.longest), config.window or group.longest
-    back = places[:, None] - places
-    seen = (back >= 0) & (back < window) if config.causal else back.abs() < window
-    seen = seen[None]
-    if not config.causal:  # in causal attention no row sees what fills up its piece
-        # What fills it up sees itself, because softmax of nothing is no number.
-        seen = seen & ((places < group.lengths[:, None, None]) | (back == 0))
-        seen = seen.repeat_interleave(config.kv_heads, 0)
-    seen = seen.repeat(1, config.heads // config.kv_heads, 1)
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, float("-inf"))
+def _seen(group: Group, queries: slice, keys: slice, config: Attention) -> torch.Tensor:
+    """Which keys each query sees, bool [1 or pieces * kv_heads, queries, keys]."""
+    at = torch.arange(keys.start, keys.stop)
+    back = torch.arange(queries.start, queries.stop)[:, None] - at
+    window = config.window or group.longest
+    if config.causal:  # no row sees what fills up its piece
+        return ((back >= 0) & (back < window))[None]
+    # What fills a piece up sees itself, because softmax of nothing is no number.
+    inside = (at < group.lengths[:, None, None]) | (back == 0)
+    return ((back.abs() < window) & inside).repeat_interleave(config.kv_heads, dim=0)
