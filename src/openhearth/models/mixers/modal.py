@@ -7,23 +7,38 @@ products of two short tables: nothing as large as the text times the modes is ke
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
 BLOCK = 64
 
 
+class Powers(torch.autograd.Function):
+    """As `powers` says. Backward in torch's own cumulative product divides by the base, which gives
+    no number where the base is so small that one over it is too large.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, base: torch.Tensor, count: int) -> torch.Tensor:
+        factors = base[..., None].expand(*base.shape, count - 1)
+        found = torch.cat((torch.ones_like(base)[..., None], factors), dim=-1).cumprod(-1)
+        ctx.save_for_backward(found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (found,) = ctx.saved_tensors
+        exponents = torch.arange(1, found.shape[-1], device=found.device)
+        return (outer[0][..., 1:] * (exponents * found[..., :-1]).conj()).sum(-1), None
+
+
 def powers(base: torch.Tensor, count: int) -> torch.Tensor:
     """base^0 to base^(count - 1), [..., count]: by products, because the angle of a long text's
-    last token, as exp(t log base) needs it, is too large for the digits of fp32.
-
-    Each doubling is one product. Torch's cumulative product divides by the base in its backward
-    pass, which is no number where the base is so small that one over it is too large.
-    """
-    found, step = torch.ones_like(base)[..., None], base[..., None]
-    while found.shape[-1] < count:
-        found, step = torch.cat((found, found * step), dim=-1), step * step
-    return found[..., :count]
+    last token, as exp(t log base) needs it, is too large for the digits of fp32."""
+    found: torch.Tensor = Powers.apply(base, count)
+    return found
 
 
 def response(poles: torch.Tensor, residues: torch.Tensor, length: int) -> torch.Tensor:
