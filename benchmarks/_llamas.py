@@ -1,9 +1,13 @@
-"""Models of two sizes, as we and as `transformers` describe them."""
+"""Models of two sizes, as we and as `transformers` describe them, to be compared on a GPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from _results import Row, write
 
 from openhearth.models import Attention, Block, ModelConfig, SwiGLU
 
@@ -58,3 +62,12 @@ SHAPES = {
     "135M": Shape(width=576, layers=30, heads=9, kv_heads=3, hidden=1536, words=49152),
     "1B": Shape(width=2048, layers=16, heads=32, kv_heads=8, hidden=8192, words=128256),
 }
+
+
+def on_gpu(name: str, rows: Callable[[str, Shape], list[Row]]) -> None:
+    """Compare by `rows` on each shape, if there is a GPU, and write what was found."""
+    if not torch.cuda.is_available():
+        print("This benchmark needs an NVIDIA GPU and a torch built for it, and finds none.")
+        return
+    print(torch.cuda.get_device_name())
+    write(name, [row for of, shape in SHAPES.items() for row in rows(of, shape)])

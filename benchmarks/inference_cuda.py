@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from _llamas import SHAPES, Shape
-from _results import Row, alternate, seconds, write
+from _llamas import Shape, on_gpu
+from _results import Row, alternate, seconds
 from transformers import DynamicCache, LlamaForCausalLM
 
 from openhearth.inference.executor import PAGE, Work
@@ -102,11 +102,7 @@ def rows(name: str, shape: Shape) -> list[Row]:
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        print("This benchmark needs an NVIDIA GPU and a torch built for it, and finds none.")
-        return
-    print(torch.cuda.get_device_name())
-    write("inference_cuda", [row for name, shape in SHAPES.items() for row in rows(name, shape)])
+    on_gpu("inference_cuda", rows)
 
 
 if __name__ == "__main__":

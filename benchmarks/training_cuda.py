@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _llamas import SHAPES, Shape
-from _results import Row, alternate, seconds, write
+from _llamas import Shape, on_gpu
+from _results import Row, alternate, seconds
 
 from openhearth.data import Tokenizer, TokenShards
 from openhearth.training import TrainRecipe
@@ -133,11 +133,7 @@ def rows(name: str, shape: Shape) -> list[Row]:
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        print("This benchmark needs an NVIDIA GPU and a torch built for it, and finds none.")
-        return
-    print(torch.cuda.get_device_name())
-    write("training_cuda", [row for name, shape in SHAPES.items() for row in rows(name, shape)])
+    on_gpu("training_cuda", rows)
 
 
 if __name__ == "__main__":

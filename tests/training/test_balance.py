@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import torch
 
 from openhearth.models import Model, load_model
 from openhearth.models.channels.routing import routings
-from openhearth.training import TrainRecipe, carry_out
 from openhearth.training.balance import Balance, Balancer
 from openhearth.training.items import collate
 from openhearth.training.loop import Job, train
-from tests.models.test_parity import imported
+from tests.training.imported import train_imported
 from tests.training.jobs import MIXTURES, make_job, make_recipe
 
 
@@ -79,23 +77,7 @@ def biases(model: Model) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("family", ["mixtral", "dots1", "glm4 moe"])
 def test_mixtures_from_elsewhere_train(family: str, tmp_path: Path) -> None:
-    base, _ = imported(family, tmp_path)
-    base.store.tag("base", base.digest)
-    data = tmp_path / "data.jsonl"
-    lines = [json.dumps({"text": f"The quick brown fox jumps {n} times."}) for n in range(9)]
-    data.write_text("\n".join(lines))
-    recipe = {
-        "model": "base",
-        "data": str(data),
-        "objective": {"name": "next_token"},
-        "adapter": None,
-        "epochs": 10,
-        "batch_tokens": 128,
-        "optimizer": {"learning_rate": 0.01},
-        "dtype": "float32",
-    }
-    made = carry_out(base.store, TrainRecipe.parse(recipe))
-    losses = [step["loss"] for step in made.read_json("history.json")]
+    base, made, losses = train_imported(family, tmp_path, adapter=None, epochs=10)
     assert losses[-1] < 0.7 * losses[0]
     before, after = (biases(load_model(artifact, "float32")) for artifact in (base, made))
     assert len(before) == (0 if family == "mixtral" else 2)

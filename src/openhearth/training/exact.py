@@ -38,6 +38,7 @@ def exact_on(device: torch.device, *, strict: bool = True) -> Iterator[None]:
 
 def _fills(new: bool) -> bool:
     """Whether torch fills memory that nothing has written yet, so far; it costs a pass over it."""
+    # A property of the module, put there while it is loaded, so that type checkers do not see it.
     before: bool = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     deterministic.fill_uninitialized_memory = new  # type: ignore[attr-defined]
     return before

@@ -6,7 +6,7 @@ from typing import Any
 
 from openhearth.models.config import Block, ModelConfig
 from openhearth.models.families.decoder import attention_of, decoder, feed_forward
-from openhearth.models.families.qwen_hybrid import kinds_of
+from openhearth.models.families.qwen_hybrid import delta_of, kinds_of
 from openhearth.models.families.settings import (
     DELTA,
     GLOBAL,
@@ -15,7 +15,6 @@ from openhearth.models.families.settings import (
     blocks_of,
     windows_by_kind,
 )
-from openhearth.models.mixer_config import GatedDelta
 
 OLMO3: dict[str, Any] = {"rms_norm_eps": 1e-5, "rope_theta": 5e5, "sliding_window": 4096}
 HYBRID: dict[str, Any] = {
@@ -50,15 +49,8 @@ def _decoder(raw: dict[str, Any], windows: list[int | None], family: str) -> Mod
 def olmo_hybrid(raw: dict[str, Any]) -> ModelConfig:
     """`OlmoHybridForCausalLM`, whose attention knows no positions if `rope_theta` is null."""
     raw = HYBRID | raw
-    delta = GatedDelta(
-        heads=raw["linear_num_value_heads"],
-        key_heads=raw["linear_num_key_heads"],
-        key_dim=raw["linear_key_head_dim"],
-        value_dim=raw["linear_value_head_dim"],
-        kernel=raw["linear_conv_kernel_dim"],
-        negative=raw["linear_allow_neg_eigval"],
-        matrices="apart",
-        norm_eps=INNER_EPS,
+    delta = delta_of(
+        raw, negative=raw["linear_allow_neg_eigval"], matrices="apart", norm_eps=INNER_EPS
     )
     rope = raw.get("rope_parameters") or {"rope_theta": 1e4}
     still = {"rope_theta": None} if rope["rope_theta"] is None else {}

@@ -59,19 +59,24 @@ def _qwen(
     family: str,
 ) -> ModelConfig:
     raw = QWEN | raw
-    delta = GatedDelta(
-        heads=raw["linear_num_value_heads"],
-        key_heads=raw["linear_num_key_heads"],
-        key_dim=raw["linear_key_head_dim"],
-        value_dim=raw["linear_value_head_dim"],
-        kernel=raw["linear_conv_kernel_dim"],
-        matrices=matrices,
-    )
+    delta = delta_of(raw, matrices=matrices)
     attention = attention_of(
         raw, qk_norm=True, gated=True, **biases_of(raw), **rotary_of(raw, 0.25)
     )
     mixers: dict[str, Mixer] = {DELTA: delta, GLOBAL: attention}
     return stacked(raw, [mixers[kind] for kind in kinds_of(raw)], channels, family=family)
+
+
+def delta_of(raw: dict[str, Any], **more: Any) -> GatedDelta:
+    """The gated delta rule, by the names that `transformers` has for its sizes."""
+    return GatedDelta(
+        heads=raw["linear_num_value_heads"],
+        key_heads=raw["linear_num_key_heads"],
+        key_dim=raw["linear_key_head_dim"],
+        value_dim=raw["linear_value_head_dim"],
+        kernel=raw["linear_conv_kernel_dim"],
+        **more,
+    )
 
 
 def kinds_of(raw: dict[str, Any]) -> list[str]:
