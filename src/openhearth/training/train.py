@@ -76,7 +76,9 @@ def carry_out(
             trained.write(draft)
             draft.license += base.manifest.license
 
-        stages = make_stages(draft.work, trained.weights, done, write, make)
+        # Making them takes a copy of all weights.
+        several = recipe.stages > 1
+        stages = make_stages(draft.work, trained.weights, done, write, make) if several else {}
         write(draft)
         account(draft, done, stages)
 
