@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import threading
+import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,7 @@ from openhearth.inference.request import (
     Usage,
 )
 from openhearth.platform import Keys, create_app
+from openhearth.platform.database import Database
 
 CONTEXT = 2000
 SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
@@ -183,6 +186,37 @@ class Server:
     key: str
     engine: FakeEngine
     keys: Keys
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL that ends with the session, without the name of a database."""
+    import pgserver
+
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri().removesuffix("/postgres")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A new database of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'platform.db'}"
+    else:
+        url = new_database(request.getfixturevalue("postgres"))
+    with contextlib.closing(Database.open(url)) as opened:
+        yield opened
+
+
+def new_database(server: str) -> str:
+    """The URL of an empty database."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}/{name}"
 
 
 @pytest.fixture

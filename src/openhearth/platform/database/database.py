@@ -1,0 +1,136 @@
+"""Connections and transactions, which are the same on SQLite and on PostgreSQL.
+
+SQLite keeps a log of what was written (WAL), so that reading and writing do not wait for each other,
+and has it on the disk before a transaction is over (`synchronous=FULL`): what was answered is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from openhearth.errors import HearthError, UsageError
+from openhearth.platform.database.migrations import migrate
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 15  # that a writer waits for another
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+)
+WRITES = {"writes": True}
+
+metadata = MetaData(
+    # Names of constraints, so that migrations can name them on any database.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Database:
+    """Where the platform's tables are. Its methods may be called from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str | Path) -> Database:
+        """The database at a URL, or in a SQLite file, with its tables brought up to date.
+
+        Raises:
+            UsageError: the URL names no database that is supported.
+            HearthError: it cannot be reached or written.
+        """
+        engine = _engine(f"sqlite:///{url}" if isinstance(url, Path) else url)
+        try:
+            with engine.connect() as connection:
+                migrate(connection.execution_options(**WRITES))
+        except OperationalError as error:
+            engine.dispose()
+            raise HearthError(
+                f"The database {engine.url.render_as_string()} cannot be used ({error.orig}): see "
+                "that it runs and may be written, or name another."
+            ) from error
+        return cls(engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of everything."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction, which is on the disk when the block is left, or undone by an error. On
+        SQLite one at a time.
+        """
+        with self._engine.connect().execution_options(**WRITES) as connection, connection.begin():
+            yield connection
+
+    async def read(self, function: Callable[[Connection], T]) -> T:
+        """What `function` makes of a connection, without holding up the event loop."""
+        return await asyncio.to_thread(self._with, self.reading, function)
+
+    async def write(self, function: Callable[[Connection], T]) -> T:
+        """The same in a transaction of its own."""
+        return await asyncio.to_thread(self._with, self.writing, function)
+
+    def _with(self, manner: Callable[[], Any], function: Callable[[Connection], T]) -> T:
+        with manner() as connection:
+            return function(connection)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether writers take turns, so that rows need no locks."""
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Close what is idle; later calls open connections anew."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise UsageError(f"{url} is no database that is supported: use SQLite or PostgreSQL.")
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise UsageError(
+            f"{url!r} is no URL of a database: write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        ) from error
+    except ModuleNotFoundError as error:
+        raise UsageError("PostgreSQL needs a driver: pip install 'openhearth[postgres]'.") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    # Python's module would begin transactions by itself, and not where they should begin.
+    connection.isolation_level = None
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads before it writes would fail if another wrote in between.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
