@@ -133,4 +133,4 @@ def heldout(model: Plain, folder: Path) -> float:
     for row, counted in zip(rows, counts, strict=True):
         each = nats(model, torch.from_numpy(row.astype(np.int64))[None], narrow=False)
         total += each[torch.from_numpy(counted[1:])].sum().item()
-    return total / counts[:, 1:].sum()
+    return float(total / counts[:, 1:].sum())

@@ -59,9 +59,8 @@ def test_values_and_gradients_are_those_of_cross_entropy(
     hidden, head, targets, weights = made(rows, seed, kind)
     learns = [tensor for tensor in (hidden, head.weight, head.bias) if tensor is not None]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            loss, "rows_at_once", lambda device: 7
-        )  # so that there are several chunks, the last one short
+        # So that there are several chunks, the last one short.
+        patch.setattr(loss, "rows_at_once", lambda device, vocab_size: 7)
         summed = weighted_nats(hidden, head, targets, weights)
         each = token_nats(hidden, head, targets)
         mine = torch.autograd.grad(scale * summed, learns)
@@ -77,7 +76,7 @@ def test_values_and_gradients_are_those_of_cross_entropy(
 @pytest.mark.parametrize("kind", HEADS)
 def test_gradients_are_the_slopes_of_the_values(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By differences, in float64."""
-    monkeypatch.setattr(loss, "rows_at_once", lambda device: 3)
+    monkeypatch.setattr(loss, "rows_at_once", lambda device, vocab_size: 3)
     hidden, (weight, bias, cap), targets, weights = made(5, 0, kind, torch.float64)
 
     def both(hidden: torch.Tensor, weight: torch.Tensor, *bias: torch.Tensor) -> tuple[object, ...]:

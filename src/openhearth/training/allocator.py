@@ -3,11 +3,15 @@
 The C library gives large blocks back to the system as soon as they are freed, and the system hands
 out zeroed pages one by one when they are touched again. A step frees and takes the same blocks over
 and over, and would spend a tenth of its time so (docs/log.md).
+
+oneDNN keeps what it made for each shape of a product, half a megabyte each, for a thousand shapes,
+and almost every micro-batch has others. It reads how many to keep when it is first used.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +20,8 @@ from contextlib import contextmanager
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, MMAP_MAX: 65536}
 NEVER_TRIM, NO_MMAP = -1, 0
+
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # about those of one micro-batch
 
 
 @contextmanager

@@ -16,15 +16,17 @@ from openhearth.models.unembedding import Unembedding, wide
 
 Gradients = tuple[torch.Tensor | None, ...]
 
+LOGITS_AT_ONCE = 2**22  # of a processor, in fp32 16 MB
 
-def rows_at_once(device: torch.device) -> int:
+
+def rows_at_once(device: torch.device, vocab_size: int) -> int:
     """How many rows' logits exist at a time: for a processor as many as its caches like."""
-    return 256 if device.type == "cpu" else 4096
+    return max(32, LOGITS_AT_ONCE // vocab_size) if device.type == "cpu" else 4096
 
 
-def _chunks(rows: torch.Tensor) -> list[slice]:
-    size = rows_at_once(rows.device)
-    return [slice(start, start + size) for start in range(0, len(rows), size)]
+def _chunks(targets: torch.Tensor, head: Unembedding) -> list[slice]:
+    size = rows_at_once(targets.device, len(head.weight))
+    return [slice(start, start + size) for start in range(0, len(targets), size)]
 
 
 class _Gradients:
@@ -43,13 +45,15 @@ class _Gradients:
         rows: slice,
         hidden: torch.Tensor,
         logits: torch.Tensor,
+        logs: torch.Tensor,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> None:
         """d/dlogits of weighted nats is (softmax minus one-hot) times the weight; where a logit is
-        c * tanh(l / c), that times 1 - tanh² is d/dl. `logits` are used up.
+        c * tanh(l / c), that times 1 - tanh² is d/dl. `logits` and their log-softmax `logs` are
+        used up.
         """
-        errors = logits.softmax(-1)
+        errors = logs.exp_()
         errors[torch.arange(len(targets), device=targets.device), targets] -= 1.0
         errors *= weights[:, None]
         if self._head.cap is not None:
@@ -90,12 +94,13 @@ class WeightedNats(torch.autograd.Function):
         total = torch.zeros((), dtype=wide(hidden.dtype), device=hidden.device)
         learns, *trains = ctx.needs_input_grad[:3]
         found = _Gradients(hidden, head, (learns and trains[0], learns and trains[1]))
-        for rows in _chunks(targets):
+        for rows in _chunks(targets, head):
             logits = head.logits(hidden[rows])
-            nats = F.cross_entropy(logits, targets[rows], reduction="none")
+            logs = logits.log_softmax(-1)
+            nats = F.nll_loss(logs, targets[rows], reduction="none")
             total += torch.dot(nats, weights[rows])
             if learns:
-                found.add(rows, hidden[rows], logits, targets[rows], weights[rows])
+                found.add(rows, hidden[rows], logits, logs, targets[rows], weights[rows])
         ctx.save_for_backward(*found.all)
         ctx.dtype = weight.dtype
         return total
@@ -120,7 +125,7 @@ class TokenNats(torch.autograd.Function):
     ) -> torch.Tensor:
         head = Unembedding(weight, bias, cap)
         nats = torch.empty(len(targets), dtype=wide(hidden.dtype), device=hidden.device)
-        for rows in _chunks(targets):
+        for rows in _chunks(targets, head):
             logits = head.logits(hidden[rows])
             nats[rows] = F.cross_entropy(logits, targets[rows], reduction="none")
         ctx.save_for_backward(hidden, weight, bias, targets)
@@ -132,9 +137,10 @@ class TokenNats(torch.autograd.Function):
         hidden, weight, bias, targets = ctx.saved_tensors
         head = Unembedding(weight, bias, ctx.cap)
         found = _Gradients(hidden, head, ctx.needs_input_grad[1:3])
-        for rows in _chunks(targets):
+        for rows in _chunks(targets, head):
             logits = head.logits(hidden[rows])
-            found.add(rows, hidden[rows], logits, targets[rows], outer[0][rows])
+            logs = logits.log_softmax(-1)
+            found.add(rows, hidden[rows], logits, logs, targets[rows], outer[0][rows])
         narrow = [None if g is None else g.to(weight.dtype) for g in found.all]
         return *narrow, None, None
 

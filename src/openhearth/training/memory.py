@@ -32,7 +32,8 @@ def needed(job: Job) -> int:
     moments = 1 if job.recipe.optimizer.name == "muon" else 2
     best = job.recipe.evaluation.patience is not None
     fetched = 2 * 4 * passing(job.model) if is_sharded(job.model) else 0
-    logits = 3 * rows_at_once(job.model.device) * job.model.config.vocab_size * 4
+    vocabulary = job.model.config.vocab_size
+    logits = 3 * rows_at_once(job.model.device, vocabulary) * vocabulary * 4
     batch = job.recipe.micro_tokens or job.recipe.batch_tokens
     per_token = _saved(job) / int(job.items.lengths[job.order[0][0]])
     leaving = moving * (1 + moments) if job.model.device.type == "cpu" else 0

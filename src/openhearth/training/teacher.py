@@ -110,7 +110,7 @@ def _said(model: Model, batch: Batch, likeliest: int | None) -> dict[str, np.nda
         nats = token_nats(hidden, model.unembedding, batch.labels)
         return {"nats": nats.cpu().numpy()}
     ids, values = [], []
-    for rows in hidden.split(rows_at_once(hidden.device)):
+    for rows in hidden.split(rows_at_once(hidden.device, model.config.vocab_size)):
         log_probs = F.log_softmax(model.logits(rows), dim=-1)
         top = log_probs.topk(min(likeliest, log_probs.shape[-1]), dim=-1)
         ids.append(top.indices.int().cpu().numpy())

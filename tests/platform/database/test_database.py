@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from openhearth.errors import HearthError, UsageError
 from openhearth.platform.database import Database
@@ -21,9 +21,13 @@ def counter(database: Database) -> Database:
     return database
 
 
+def read(connection: Connection) -> int:
+    return connection.execute(text("SELECT value FROM counter")).scalar_one()
+
+
 def value(database: Database) -> int:
     with database.reading() as connection:
-        return connection.execute(text("SELECT value FROM counter")).scalar_one()
+        return read(connection)
 
 
 def test_what_was_written_is_there_for_the_next(counter: Database) -> None:
@@ -33,9 +37,13 @@ def test_what_was_written_is_there_for_the_next(counter: Database) -> None:
 
 
 def test_an_error_undoes_all(counter: Database) -> None:
-    with pytest.raises(RuntimeError), counter.writing() as connection:
-        connection.execute(text("UPDATE counter SET value = 7"))
-        raise RuntimeError
+    def fail() -> None:
+        with counter.writing() as connection:
+            connection.execute(text("UPDATE counter SET value = 7"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert value(counter) == 0
 
 
@@ -59,7 +67,9 @@ def test_writers_that_read_first_lose_nothing(counter: Database) -> None:
 def test_event_loops_are_not_held_up(counter: Database) -> None:
     async def both() -> int:
         await counter.write(lambda c: c.execute(text("UPDATE counter SET value = 3")))
-        return await counter.read(lambda c: c.execute(text("SELECT value FROM counter")).scalar_one())
+        return await counter.read(
+            lambda c: c.execute(text("SELECT value FROM counter")).scalar_one()
+        )
 
     assert asyncio.run(both()) == 3
 

@@ -1,7 +1,8 @@
 """Connections and transactions, which are the same on SQLite and on PostgreSQL.
 
-SQLite keeps a log of what was written (WAL), so that reading and writing do not wait for each other,
-and has it on the disk before a transaction is over (`synchronous=FULL`): what was answered is kept.
+SQLite keeps a log of what was written (WAL), so that reading and writing do not wait for each
+other, and has it on the disk before a transaction is over (`synchronous=FULL`): what was answered
+is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from openhearth.errors import HearthError, UsageError
+from openhearth.errors import HearthError, MissingExtra, UsageError
 from openhearth.platform.database.migrations import migrate
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ def _engine(url: str) -> Engine:
             f"{url!r} is no URL of a database: write sqlite:///FILE or postgresql://USER@HOST/NAME."
         ) from error
     except ModuleNotFoundError as error:
-        raise UsageError("PostgreSQL needs a driver: pip install 'openhearth[postgres]'.") from error
+        raise MissingExtra(error.name or "psycopg", "postgres") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)

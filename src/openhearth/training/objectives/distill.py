@@ -41,7 +41,7 @@ class Distill(Objective):
         head = model.unembedding
         ones = torch.ones(len(hidden), device=hidden.device)
         loss = (1 - self.mix) * weighted_nats(hidden, head, batch.labels, ones)
-        size = rows_at_once(hidden.device)
+        size = rows_at_once(hidden.device, len(head.weight))
         for start in range(0, len(hidden), size):
             rows = slice(start, start + size)
             known = batch.known["tokens"][rows], batch.known["log_probs"][rows]
