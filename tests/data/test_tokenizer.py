@@ -102,6 +102,12 @@ def test_tools_are_written_as_json_and_not_as_html(directory: Path, tmp_path: Pa
     assert tokenizer.chat(HELLO) == ""
 
 
+def test_a_template_may_know_words_of_its_own(directory: Path, tmp_path: Path) -> None:
+    template = "{{ mood }}{{ messages | length }}"
+    tokenizer = with_settings(directory, tmp_path, chat_template=template)
+    assert tokenizer.chat(HELLO, variables={"mood": "calm", "messages": []}) == "calm1"
+
+
 def test_without_a_template_there_is_no_chat(directory: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no chat template"):
         with_settings(directory, tmp_path, chat_template=None).chat(HELLO)

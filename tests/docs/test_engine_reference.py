@@ -14,11 +14,8 @@ import pytest
 from openhearth import errors, inference
 from openhearth.inference.served import Settings
 from openhearth.models import pull
-from openhearth.platform.chat import ChatRequest
-from openhearth.platform.completions import CompletionRequest
 from openhearth.platform.errors import from_hearth
 from openhearth.platform.replies import UsageReply
-from openhearth.platform.tools import ToolParameters
 from openhearth.store import Store
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/engine.md").read_text()
@@ -78,7 +75,7 @@ def test_settings_and_options_are_all_there_with_their_defaults() -> None:
 
 def test_methods_exist() -> None:
     methods = re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE)
-    assert len(methods) == 7
+    assert len(methods) == 8
     assert all(callable(getattr(inference.Engine, name)) for name in methods)
 
 
@@ -93,11 +90,6 @@ def test_errors_have_the_status() -> None:
     for name, status in rows:
         error = getattr(inference, name, None) or getattr(errors, name)
         assert from_hearth(error("…")).status == int(status)
-
-
-def test_fields_of_a_body_are_all_there() -> None:
-    fields = ChatRequest.model_fields.keys() | CompletionRequest.model_fields.keys()
-    assert table("## Over HTTP").keys() == fields - ToolParameters.model_fields.keys()
 
 
 def leaves(value: dict[str, Any], before: str = "") -> set[str]:

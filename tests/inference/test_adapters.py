@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from openhearth.errors import NotFound
+from openhearth.errors import NotFound, UsageError
 from openhearth.inference import BadAdapter, Engine, EngineBusy, Request, Sampling
 from openhearth.inference.adapters import Adapters
 from openhearth.inference.native import _engine
@@ -327,3 +327,28 @@ def test_native_and_torch_agree(store: Store, directories: dict[str, Path]) -> N
             logits.append([engine.logits(PROMPT, model=name) for name in ("small", *"abc")])
     for theirs, ours in zip(*logits, strict=True):  # the native one keeps B in 16 bits
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.1)
+
+
+def test_one_can_be_added_while_others_answer(
+    opened: Callable[..., Engine], store: Store, directories: dict[str, Path]
+) -> None:
+    engine = opened({"a": directories["a"]})
+    store.tag("late", import_adapter(store.get("small"), directories["b"]).digest)
+    running = engine.stream(PROMPT, model="a", max_tokens=200, logit_bias=NO_END)
+    next(running)
+    engine.add_adapter("late")
+    assert answer(engine, "late") == answer(opened({"b": directories["b"]}), "b")
+    assert [card.base for card in engine.models()] == [None, "small", "small"]
+    assert len(list(running)) == 199
+    store.refs.drop("late")
+
+
+@pytest.mark.parametrize("name", ["small", "tiny"])
+def test_what_is_no_adapter_of_its_models_cannot_be_added(
+    opened: Callable[..., Engine], name: str
+) -> None:
+    engine = opened({})
+    with pytest.raises(UsageError, match="open one with its base"):
+        engine.add_adapter(name)
+    with pytest.raises(NotFound):
+        engine.add_adapter("missing")

@@ -315,6 +315,7 @@ def test_a_request_beyond_the_memory_is_refused_alone(tiny_model_home: Path) -> 
     page = 2 * 2 * 2 * 8 * 4 * 32  # bytes: keys and values, 2 layers, 2 heads of 8 numbers
     settings = {"dtype": "float32", "executor": "torch"}
     with Engine("tiny", store=Store(tiny_model_home), kv_memory=3 * page, **settings) as engine:
+        assert [card.room for card in engine.models()] == [96]
         with pytest.raises(ContextTooLong, match="memory holds 96"):
             engine.submit(Request("tiny", [20] * 90, Sampling(max_tokens=8)))
         answer = engine.generate([20] * 90, max_tokens=7, temperature=0, logit_bias=NO_END)

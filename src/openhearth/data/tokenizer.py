@@ -180,8 +180,10 @@ class Tokenizer:
         *,
         add_generation_prompt: bool = False,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> str:
-        """The conversation as the model's template writes it, with the tools that it offers.
+        """The conversation as the model's template writes it, with the tools that it offers. A
+        template may know `variables` of its own, such as `enable_thinking`.
 
         Raises:
             UsageError: the model has no template, or the template refuses these messages.
@@ -190,11 +192,14 @@ class Tokenizer:
 
         try:
             return self._template.render(
-                messages=messages,
-                tools=tools,
-                add_generation_prompt=add_generation_prompt,
-                bos_token=_content(self._settings.get("bos_token")) or "",
-                eos_token=_content(self._settings.get("eos_token")) or "",
+                dict(variables or {})
+                | {
+                    "messages": messages,
+                    "tools": tools,
+                    "add_generation_prompt": add_generation_prompt,
+                    "bos_token": _content(self._settings.get("bos_token")) or "",
+                    "eos_token": _content(self._settings.get("eos_token")) or "",
+                }
             )
         except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise UsageError(

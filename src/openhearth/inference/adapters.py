@@ -52,6 +52,10 @@ class Adapters:
         self._users: Counter[str] = Counter()
         self._coming: dict[str, Future[str]] = {}
 
+    def add(self, name: str, find: Find) -> None:
+        """A further one, which may be asked for from now on."""
+        self._found[name] = find
+
     def is_here(self, name: str) -> bool:
         """Whether it is in memory."""
         return name in self._here

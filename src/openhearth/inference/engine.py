@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -18,12 +17,13 @@ from openhearth.errors import NotFound, UsageError
 from openhearth.inference.adapters import BetweenSteps
 from openhearth.inference.answer import Answer
 from openhearth.inference.beside import beside
+from openhearth.inference.check import check_prompt, check_request
 from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
-from openhearth.inference.request import ContextTooLong, ModelCard, Request, Sampling
+from openhearth.inference.request import ModelCard, Request, Sampling
 from openhearth.inference.sequence import Sequence as Running
-from openhearth.inference.served import Served, Settings, open_base
+from openhearth.inference.served import Served, Settings, named_adapter, open_base
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
 from openhearth.models import base_of, find
@@ -84,7 +84,8 @@ class Engine:
     ) -> None:
         if not models:
             raise UsageError("No model is named: give at least one.")
-        home, chosen = store or Store(), Settings(**settings)
+        self._store = home = store or Store()
+        chosen = Settings(**settings)
         self._loop: Runner
         if chosen.executor in ELSEWHERE:
             self._loop, self._served = _connect(home, [*models, *(adapters or ())], chosen)
@@ -114,9 +115,27 @@ class Engine:
         """The same for names in a store."""
         return cls(*names, store=store, **settings)
 
+    def add_adapter(self, name: str) -> None:
+        """Serve an adapter in the store too, of a model that is served; reading it can wait.
+
+        Raises:
+            NotFound: there is nothing of this name.
+            UsageError: it is no adapter of these models, or they are computed elsewhere.
+        """
+        artifact = self._store.get(name)
+        base = base_of(artifact)
+        of = next((s for s in [*self._served.values()] if s.card.digest == base.digest), None)
+        if artifact == base or of is None or not isinstance(of.lane, Lane):
+            raise UsageError(
+                f"{name} is no adapter of a model that runs in this engine: open one with its base."
+            )
+        adapter = named_adapter(name, artifact, base, of.card.context_length)
+        of.lane.adapters.add(name, adapter.find)
+        self._served[name] = Served(adapter.card, of.tokenizer, of.lane, name)
+
     def models(self) -> list[ModelCard]:
         """What is served. The digest of an adapter from a directory is empty."""
-        return [one.card for one in self._served.values()]
+        return [one.card for one in [*self._served.values()]]
 
     def tokenizer(self, model: str) -> Tokenizer:
         """The tokenizer of a served model.
@@ -146,12 +165,8 @@ class Engine:
         """
         served = self._get(request.model)
         sampling = request.sampling
-        _check(served, request.prompt, sampling.logit_bias, wanted=sampling.max_tokens)
-        if (sampling.logprobs or 0) > served.lane.vocab_size:
-            raise UsageError(
-                f"logprobs is {sampling.logprobs}, but this model has only "
-                f"{served.lane.vocab_size} tokens."
-            )
+        check_request(request, served.sizes)
+        served.check_room(len(request.prompt), sampling.max_tokens)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed % 2**64
         text = TextStream(
             served.tokenizer,
@@ -220,7 +235,8 @@ class Engine:
             EngineBusy: running requests need the memory, or the engine is closing.
         """
         served = self._get(model or next(iter(self._served)))
-        _check(served, ids, wanted=0)
+        check_prompt(ids, served.sizes, wanted=0)
+        served.check_room(len(ids), 0)
         served.hold()
         try:
             return self._loop.call(lambda: served.lane.logits(list(ids), served.adapter))
@@ -284,25 +300,3 @@ def _encode(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:
         messages = [dict(message) for message in prompt if isinstance(message, Mapping)]
         return tokenizer.encode(tokenizer.chat(messages, add_generation_prompt=True))
     return [token for token in prompt if not isinstance(token, Mapping)]
-
-
-def _check(
-    served: Served, prompt: Sequence[int], biased: Iterable[int] = (), *, wanted: int
-) -> None:
-    longest = served.card.context_length
-    if not prompt:
-        raise UsageError("The prompt is empty: give at least one token.")
-    size = served.lane.vocab_size
-    ids = [*prompt, *biased]
-    whole = all(issubclass(kind, Integral) for kind in set(map(type, ids)))
-    if not whole or not all(0 <= token < size for token in ids):
-        raise UsageError(
-            "A token id lies outside the vocabulary, or is no whole number: use ids from 0 to "
-            f"{size - 1}."
-        )
-    if len(prompt) + wanted > longest:
-        raise ContextTooLong(
-            f"The prompt has {len(prompt)} tokens and max_tokens is {wanted}, but the context "
-            f"holds {longest}: shorten the prompt or ask for less."
-        )
-    served.lane.check_room(len(prompt) + max(0, wanted - 1))  # the last token is not computed

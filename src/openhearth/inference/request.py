@@ -177,7 +177,9 @@ class Delta:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model that an engine serves: `base` is None for a base model, else the adapter's base."""
+    """A model that an engine serves: `base` is None for a base model, else the adapter's base. The
+    memory may hold fewer tokens of one request than the context: then `room` says how many.
+    """
 
     name: str
     digest: str
@@ -185,3 +187,4 @@ class ModelCard:
     base: str | None = None
     license: tuple[str, ...] = ()
     created: int = 0
+    room: int | None = None

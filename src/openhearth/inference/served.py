@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhearth.data.tokenizer import Tokenizer
 from openhearth.errors import UsageError
 from openhearth.inference.adapters import Adapters, BetweenSteps
+from openhearth.inference.check import Sizes
 from openhearth.inference.executor import open_executor
 from openhearth.inference.lane import Lane
 from openhearth.inference.request import ModelCard
@@ -54,6 +55,15 @@ class Served:
     tokenizer: Tokenizer
     lane: Lane | RemoteLane
     adapter: str | None
+
+    @property
+    def sizes(self) -> Sizes:
+        """What `check_request` asks of a model."""
+        return Sizes(self.lane.vocab_size, self.card.context_length)
+
+    def check_room(self, prompt: int, wanted: int) -> None:
+        """Raise `ContextTooLong` if so many tokens do not fit the memory even alone."""
+        self.lane.check_room(prompt + max(0, wanted - 1))  # the last token is not computed
 
     def hold(self) -> str:
         """Keep in memory what answers, for one request more. Returns the digest of the adapter, if
@@ -106,10 +116,15 @@ def open_base(
     )
     tokenizer = Tokenizer.load(base)
     lane = Lane(executor, tokenizer, settings.most_running, residents)
+    room = min(length, executor.pages * executor.page)
+    cards = {name: adapter.card for name, adapter in adapters.items()}
     return [
-        Served(adapters[name].card, tokenizer, lane, name)
-        if name in adapters
-        else Served(card_of(name, base, base, length), tokenizer, lane, None)
+        Served(
+            replace(cards.get(name) or card_of(name, base, length), room=room),
+            tokenizer,
+            lane,
+            name if name in adapters else None,
+        )
         for name in {**named, **further}
     ]
 
@@ -136,16 +151,17 @@ def named_adapter(
         card = ModelCard(name, "", length, _name_of(base), created=int(where.stat().st_mtime))
         return NamedAdapter(card, lambda: import_adapter(base, where))
     artifact = base.store.get(where) if isinstance(where, str) else where
-    return NamedAdapter(card_of(name, artifact, base, length), lambda: _for_base(artifact, base))
+    card = card_of(name, artifact, length, _name_of(base))
+    return NamedAdapter(card, lambda: _for_base(artifact, base))
 
 
-def card_of(name: str, artifact: Artifact, base: Artifact, length: int) -> ModelCard:
-    """The card of a base, or of an adapter for it."""
+def card_of(name: str, artifact: Artifact, length: int, base: str | None = None) -> ModelCard:
+    """The card of a model, or of an adapter for the one that is called `base`."""
     return ModelCard(
         name=name,
         digest=artifact.digest,
         context_length=length,
-        base=None if artifact == base else _name_of(base),
+        base=base,
         license=artifact.manifest.license,
         created=artifact.created,
     )

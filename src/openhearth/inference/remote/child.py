@@ -15,14 +15,13 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 from openhearth.errors import HearthError, MissingTool, UsageError
+from openhearth.processes import LOOPBACK, attached, free_port
 
 STARTING = 900.0  # seconds; a large model is read, and its kernels are compiled
 ENDING = 15.0
@@ -37,14 +36,6 @@ PRESETS = {
     "--enable-cache-report",
     "llama-server": "llama-server --model {model} --host 127.0.0.1 --port {port}",
 }
-# A program of its own, because code between fork and exec is not safe beside threads.
-ATTACHED = """
-import ctypes, os, signal, sys
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG of linux/prctl.h
-if os.getppid() == int(sys.argv[1]):
-    os.execvp(sys.argv[2], sys.argv[2:])
-"""
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +50,8 @@ class Child:
 
     def __init__(self, template: str, model: str | None) -> None:
         self.key = secrets.token_urlsafe(32)
-        port = _free_port()
-        self.url = f"http://127.0.0.1:{port}/v1"
+        port = free_port()
+        self.url = f"http://{LOOPBACK}:{port}/v1"
         self._command = _fill(template, model, port)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -112,9 +103,8 @@ class Child:
         with self._lock:
             if self._stopping.is_set():
                 return False
-            attached = [sys.executable, "-I", "-S", "-c", ATTACHED, str(os.getpid())]
             self._process = subprocess.Popen(
-                [*attached, *self._command],
+                attached(self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=STDERR,  # our standard output is for results
                 env=os.environ | dict.fromkeys(KEYS, self.key),
@@ -143,8 +133,3 @@ def _fill(template: str, model: str | None, port: int) -> list[str]:
     if shutil.which(command[0]) is None:
         raise MissingTool(f"{command[0]} is not installed here: install it, or give its path.")
     return command
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
