@@ -1,0 +1,127 @@
+"""Accounts and transfers: the only place where amounts move.
+
+Every transfer takes from one account what it gives to another, so that all accounts together are
+always worth nothing. What may be moved is decided by the statement that moves it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, select, update
+
+# Its ON CONFLICT is SQLite's too.
+from sqlalchemy.dialects.postgresql import insert
+
+from openhearth.platform.ledger.money import MOST
+from openhearth.platform.ledger.tables import accounts, transfers
+
+GRANTS = "grants"  # where free credits come from; what it is below zero is what was given away
+REVENUE = "revenue"  # what was charged
+
+# Statements are made once, as making one takes longer than carrying it out.
+OPEN = insert(accounts).on_conflict_do_nothing().returning(accounts.c.id)
+BALANCE = select(accounts.c.posted, accounts.c.pending).where(accounts.c.id == bindparam("account"))
+RESERVE = (
+    update(accounts)
+    .where(
+        accounts.c.id == bindparam("account"),
+        accounts.c.posted - accounts.c.pending >= bindparam("amount"),
+    )
+    .values(pending=accounts.c.pending + bindparam("amount"))
+)
+CAPTURE = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("account"))
+    .values(
+        pending=accounts.c.pending - bindparam("reserved"),
+        posted=accounts.c.posted - bindparam("charged"),
+    )
+)
+MOVE = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("account"))
+    .values(posted=accounts.c.posted + bindparam("amount"))
+)
+TRANSFER = insert(transfers).returning(transfers.c.id)
+TRANSFER_ONCE = insert(transfers).on_conflict_do_nothing().returning(transfers.c.id)
+
+
+def wallet(organisation: str) -> str:
+    """The account from which an organisation pays."""
+    return f"wallet:{organisation}"
+
+
+def added(connection: Connection, statement: Executable, **values: Any) -> bool:
+    """Add a row with a statement that gives it back if it did; whether it did."""
+    return connection.execute(statement, values).first() is not None
+
+
+def open_books(connection: Connection) -> None:
+    """Make sure that the platform's own accounts are there."""
+    for account in (GRANTS, REVENUE):
+        open_account(connection, account, bounded=False)
+
+
+def open_account(connection: Connection, account: str, *, bounded: bool) -> None:
+    """Make sure that there is such an account; a bounded one never goes below zero."""
+    added(connection, OPEN, id=account, posted=0, pending=0, bounded=bounded)
+
+
+def balance(connection: Connection, account: str) -> tuple[int, int]:
+    """What an account is worth, and what of it is held; nothing if there is no such account."""
+    found = connection.execute(BALANCE, {"account": account}).one_or_none()
+    return (found.posted, found.pending) if found else (0, 0)
+
+
+def grant(connection: Connection, transfer_id: str, organisation: str, amount: int) -> bool:
+    """Give credits away, once for each id; whether this was the first time."""
+    account = wallet(organisation)
+    open_account(connection, account, bounded=True)
+    first = added(
+        connection,
+        TRANSFER_ONCE,
+        id=transfer_id,
+        debit=GRANTS,
+        credit=account,
+        amount=amount,
+        kind="grant",
+        request_id=None,
+        created=int(time.time()),
+    )
+    if first:
+        _move(connection, GRANTS, -amount)
+        _move(connection, account, amount)
+    return first
+
+
+def reserve(connection: Connection, account: str, amount: int) -> bool:
+    """Set an amount apart, if the account is worth that much beyond what is held already."""
+    return connection.execute(RESERVE, {"account": account, "amount": amount}).rowcount == 1
+
+
+def capture(
+    connection: Connection, account: str, request_id: str, *, reserved: int, charged: int
+) -> None:
+    """End a reservation: what is charged of it goes to the revenue, the rest is free again."""
+    assert 0 <= charged <= reserved <= MOST
+    connection.execute(CAPTURE, {"account": account, "reserved": reserved, "charged": charged})
+    if not charged:
+        return
+    _move(connection, REVENUE, charged)
+    added(
+        connection,
+        TRANSFER,
+        id=f"charge:{request_id}",
+        debit=account,
+        credit=REVENUE,
+        amount=charged,
+        kind="charge",
+        request_id=request_id,
+        created=int(time.time()),
+    )
+
+
+def _move(connection: Connection, account: str, amount: int) -> None:
+    connection.execute(MOVE, {"account": account, "amount": amount})

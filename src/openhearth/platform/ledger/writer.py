@@ -1,0 +1,142 @@
+"""One thread that writes: what many requests ask for meanwhile goes into its next transaction.
+
+To have a transaction on the disk takes far longer than to make its changes. So while one is being
+written operations gather, and all of them are in the next: nobody waits for a timer, and the busier
+it is, the more of them share a commit. Each operation has a savepoint, so that one which is refused
+undoes nothing of the others; their futures are done when all is on the disk.
+
+An operation may be carried out again when the connection broke and nobody can say whether it had
+been committed, so operations are such that the second time changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from openhearth.errors import HearthError
+from openhearth.platform.database import Database
+from openhearth.platform.errors import ApiError
+
+MOST_AT_ONCE = 500  # operations of one transaction
+PAUSES = (0.05, 0.2, 1.0, 3.0)  # seconds before the database is tried again
+LOCK = 0x1ED6E5  # of PostgreSQL's advisory locks: the ledgers of several processes take turns
+
+T = TypeVar("T")
+Operation = Callable[[Connection], Any]
+Asked = tuple[Operation, "Future[Any]"]
+Outcome = tuple[Any, Exception | None]
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Carries operations out, in the order in which they came; from any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: SimpleQueue[Asked | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, operation: Callable[[Connection], T]) -> Future[T]:
+        """What the operation returns or raises, once that is on the disk.
+
+        Nobody can call it off any more, not even by cancelling the future.
+
+        Raises:
+            HearthError: the writer was closed.
+        """
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        with self._closing:
+            if self._closed:
+                raise HearthError("The ledger is closed, as this server stops: try again soon.")
+            self._asked.put((operation, future))
+        return future
+
+    def write(self, operation: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """The same for an event loop."""
+        return asyncio.wrap_future(self.submit(operation))
+
+    def close(self) -> None:
+        """Carry out what was submitted, and end."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group: list[Asked] = []
+            for asked in self._next():
+                if asked is None:
+                    last = True
+                else:
+                    group.append(asked)
+            self._carry_out(group)
+
+    def _next(self) -> list[Asked | None]:
+        """What has come, at least one."""
+        group = [self._asked.get()]
+        while len(group) < MOST_AT_ONCE:
+            try:
+                group.append(self._asked.get_nowait())
+            except Empty:
+                break
+        return group
+
+    def _carry_out(self, group: list[Asked]) -> None:
+        try:
+            outcomes = self._persist(group)
+        except Exception as error:
+            if len(group) > 1:
+                # One of them is to blame: the others shall not fail with it.
+                for asked in group:
+                    self._carry_out([asked])
+                return
+            outcomes = [(None, error)]
+        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+    def _persist(self, group: list[Asked]) -> list[Outcome]:
+        """Commit, and try again for some seconds where the database cannot be reached."""
+        for pause in PAUSES:
+            try:
+                return self._commit(group)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("the ledger could not be written (%s): trying again", error.orig)
+                time.sleep(pause)
+        return self._commit(group)
+
+    def _commit(self, group: list[Asked]) -> list[Outcome]:
+        if not group:
+            return []
+        with self._database.writing() as connection:
+            if not self._database.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            return [_outcome(connection, operation) for operation, _ in group]
+
+
+def _outcome(connection: Connection, operation: Operation) -> Outcome:
+    try:
+        with connection.begin_nested():
+            return operation(connection), None
+    except (HearthError, ApiError) as refusal:
+        return None, refusal
