@@ -17,7 +17,7 @@ import torch
 
 from openhearth.errors import HearthError
 from openhearth.models import Model
-from openhearth.progress import Progress, silent
+from openhearth.progress import Note, Progress, silent
 from openhearth.training.allocator import kept_memory
 from openhearth.training.balance import Balancer
 from openhearth.training.checkpoint import Checkpoints
@@ -180,8 +180,19 @@ def _keep(job: Job, run: Run, stages: Stages, group: Group) -> None:
 
 
 def _report(job: Job, run: Run, progress: Progress) -> None:
-    note = f"loss {run.steps[-1].loss:.3f}"
-    if run.evaluations and "loss" in run.evaluations[-1]:
-        note += f", held out {run.evaluations[-1]['loss']:.3f}"
-    note += f", {run.tokens_per_second:.0f} tokens/s"
-    progress("tune" if job.adapter else "train", len(run.steps), len(job.order), note)
+    step, speed = run.steps[-1], run.tokens_per_second
+    numbers = {
+        "loss": step.loss,
+        "tokens": step.tokens,
+        "learning_rate": step.rate * job.recipe.optimizer.learning_rate,
+        "gradient_norm": step.norm,
+        "tokens_per_second": speed,
+    }
+    text = f"loss {step.loss:.3f}"
+    if run.evaluations and "loss" in (last := run.evaluations[-1]):
+        text += f", held out {last['loss']:.3f}"
+        if last["step"] == len(run.steps):
+            numbers["heldout_loss"] = last["loss"]
+    text += f", {speed:.0f} tokens/s"
+    stage = "tune" if job.adapter else "train"
+    progress(stage, len(run.steps), len(job.order), Note(text, **numbers))

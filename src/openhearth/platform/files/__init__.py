@@ -1,0 +1,11 @@
+"""Files that callers upload, in the dialects of both APIs, and files that jobs make.
+
+In: bytes, and what they are for. Out: an id that jobs can name, the same bytes again, or a sentence
+that names the first line that is wrong. It owns the rows, and one blob for each content that a
+project has.
+"""
+
+from openhearth.platform.files.files import MOST_BYTES, File, Files
+from openhearth.platform.files.routes import router
+
+__all__ = ["MOST_BYTES", "File", "Files", "router"]

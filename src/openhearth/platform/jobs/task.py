@@ -1,0 +1,82 @@
+"""A job as its runner sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from openhearth.platform.jobs.job import Level
+from openhearth.store import Store
+
+LONGEST = 8000  # characters of a message
+
+
+class Stopped(Exception):
+    """The job was asked to end, and has: what it saved is where another attempt goes on."""
+
+
+class Task:
+    """What there is to do, how far others came with it, and whom to tell.
+
+    `work` is a directory that outlives this process. `tell` sends what is said of the job.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        project: str,
+        payload: dict[str, Any],
+        checkpoint: dict[str, Any] | None,
+        work: Path,
+        tell: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.id = id
+        self.project = project
+        self.payload = payload
+        self.checkpoint = checkpoint
+        self.work = work
+        self.cancelled = False
+        self._tell = tell
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of this machine."""
+        return Store()
+
+    def save(self, value: dict[str, Any]) -> None:
+        """Say how far the job is; what `checkpoint` will be if another process has to go on."""
+        self.checkpoint = value
+        self._tell({"checkpoint": value})
+
+    def event(
+        self,
+        type: str,  # noqa: A002
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+        level: Level = "info",
+    ) -> None:
+        """Say something to whoever watches."""
+        text = message.replace("\0", "")[:LONGEST]
+        said = {"type": type, "message": text, "data": dict(data or {}), "level": level}
+        self._tell({"event": said})
+
+    def metric(self, step: int, **values: float | None) -> None:
+        """Give numbers of a step; those that are none are left out."""
+        numbers = {
+            name: value
+            for name, value in values.items()
+            if value is not None and math.isfinite(value)
+        }
+        self._tell({"metric": {"step": step, "values": numbers}})
+
+    def pause(self) -> None:
+        """A place at which the job may end: call it where nothing would be lost.
+
+        Raises:
+            Stopped: it was asked to.
+        """
+        if self.cancelled:
+            raise Stopped

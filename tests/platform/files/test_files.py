@@ -1,0 +1,168 @@
+"""Rows and contents: one blob for each content of a project, gone with its last file."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from openhearth.errors import NotFound, UsageError
+from openhearth.platform.database import Database
+from openhearth.platform.errors import ApiError
+from openhearth.platform.files import File, Files
+from openhearth.platform.files import files as module
+from openhearth.platform.files.incoming import incoming
+from tests.platform.area import Caller, differences
+from tests.platform.files.conftest import EXAMPLE, MOST
+
+A, B = Caller("proj_a"), Caller("proj_b")
+
+
+def add(
+    files: Files, data: bytes, owner: Caller = A, purpose: str = "user_data", name: str = "a.txt"
+) -> File:
+    with incoming(name, MOST) as came:
+        came.path.write_bytes(data)
+        came.look()
+        return files.add(came, purpose=purpose, owner=owner)
+
+
+def blobs(contents: Path) -> list[Path]:
+    return sorted(path for path in contents.rglob("*") if path.is_file())
+
+
+def test_the_migrated_table_is_that_of_the_code(database: Database) -> None:
+    assert differences(database, {"files"}) == []
+
+
+def test_a_file_comes_back_as_it_was(files: Files) -> None:
+    data = bytes(range(256)) * 700
+    made = add(files, data, name="a b.bin")
+    assert files.get(made.id, "proj_a") == made
+    assert (made.filename, made.bytes, made.lines) == ("a b.bin", len(data), None)
+    assert b"".join(files.read(made)) == files.path(made.id, "proj_a").read_bytes() == data
+
+
+def test_a_content_is_kept_once_for_a_project(files: Files, contents: Path) -> None:
+    first, second, theirs = add(files, b"x"), add(files, b"x"), add(files, b"x", B)
+    assert (first.blob, first.sha256) == (second.blob, theirs.sha256)
+    assert len(blobs(contents)) == 2
+    files.delete(first.id, "proj_a")
+    assert b"".join(files.read(second)) == b"x"
+    files.delete(second.id, "proj_a")
+    assert b"".join(files.read(theirs)) == b"x"
+    files.delete(theirs.id, "proj_b")
+    assert blobs(contents) == []
+
+
+def test_a_content_is_found_by_a_name_that_says_its_format(files: Files) -> None:
+    # What is trained on is told by its ending; a text of the same bytes has another.
+    text, lines = add(files, EXAMPLE), add(files, EXAMPLE, purpose="fine-tune", name="b")
+    assert files.path(text.id, "proj_a").suffix == ".txt"
+    assert files.path(lines.id, "proj_a").suffix == ".jsonl"
+    assert lines.lines == 1
+
+
+def test_adding_and_deleting_at_once_leaves_every_file_its_content(
+    files: Files, contents: Path
+) -> None:
+    kept: list[File] = []
+
+    def work(number: int) -> None:
+        for _ in range(6):
+            made = add(files, b"same")
+            if number % 2:
+                files.delete(made.id, "proj_a")
+            else:
+                kept.append(made)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(kept) == 12
+    for file in kept:
+        assert b"".join(files.read(files.get(file.id, "proj_a"))) == b"same"
+    for file in kept:
+        files.delete(file.id, "proj_a")
+    assert blobs(contents) == []
+
+
+def test_another_project_finds_nothing(files: Files) -> None:
+    made = add(files, b"x")
+    for read in (files.get, files.path, files.delete):
+        for file in (made.id, "file-none", "", "\0", "\ud800"):
+            with pytest.raises(NotFound):
+                read(file, "proj_b")
+    assert files.list("proj_b") == []
+    assert files.find(made.sha256, "user_data", "proj_b") is None
+
+
+def test_lists_have_pages(files: Files) -> None:
+    made = [add(files, b"x").id for _ in range(3)] + [add(files, b"{}", purpose="eval").id]
+    assert [file.id for file in files.list("proj_a", limit=2)] == made[:1:-1]
+    assert [file.id for file in files.list("proj_a", after=made[1])] == made[:1]
+    up = files.list("proj_a", after=made[0], order="asc", purpose="user_data")
+    assert [file.id for file in up] == made[1:3]
+
+
+def test_an_expected_content_arrives_once(files: Files) -> None:
+    made = add(files, EXAMPLE, B)
+    file, ticket = files.expect("../b.jsonl", "fine-tune", made.sha256, A)
+    with pytest.raises(NotFound):
+        files.get(file, "proj_a")
+    row = files.expected(ticket)
+    with incoming("b.jsonl", MOST) as came:
+        came.path.write_bytes(b"other")
+        came.look()
+        with pytest.raises(UsageError, match="announced"):
+            files.arrived(row, came)
+    with incoming("b.jsonl", MOST) as came:
+        came.path.write_bytes(EXAMPLE)
+        came.look()
+        found = files.arrived(row, came)
+    assert (found.id, found.filename, found.lines) == (file, "b.jsonl", 1)
+    assert files.find(made.sha256, "fine-tune", "proj_a") == found
+    for wrong in (ticket, "none", "\0"):
+        with pytest.raises(NotFound):
+            files.expected(wrong)
+
+
+def test_what_never_arrives_is_forgotten(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AWAITED", 2)
+    tickets = [files.expect("b", "eval", "0" * 64, A)[1] for _ in range(2)]
+    with pytest.raises(UsageError, match="begun"):
+        files.expect("b", "eval", "0" * 64, A)
+    files.expect("b", "eval", "0" * 64, B)
+    monkeypatch.setattr(module, "TICKET_SECONDS", -1)
+    with pytest.raises(NotFound):
+        files.expected(tickets[0])
+    files.expect("b", "eval", "0" * 64, A)
+
+
+def test_what_is_too_large_is_not_kept(files: Files, contents: Path) -> None:
+    with pytest.raises(ApiError, match="larger"):
+        add(files, b"x" * (MOST + 1))
+    assert blobs(contents) == []
+
+
+def test_contents_may_be_anywhere(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path / "home"))
+    far = Files(database, f"memory://{tmp_path.name}")
+    made = add(far, b"far away")
+    assert b"".join(far.read(made)) == b"far away"
+    for _ in range(2):
+        assert far.path(made.id, "proj_a").read_bytes() == b"far away"
+    far.delete(made.id, "proj_a")
+    assert not far._contents._files.exists(far._contents._path(made.blob))
+
+
+def test_a_file_that_was_made_here_is_kept(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_bytes(b"not json")
+    made = files.keep(tmp_path / "out.jsonl", purpose="batch_output", owner=A)
+    assert (made.filename, made.bytes) == ("out.jsonl", 8)
+    assert b"".join(files.read(made)) == b"not json"

@@ -1,0 +1,306 @@
+"""Jobs from their creation to their ends, on every database."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from openhearth.errors import NotFound, UsageError
+from openhearth.platform.database import Database
+from openhearth.platform.jobs import Jobs, Lease, LeaseLost, Metric
+from openhearth.platform.jobs.rows import MOST_BYTES
+from tests.platform.area import Caller
+
+A, B = Caller("proj_a"), Caller("proj_b")
+KINDS = ["count"]
+
+
+def create(jobs: Jobs, **more: Any) -> str:
+    return jobs.create("count", {"steps": 3}, caller=A, **more).id
+
+
+def types(jobs: Jobs, job: str) -> list[str]:
+    return [event.type for event in jobs.events(job)]
+
+
+def test_a_job_is_leased_written_about_and_finished(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    lease = jobs.lease("w1", KINDS)
+    assert lease is not None
+    assert (lease.id, lease.attempt, lease.payload) == (job, 1, {"steps": 3})
+    assert jobs.lease("w2", KINDS) is None
+    clock.now += 5
+    assert not jobs.renew(lease).cancel
+    jobs.checkpoint(lease, {"step": 1})
+    jobs.event(lease, "note", "half-way", {"step": 1}, level="warn")
+    jobs.metric(lease, [Metric(1, {"loss": 2.5})])
+    jobs.finish(lease, {"sum": 6})
+    found = jobs.get(job, "proj_a")
+    assert (found.state, found.result, found.checkpoint) == ("succeeded", {"sum": 6}, {"step": 1})
+    assert (found.created, found.started, found.finished) == (1_000_000, 1_000_000, 1_000_005)
+    assert found.is_over
+    assert types(jobs, job) == ["job_pending", "job_start", "note", "job_succeeded"]
+
+
+def test_jobs_are_taken_in_their_order_and_by_kind(jobs: Jobs) -> None:
+    first, second = create(jobs), create(jobs)
+    jobs.create("other", {}, caller=A)
+    assert [jobs.lease("w", KINDS).id for _ in range(2)] == [first, second]
+    assert jobs.lease("w", KINDS) is None
+    assert jobs.lease("w", ["other", "count"]).kind == "other"
+
+
+def test_an_idempotency_key_makes_one_job_of_a_project(jobs: Jobs) -> None:
+    job = create(jobs, key="k")
+    assert create(jobs, key="k") == job
+    assert jobs.create("count", {"steps": 3}, caller=B, key="k").id != job
+    with pytest.raises(UsageError, match="another job"):
+        jobs.create("count", {"steps": 4}, caller=A, key="k")
+
+
+def test_who_races_with_one_key_gets_one_job(jobs: Jobs) -> None:
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(create(jobs, key="k"))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+def test_a_payload_that_is_too_large_is_refused(jobs: Jobs) -> None:
+    with pytest.raises(UsageError, match="payload"):
+        jobs.create("count", {"text": "x" * MOST_BYTES}, caller=A)
+
+
+def test_a_project_sees_its_own_jobs_alone(jobs: Jobs) -> None:
+    job = create(jobs)
+    for read in (jobs.get, jobs.cancel):
+        with pytest.raises(NotFound):
+            read(job, "proj_b")
+    with pytest.raises(NotFound):
+        jobs.list("proj_b", after=job)
+    assert jobs.list("proj_b") == []
+
+
+@pytest.mark.parametrize(
+    "job", ["", "job_none", "\0", "\ud800", "a" * 65, "%", "'; DROP TABLE jobs"]
+)
+def test_ids_that_are_none_are_not_found(jobs: Jobs, job: str) -> None:
+    with pytest.raises(NotFound):
+        jobs.get(job, "proj_a")
+
+
+def test_lists_have_pages(jobs: Jobs) -> None:
+    made = [create(jobs) for _ in range(5)]
+    first = jobs.list("proj_a", limit=2)
+    second = jobs.list("proj_a", after=first[-1].id, limit=9)
+    assert [job.id for job in [*first, *second]] == made[::-1]
+    assert jobs.list("proj_a", kind="other") == []
+
+
+def test_events_and_metrics_have_cursors(jobs: Jobs) -> None:
+    create(jobs)
+    lease = jobs.lease("w", KINDS)
+    jobs.record(lease, metrics=[Metric(step, {"loss": 1.0 / step}) for step in range(1, 6)])
+    assert [event.number for event in jobs.events(lease.id, after=1)] == [2]
+    assert [metric.step for metric in jobs.metrics(lease.id, after=2, until=4)] == [3, 4]
+    assert [metric.step for metric in jobs.metrics(lease.id, limit=2)] == [1, 2]
+
+
+def test_metrics_of_a_step_that_is_done_again_replace_what_they_name(jobs: Jobs) -> None:
+    create(jobs)
+    lease = jobs.lease("w", KINDS)
+    jobs.metric(lease, [Metric(1, {"loss": 9.0, "speed": 3.0})])
+    jobs.metric(lease, [Metric(1, {"loss": 1.0}), Metric(2, {"loss": 0.5})])
+    found = jobs.metrics(lease.id)
+    assert [dict(metric.values) for metric in found] == [{"loss": 1.0, "speed": 3.0}, {"loss": 0.5}]
+
+
+# -- leases -----------------------------------------------------------------------------------
+
+
+def writes(jobs: Jobs, lease: Lease) -> list[Any]:
+    """Everything that a worker can say."""
+    return [
+        lambda: jobs.renew(lease),
+        lambda: jobs.checkpoint(lease, {"step": 99}),
+        lambda: jobs.event(lease, "late"),
+        lambda: jobs.metric(lease, [Metric(99, {"loss": 0.0})]),
+        lambda: jobs.finish(lease, {"late": True}),
+        lambda: jobs.fail(lease, "late", retry=False),
+        lambda: jobs.fail(lease, "late", retry=True),
+    ]
+
+
+def test_a_worker_that_comes_late_writes_nothing(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    late = jobs.lease("w1", KINDS)
+    jobs.checkpoint(late, {"step": 1})
+    clock.now += 11
+    lease = jobs.lease("w2", KINDS)
+    assert (lease.id, lease.attempt, lease.checkpoint) == (job, 2, {"step": 1})
+    before = jobs.get(job, "proj_a"), jobs.events(job)
+    for write in writes(jobs, late):
+        with pytest.raises(LeaseLost):
+            write()
+    jobs.release(late)
+    assert (jobs.get(job, "proj_a"), jobs.events(job)) == before
+    assert jobs.metrics(job) == []
+    jobs.finish(lease, {})
+    for write in writes(jobs, late):
+        with pytest.raises(LeaseLost):
+            write()
+
+
+def test_a_lease_that_ran_out_is_lost_although_nobody_took_it(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    late = jobs.lease("w1", KINDS)
+    clock.now += 11
+    jobs.sweep()
+    assert jobs.get(job, "proj_a").state == "queued"
+    with pytest.raises(LeaseLost):
+        jobs.renew(late)
+
+
+def test_a_lease_is_kept_by_renewing_and_by_writing(jobs: Jobs, clock: Any) -> None:
+    create(jobs)
+    lease = jobs.lease("w1", KINDS)
+    for say in (lambda: jobs.renew(lease), lambda: jobs.event(lease, "alive")):
+        clock.now += 9
+        say()
+        clock.now += 9
+        assert jobs.lease("w2", KINDS) is None
+
+
+def test_a_clock_that_was_set_back_keeps_no_job_from_others(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    jobs.lease("w1", KINDS)
+    clock.now -= 3600
+    assert jobs.lease("w2", KINDS).id == job
+
+
+def test_a_clock_that_jumps_ahead_leaves_one_lease(jobs: Jobs, clock: Any) -> None:
+    create(jobs)
+    first = jobs.lease("w1", KINDS)
+    clock.now += 1e9
+    second = jobs.lease("w2", KINDS)
+    with pytest.raises(LeaseLost):
+        jobs.renew(first)
+    jobs.renew(second)
+
+
+def test_two_workers_never_have_one_job(database: Database) -> None:
+    jobs = Jobs(database)
+    made = {create(jobs) for _ in range(20)}
+    taken: list[str] = []
+
+    def work(name: str) -> None:
+        while (lease := jobs.lease(name, KINDS)) is not None:
+            taken.append(lease.id)
+            jobs.finish(lease, {})
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 20
+    assert set(taken) == made
+
+
+# -- ends -------------------------------------------------------------------------------------
+
+
+def test_what_dies_again_and_again_without_progress_fails(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    for _ in range(2):
+        jobs.fail(jobs.lease("w", KINDS), "it was killed", retry=True)
+    jobs.lease("w", KINDS)
+    clock.now += 11
+    jobs.sweep()
+    found = jobs.get(job, "proj_a")
+    assert found.state == "failed"
+    assert found.error.startswith("The job ended 3 times without any progress")
+    assert jobs.lease("w", KINDS) is None
+
+
+def test_progress_forgives_deaths(jobs: Jobs) -> None:
+    job = create(jobs)
+    for step in range(10):
+        lease = jobs.lease("w", KINDS)
+        jobs.checkpoint(lease, {"step": step})
+        jobs.fail(lease, "it was killed", retry=True)
+    assert jobs.get(job, "proj_a").state == "queued"
+    for _ in range(2):
+        lease = jobs.lease("w", KINDS)
+        jobs.checkpoint(lease, {"step": 9})  # no further than before
+        jobs.fail(lease, "it was killed", retry=True)
+    assert jobs.get(job, "proj_a").state == "failed"
+
+
+def test_handing_a_job_back_is_no_death(jobs: Jobs) -> None:
+    job = create(jobs)
+    for _ in range(9):
+        jobs.release(jobs.lease("w", KINDS))
+    assert jobs.get(job, "proj_a").state == "queued"
+
+
+def test_finishing_and_failing_twice_is_once(jobs: Jobs) -> None:
+    done, broken = create(jobs), create(jobs)
+    lease = jobs.lease("w", KINDS)
+    for result in ({"a": 1}, {"a": 2}):
+        jobs.finish(lease, result)
+    assert jobs.get(done, "proj_a").result == {"a": 1}
+    lease = jobs.lease("w", KINDS)
+    for _ in range(2):
+        jobs.fail(lease, "It cannot be done.", retry=False)
+    assert jobs.get(broken, "proj_a").error == "It cannot be done."
+    assert types(jobs, broken).count("job_failed") == 1
+
+
+def test_a_queued_job_is_cancelled_at_once(jobs: Jobs) -> None:
+    job = create(jobs)
+    assert jobs.cancel(job, "proj_a").state == "cancelled"
+    assert jobs.lease("w", KINDS) is None
+    assert jobs.cancel(job, "proj_a").state == "cancelled"
+
+
+def test_a_running_job_is_told_and_ends_when_it_can(jobs: Jobs) -> None:
+    job = create(jobs)
+    lease = jobs.lease("w", KINDS)
+    assert jobs.cancel(job, "proj_a").state == "cancelling"
+    assert jobs.renew(lease).cancel
+    # What it had under way still counts.
+    assert jobs.checkpoint(lease, {"step": 2}).cancel
+    jobs.release(lease)
+    found = jobs.get(job, "proj_a")
+    assert (found.state, found.checkpoint) == ("cancelled", {"step": 2})
+    assert types(jobs, job)[-2:] == ["cancel_requested", "job_cancelled"]
+
+
+@pytest.mark.parametrize("death", ["lease", "process"])
+def test_a_job_to_be_cancelled_that_dies_is_cancelled(jobs: Jobs, clock: Any, death: str) -> None:
+    job = create(jobs)
+    lease = jobs.lease("w", KINDS)
+    jobs.cancel(job, "proj_a")
+    if death == "process":
+        jobs.fail(lease, "it was killed", retry=True)
+    else:
+        clock.now += 11
+        jobs.sweep()
+    assert jobs.get(job, "proj_a").state == "cancelled"
+
+
+def test_a_job_that_ends_before_it_hears_of_the_cancelling_has_succeeded(jobs: Jobs) -> None:
+    job = create(jobs)
+    lease = jobs.lease("w", KINDS)
+    jobs.cancel(job, "proj_a")
+    jobs.finish(lease, {"sum": 6})
+    assert jobs.get(job, "proj_a").state == "succeeded"
+    assert jobs.cancel(job, "proj_a").state == "succeeded"
