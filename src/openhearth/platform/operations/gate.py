@@ -1,0 +1,133 @@
+"""What is around all else: bounds on the whole server, and what is told of each request.
+
+Like the guard within it, it is plain ASGI, so that refusing costs next to nothing. Whether the
+server is well is answered even when there is too much to do. `/metrics` needs no key on this
+machine; whoever comes through a proxy on this machine is not on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from openhearth.platform.errors import ApiError
+from openhearth.platform.operations.metrics import Metrics
+from openhearth.platform.operations.settings import Settings
+
+ALWAYS = {"/health", "/healthz", "/readyz", "/metrics"}
+UNKNOWN = "unknown"
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """ASGI middleware around the guard and the routes."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, settings: Settings) -> None:
+        self.app = app
+        self._metrics = metrics
+        self._settings = settings
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"] == "/metrics" and is_local(scope):
+            await self._metrics.response()(scope, receive, send)
+        elif scope["path"] in ALWAYS:
+            await self.app(scope, receive, send)
+        else:
+            await self._count(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = _Seen(send)
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        self._metrics.repeated(Headers(scope=scope).get("x-stainless-retry-count", ""))
+        try:
+            if self._in_flight > self._settings.most_in_flight:
+                self._metrics.refused.labels("server").inc()
+                await _overloaded().response()(scope, receive, seen)
+            else:
+                timely = _timely(receive, self._settings.body_seconds)
+                await self.app(scope, timely, seen)
+        except Exception:
+            seen.status = 500
+            raise
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.dec()
+            self._tell(scope, seen)
+
+    def _tell(self, scope: Scope, seen: _Seen) -> None:
+        seconds = time.perf_counter() - seen.begun
+        route = getattr(scope.get("route"), "path", UNKNOWN)
+        self._metrics.answered(scope["method"], route, seen.status, seconds)
+        told = {
+            "request_id": scope.get("state", {}).get("request_id"),
+            "method": scope["method"],
+            "route": route,
+            "status": seen.status,
+            "seconds": round(seconds, 6),
+        }
+        log.info("%s %s %d", scope["method"], route, seen.status, extra=told)
+
+
+class _Seen:
+    """Sends, and remembers the status; without an answer it is that of a caller who left."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = time.perf_counter()
+        self.status = 499
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether a request was sent on this machine, and not by a proxy for somebody else."""
+    headers = Headers(scope=scope)
+    if not scope.get("client") or "x-forwarded-for" in headers or "forwarded" in headers:
+        return False
+    try:
+        return ip_address(scope["client"][0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _overloaded() -> ApiError:
+    return ApiError(
+        503,
+        "The server has too many requests in flight: send this one again in a moment.",
+        kind="server_error",
+        code="server_overloaded",
+        retry_after=1,
+    )
+
+
+def _timely(receive: Receive, seconds: float) -> Receive:
+    """The same, but the body must not stop for longer."""
+    whole = False
+
+    async def received() -> Message:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await receive()
+        except TimeoutError as error:
+            why = f"Nothing more of the body came for {seconds:g} seconds: send it again."
+            raise ApiError(408, why, code="request_timeout") from error
+        whole = not message.get("more_body", False)
+        return message
+
+    return received

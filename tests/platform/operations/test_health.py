@@ -1,0 +1,64 @@
+"""Whether the server is well, and who may ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from openhearth.platform import create_app
+from openhearth.platform.database import Database
+
+
+@pytest.fixture
+def stranger(whole: TestClient) -> TestClient:
+    """Somebody without a key."""
+    del whole.headers["authorization"]
+    return whole
+
+
+def test_health_needs_no_key(stranger: TestClient) -> None:
+    for path in ("/health", "/healthz"):
+        assert stranger.get(path).json() == {"status": "ok"}
+
+
+def test_it_is_ready_when_a_model_answers_and_the_database_writes(stranger: TestClient) -> None:
+    reply = stranger.get("/readyz")
+    assert reply.status_code == 200
+    assert reply.json() == {"status": "ok", "checks": {"engine": "ok", "database": "ok"}}
+
+
+def test_it_is_not_ready_without_a_model(stranger: TestClient, engine: Any) -> None:
+    engine.models = list
+    reply = stranger.get("/readyz")
+    assert reply.status_code == 503
+    assert reply.json()["checks"] == {"engine": "failed", "database": "ok"}
+
+
+def test_it_is_not_ready_while_the_database_cannot_be_written(
+    stranger: TestClient, kept: Database
+) -> None:
+    with kept.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE alembic_version RENAME TO lost")
+    reply = stranger.get("/readyz")
+    assert (reply.status_code, reply.json()["checks"]["database"]) == (503, "failed")
+    assert stranger.get("/health").status_code == 200
+
+
+def test_a_server_without_a_database_is_ready_too(engine: Any, keys: Any) -> None:
+    with TestClient(create_app(engine, keys)) as client:
+        assert client.get("/readyz").json()["checks"] == {"engine": "ok"}
+
+
+def test_metrics_are_for_keys_and_for_this_machine(
+    whole: TestClient, engine: Any, keys: Any
+) -> None:
+    assert whole.get("/metrics").status_code == 200
+    del whole.headers["authorization"]
+    assert whole.get("/metrics").status_code == 401
+    app = create_app(engine, keys)
+    with TestClient(app, client=("127.0.0.1", 5000)) as local:
+        assert local.get("/metrics").status_code == 200
+        for header in ("x-forwarded-for", "forwarded"):
+            assert local.get("/metrics", headers={header: "192.0.2.1"}).status_code == 401
