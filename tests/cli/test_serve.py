@@ -1,4 +1,4 @@
-"""`hearth serve` and `hearth up`: what they open, in which order, and what they say."""
+"""`hearth serve`: what it opens, in which order, and what it says."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from click.testing import CliRunner
 
 import openhearth.inference
 from openhearth import platform
-from openhearth.cli.serve import serve, up
-from openhearth.errors import HearthError, NotFound
+from openhearth.cli.serve import serve
+from openhearth.errors import HearthError
 from openhearth.inference import ModelCard
-from openhearth.models import pull
 from openhearth.platform import Keys
 from openhearth.store import Store
-from tests.conftest import make_adapter
 
 
 class FakeEngine:
@@ -83,7 +81,9 @@ def test_serve_opens_what_it_is_told_and_shows_the_key_once(home: Path) -> None:
     }
     key = re.search(r"oh-\S+", first)
     assert key
-    assert Keys.open(home).check(key[0]) == "first"
+    caller = Keys.open(home).check(key[0])
+    assert caller
+    assert caller.key == "first"
     assert f"http://127.0.0.1:{arguments[-1]}/v1" in second
     assert "oh-" not in second
 
@@ -93,7 +93,9 @@ def test_a_key_from_the_environment_is_accepted_and_not_shown(
 ) -> None:
     monkeypatch.setenv("OPENHEARTH_API_KEY", "chosen-by-the-user-001")
     assert "chosen" not in said(serve, "tiny", "--port", free_port())
-    assert Keys.open(home).check("chosen-by-the-user-001") == "environment"
+    caller = Keys.open(home).check("chosen-by-the-user-001")
+    assert caller
+    assert caller.key == "environment"
 
 
 def test_a_port_in_use_fails_before_the_model_is_loaded(home: Path) -> None:
@@ -103,25 +105,3 @@ def test_a_port_in_use_fails_before_the_model_is_loaded(home: Path) -> None:
             CliRunner().invoke(serve, ["tiny", "--port", port], catch_exceptions=False)
     assert FakeEngine.opened == []
     assert not (home / "keys.json").exists()
-
-
-def test_up_serves_all_that_has_a_name_and_writes_and_shows_how_to_call_it(
-    home: Path, tiny_directory: Path, encoder_directory: Path
-) -> None:
-    store = Store()
-    make_adapter(store, pull(store, str(tiny_directory), name="my-model"), "my-adapter")
-    pull(store, str(encoder_directory), name="my-encoder")
-    store.tag("my-corpus", store.make("corpus", lambda draft: None).digest)
-    output = said(up, "--port", free_port())
-    assert FakeEngine.opened == [["my-adapter", "my-model"]]
-    assert "from openai import OpenAI" in output
-    assert "from together import Together" in output
-    snippets = [re.sub("(?m)^  ", "", part) for part in re.findall(r"(?m)(?:^  .*\n){3}", output)]
-    assert len(snippets) == 2
-    for snippet in snippets:
-        compile(snippet, "snippet", "exec")
-
-
-def test_up_without_models_says_what_to_do(home: Path) -> None:
-    with pytest.raises(NotFound, match="hearth pull"):
-        CliRunner().invoke(up, [], catch_exceptions=False)

@@ -8,16 +8,18 @@ import contextlib
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 
-from openhearth.errors import HearthError, NotFound
+from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference.request import (
     BadAdapter,
     BadConstraint,
@@ -30,7 +32,10 @@ from openhearth.inference.request import (
     Usage,
 )
 from openhearth.platform import Keys, create_app
+from openhearth.platform.caller import Caller
 from openhearth.platform.database import Database
+from openhearth.platform.embedding import EmbeddingCard
+from openhearth.platform.embedding.encoders import normalised
 
 CONTEXT = 2000
 SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
@@ -40,10 +45,15 @@ CALL = """Sure.<tool_call>
 <tool_call>{"name": "now", "arguments": {}}</tool_call>"""
 
 
+THOUGHT = "They want the weather. "
+WORDS = {"calls": CALL, "thinks": f"<think>{THOUGHT}</think>\n\n{CALL}"}
+
+
 class ByteTokenizer:
     """Every byte of UTF-8 is a token, so that characters are split across tokens."""
 
-    chat_template = "a template that teaches <tool_call>"
+    def __init__(self, teaches: str = "<tool_call>") -> None:
+        self.chat_template = f"a template that teaches {teaches}"
 
     def marker(self, text: str) -> None:
         return None
@@ -59,8 +69,10 @@ class ByteTokenizer:
         messages: list[dict[str, Any]],
         add_generation_prompt: bool = True,
         tools: list[dict[str, Any]] | None = None,
+        variables: dict[str, Any] | None = None,
     ) -> str:
-        turns = f"<tools>{[tool['function']['name'] for tool in tools]}\n" if tools else ""
+        turns = f"{variables}\n" if variables else ""
+        turns += f"<tools>{[tool['function']['name'] for tool in tools]}\n" if tools else ""
         for turn in messages:
             calls = [call["function"] for call in turn.get("tool_calls", [])]
             turns += f"<{turn['role']}>{turn['content']}{calls or ''}\n"
@@ -69,7 +81,7 @@ class ByteTokenizer:
 
 @dataclass
 class FakeStream:
-    """Says SPEECH byte by byte, from a place that the seed chooses; the model `calls` says CALL."""
+    """Says SPEECH byte by byte, from a place that the seed chooses; those of WORDS say theirs."""
 
     request: Request
     pace: float = 0.0
@@ -92,8 +104,8 @@ class FakeStream:
         start = (sampling.seed or 0) % 100
         decoder = codecs.getincrementaldecoder("utf-8")()
         held = ""
-        calls = self.request.model == "calls"
-        speech = CALL if calls else SPEECH[start:]
+        calls = self.request.model in WORDS
+        speech = WORDS.get(self.request.model, SPEECH[start:])
         tokens = speech.encode()
         for token in tokens[: sampling.max_tokens]:
             if self.cancelled:
@@ -146,9 +158,9 @@ class FakeEngine:
         ]
 
     def tokenizer(self, model: str) -> ByteTokenizer:
-        if model not in ("tiny", "me/tiny:2", "slow", "breaks", "bug", "calls"):
+        if model not in ("tiny", "me/tiny:2", "slow", "breaks", "bug", *WORDS):
             raise NotFound(f"The model {model!r} is not served here.")
-        return ByteTokenizer()
+        return ByteTokenizer("<tool_call> <think></think>" if model == "thinks" else "<tool_call>")
 
     def is_slow_to_submit(self, request: Request) -> bool:
         return request.sampling.constraint is not None
@@ -177,6 +189,28 @@ class FakeEngine:
         self.closed = True
         for stream in self.streams:
             stream.cancel()
+
+
+class FakeEmbedder:
+    """`vectors` counts letters, spaces and all else of the bytes that are its tokens; beginnings of
+    its vectors are vectors too.
+    """
+
+    def models(self) -> list[EmbeddingCard]:
+        return [EmbeddingCard("vectors", width=3, context_length=50, shortest=2, digest="ef" * 32)]
+
+    def tokens(self, model: str, text: str) -> list[int]:
+        return [1, *text.encode(), 2]
+
+    def embed(self, model: str, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        if any(token > 255 for text in texts for token in text):
+            raise UsageError("A token is unknown.")
+        kinds = [[self._kind(token) for token in text] for text in texts]
+        counts = [[kind.count(i) for i in range(3)] for kind in kinds]
+        return normalised(np.array(counts, np.float32).reshape(-1, 3))
+
+    def _kind(self, token: int) -> int:
+        return 0 if chr(token).isalpha() else 1 if token == 32 else 2
 
 
 @dataclass
@@ -227,6 +261,20 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
+@dataclass(frozen=True)
+class ByKey:
+    """An authority for whom each key is a project, which has the key's name."""
+
+    keys: Keys
+
+    def is_slow_to_check(self, presented: str) -> bool:
+        return False
+
+    def check(self, presented: str) -> Caller | None:
+        caller = self.keys.check(presented)
+        return caller and replace(caller, project=caller.key)
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> Keys:
     return Keys.open(tmp_path)
@@ -242,12 +290,39 @@ def http(engine: FakeEngine, keys: Keys) -> Iterator[TestClient]:
 
 
 @pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Database]:
+    """A new SQLite database, for tests that are not about databases."""
+    with contextlib.closing(Database.open(tmp_path / "platform.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def whole(engine: FakeEngine, keys: Keys, kept: Database) -> Iterator[TestClient]:
+    """The application with all that there is, called with a good key of the project `test`."""
+    headers = {"authorization": f"Bearer {keys.create('test')}"}
+    app = create_app(engine, ByKey(keys), kept, embedder=FakeEmbedder())
+    with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
 def server(engine: FakeEngine, keys: Keys) -> Iterator[Server]:
-    """A real uvicorn on a free port of the loopback, in a thread."""
-    key = keys.create("test")
-    config = uvicorn.Config(
-        create_app(engine, keys), port=0, log_level="critical", ws="none", lifespan="off"
-    )
+    """A real server before the engine alone."""
+    with running(create_app(engine, keys)) as url:
+        yield Server(url, keys.create("test"), engine, keys)
+
+
+@pytest.fixture
+def platform(engine: FakeEngine, keys: Keys, kept: Database) -> Iterator[Server]:
+    """A real server with all that there is."""
+    with running(create_app(engine, ByKey(keys), kept, embedder=FakeEmbedder())) as url:
+        yield Server(url, keys.create("test"), engine, keys)
+
+
+@contextlib.contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """The URL of a real server of an application, which ends with the block."""
+    config = uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="off")
     running = uvicorn.Server(config)
     listening = threading.Event()
     startup = running.startup
@@ -261,7 +336,9 @@ def server(engine: FakeEngine, keys: Keys) -> Iterator[Server]:
     thread.start()
     assert listening.wait(10)
     port = running.servers[0].sockets[0].getsockname()[1]
-    yield Server(f"http://127.0.0.1:{port}", key, engine, keys)
-    running.should_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join(10)
     assert not thread.is_alive()

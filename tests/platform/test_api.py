@@ -11,10 +11,12 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openhearth.inference import Answer, ModelCard, TokenLogprob
 from openhearth.platform.chat import ChatRequest
-from openhearth.platform.completions import CompletionRequest
+from openhearth.platform.completions import CompletionRequest, likeliest
 from openhearth.platform.guard import MAX_BODY
-from openhearth.platform.parameters import UNSERVED
+from openhearth.platform.parameters import UNSERVED, room_after
+from tests.platform.conftest import CONTEXT
 
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
@@ -48,7 +50,7 @@ def error_of(response: Any) -> dict[str, Any]:
 def test_health_needs_no_key_and_all_else_does(http: TestClient) -> None:
     del http.headers["authorization"]
     assert http.get("/health").json() == {"status": "ok"}
-    for path in ("/v1/models", "/nowhere", "/openapi.json"):
+    for path in ("/v1/models", "/nowhere", "/metrics"):
         assert error_of(http.get(path))["code"] == "invalid_api_key"
 
 
@@ -119,7 +121,12 @@ def test_a_bug_tells_the_caller_nothing_but_its_id(http: TestClient) -> None:
         ({"messages": [{"role": "user", "content": None}]}, "messages"),
         ({"messages": [{"role": "user", "content": "x", "tool_calls": [CALLED]}]}, "messages"),
         ({"messages": [{"role": "assistant", "tool_calls": [UNREADABLE]}]}, "messages"),
-        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"functions": [{"name": "f"}], "tools": [TOOL]}, "functions"),
+        ({"functions": [{"name": "f"}], "function_call": "required"}, "function_call"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages"),
+        ({"context_length_exceeded_behavior": "forget"}, "context_length_exceeded_behavior"),
+        ({"chat_template_kwargs": []}, "chat_template_kwargs"),
+        ({"best_of": 2}, "best_of"),
         ({"safety_model": "guard"}, "safety_model"),
     ],
 )
@@ -143,12 +150,68 @@ def test_a_bad_chat_parameter_is_named(change: dict, param: str, http: TestClien
         ({"prompt": "a", "logprobs": 21}, "logprobs"),
         ({"prompt": "a", "echo": True, "logprobs": 1}, "echo"),
         ({"prompt": "a", "suffix": "b"}, "suffix"),
+        ({"prompt": "a", "best_of": 0}, "best_of"),
+        ({"prompt": "a", "best_of": 2, "n": 3}, "best_of"),
+        ({"prompt": "a", "best_of": 2, "stream": True}, "best_of"),
+        ({"prompt": ["a"] * 40, "best_of": 4}, "n"),
+        ({"prompt": "a", "tools": [TOOL]}, "tools"),
     ],
 )
 def test_a_bad_completion_parameter_is_named(body: dict, param: str, http: TestClient) -> None:
     response = http.post(TEXT, json={"model": "tiny"} | body)
     assert response.status_code == 400
     assert error_of(response)["param"] == param
+
+
+def asked(engine: Any) -> Any:
+    """What was asked of the engine last."""
+    return engine.streams[-1].request
+
+
+def test_a_chat_without_a_limit_goes_to_the_end_of_the_context(
+    http: TestClient, engine: Any
+) -> None:
+    body = {name: value for name, value in ASK.items() if name != "max_tokens"}
+    usage = http.post(CHAT, json=body).json()["usage"]
+    assert usage["total_tokens"] == CONTEXT
+    assert asked(engine).sampling.max_tokens == CONTEXT - usage["prompt_tokens"]
+
+
+def test_or_to_the_end_of_the_memory_if_that_is_less() -> None:
+    card = ModelCard("tiny", "", CONTEXT, room=50)
+    assert [room_after(card, prompt) for prompt in (0, 40, 50, 60)] == [50, 10, 1, 1]
+
+
+@pytest.mark.parametrize(("path", "body"), [(CHAT, ASK), (TEXT, {"model": "tiny", "prompt": "a"})])
+def test_what_does_not_fit_the_context_is_cut_where_that_is_asked_for(
+    path: str, body: dict, http: TestClient, engine: Any
+) -> None:
+    cut = {"max_tokens": 5000, "context_length_exceeded_behavior": "truncate"}
+    assert http.post(path, json=body | cut).json()["usage"]["total_tokens"] == CONTEXT
+    http.post(path, json=body | cut | {"context_length_exceeded_behavior": "error"})
+    assert asked(engine).sampling.max_tokens == 5000
+    http.post(path, json=body | cut | {"max_tokens": 7})
+    assert asked(engine).sampling.max_tokens == 7
+
+
+def test_a_template_may_know_words_of_its_own(http: TestClient, engine: Any) -> None:
+    http.post(CHAT, json=ASK | {"chat_template_kwargs": {"enable_thinking": False}})
+    assert bytes(asked(engine).prompt).startswith(b"{'enable_thinking': False}")
+
+
+def test_the_likeliest_of_several_are_given_back(http: TestClient) -> None:
+    ask = {"model": "tiny", "prompt": ["a", "b"], "max_tokens": 6, "n": 2, "best_of": 4}
+    reply = http.post(TEXT, json=ask).json()
+    assert [choice["index"] for choice in reply["choices"]] == [0, 1, 2, 3]
+    assert [choice["logprobs"] for choice in reply["choices"]] == [None] * 4
+    assert reply["usage"]["completion_tokens"] == 8 * 6
+    assert reply["usage"]["prompt_tokens"] == 2
+    means = [-3.0, -1.0, -2.0, -4.0, -1.0, -9.0, -9.0, -1.5]
+    answers = [
+        Answer(logprobs=[TokenLogprob(0, "", 2 * mean), TokenLogprob(0, "", 0)]) for mean in means
+    ]
+    best = likeliest(CompletionRequest(**ask), answers)
+    assert [answer.logprobs[0].logprob / 2 for answer in best] == [-1.0, -2.0, -1.0, -1.5]
 
 
 def test_null_means_the_default(http: TestClient, engine: Any) -> None:
@@ -207,6 +270,7 @@ def test_a_closing_engine_is_a_503(http: TestClient, engine: Any) -> None:
     response = http.post(CHAT, json=ASK)
     assert response.status_code == 503
     assert error_of(response)["code"] == "server_overloaded"
+    assert response.headers["retry-after"] == "1"
 
 
 # -- fuzz -----------------------------------------------------------------------------------------

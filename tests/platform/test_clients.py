@@ -326,8 +326,8 @@ def test_errors_reach_the_clients_as_their_own(oai: openai.OpenAI, tog: together
     with pytest.raises(openai.AuthenticationError) as denied:
         oai.with_options(api_key="oh-wrong").models.list()
     assert denied.value.code == "invalid_api_key"
-    with pytest.raises(together.BadRequestError, match="functions is not supported"):
-        tog.chat.completions.create(**ask, extra_body={"functions": [{"name": "f"}]})
+    with pytest.raises(together.BadRequestError, match="safety_model is not supported"):
+        tog.chat.completions.create(**ask, safety_model="guard")
     with pytest.raises(openai.BadRequestError) as unusable:
         oai.completions.create(model="me/tiny:2", prompt="damaged")
     assert (unusable.value.code, unusable.value.param) == ("adapter_unusable", "model")
@@ -360,4 +360,4 @@ def test_a_full_queue_is_tried_again_later(server: Any, oai: openai.OpenAI) -> N
 def test_the_engine_knows_whose_request_it_is(oai: openai.OpenAI, server: Any) -> None:
     oai.chat.completions.create(model="tiny", messages=ASK, max_tokens=3)
     oai.completions.create(model="tiny", prompt="one", max_tokens=3)
-    assert [stream.request.tenant for stream in server.engine.streams[-2:]] == ["test", "test"]
+    assert [stream.request.tenant for stream in server.engine.streams[-2:]] == ["local", "local"]

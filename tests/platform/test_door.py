@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.parametrize("package", ["fastapi", "uvicorn"])
 def test_without_its_packages_the_room_names_the_extra(package: str) -> None:
-    code = f"import sys; sys.modules[{package!r}] = None; import openhearth.platform"
+    code = f"import sys; sys.modules[{package!r}] = None; from openhearth.platform import serve"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert child.returncode == 1
     assert "MissingExtra" in child.stderr

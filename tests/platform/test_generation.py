@@ -57,9 +57,9 @@ def test_streams_run_side_by_side(engine: Any) -> None:
 
 def test_leaving_cancels_what_still_runs(engine: Any) -> None:
     async def main() -> Delta:
-        with Generation(engine, [request(2000, "slow"), request(2000, "slow")]) as generation:
-            async with aclosing(generation.deltas()) as deltas:
-                return (await anext(deltas))[1]
+        generation = Generation(engine, [request(2000, "slow"), request(2000, "slow")])
+        async with generation, aclosing(generation.deltas()) as deltas:
+            return (await anext(deltas))[1]
 
     assert asyncio.run(main()).text == "G"
     assert [stream.cancelled for stream in engine.streams] == [True, True]

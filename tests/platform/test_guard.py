@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from openhearth.platform import Keys, guard
+from openhearth.platform.caller import SCOPES, Caller, Limits
 from openhearth.platform.guard import Guard
+from openhearth.platform.limits import RateLimits
 
 
 class Waiting:
@@ -53,7 +56,7 @@ def test_one_key_cannot_take_every_place(keys: Keys, monkeypatch: pytest.MonkeyP
 
     async def main() -> None:
         inner = Waiting()
-        app = Guard(inner, keys)
+        app = Guard(inner, keys, RateLimits())
         first = [asyncio.create_task(call(app, greedy)) for _ in range(2)]
         await asyncio.sleep(0)
         assert (await call(app, greedy))[0] == 429
@@ -69,7 +72,7 @@ def test_one_key_cannot_take_every_place(keys: Keys, monkeypatch: pytest.MonkeyP
 
 def test_nothing_is_read_from_a_caller_without_a_key(keys: Keys) -> None:
     async def main() -> None:
-        app = Guard(Waiting(), keys)
+        app = Guard(Waiting(), keys, RateLimits())
         assert await call(app, "oh-wrong", b"much", b"more") == (401, 0)
 
     asyncio.run(main())
@@ -84,9 +87,46 @@ def test_the_body_arrives_whole_and_reading_stops_at_the_bound(
     async def main() -> None:
         inner = Waiting()
         inner.go.set()
-        app = Guard(inner, keys)
+        app = Guard(inner, keys, RateLimits())
         assert await call(app, key, b"12345", b"67890") == (200, 3)
         assert inner.bodies == [b"1234567890"]
         assert await call(app, key, b"12345", b"67890", b"1", b"never read") == (413, 3)
+
+    asyncio.run(main())
+
+
+class Slow:
+    """An authority that has to ask elsewhere, and would hold up the event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.threads: list[threading.Thread] = []
+
+    def is_slow_to_check(self, presented: str) -> bool:
+        return True
+
+    def check(self, presented: str) -> Caller:
+        self.threads.append(threading.current_thread())
+        return Caller(presented, "project", "organisation", None, "owner", SCOPES, self.limits)
+
+
+def test_a_slow_check_is_done_by_a_thread() -> None:
+    async def main() -> None:
+        slow, inner = Slow(Limits()), Waiting()
+        inner.go.set()
+        assert (await call(Guard(inner, slow, RateLimits()), "key"))[0] == 200
+        assert threading.main_thread() not in slow.threads
+
+    asyncio.run(main())
+
+
+def test_requests_over_the_limit_are_refused_unread() -> None:
+    async def main() -> None:
+        inner = Waiting()
+        inner.go.set()
+        app = Guard(inner, Slow(Limits(requests_per_minute=2)), RateLimits())
+        seen = [await call(app, "key", b"a", b"b") for _ in range(3)]
+        assert seen == [(200, 3), (200, 3), (429, 0)]
+        assert (await call(app, "another"))[0] == 200
 
     asyncio.run(main())

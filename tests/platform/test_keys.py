@@ -12,6 +12,13 @@ from hypothesis import strategies as st
 
 from openhearth.errors import HearthError, UsageError
 from openhearth.platform import Keys
+from openhearth.platform.caller import SCOPES
+
+
+def named(keys: Keys, key: str) -> str:
+    caller = keys.check(key)
+    assert caller
+    return caller.key
 
 
 def test_the_first_start_makes_a_key_and_no_later_one_does(tmp_path: Path) -> None:
@@ -20,7 +27,9 @@ def test_the_first_start_makes_a_key_and_no_later_one_does(tmp_path: Path) -> No
     assert key.startswith("oh-")
     again = Keys.open(tmp_path)
     assert again.first_start() is None
-    assert again.check(key) == "first"
+    caller = again.check(key)
+    assert caller
+    assert (caller.key, caller.tenant, caller.scopes) == ("first", "local", SCOPES)
 
 
 def test_the_file_holds_no_key_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -35,7 +44,7 @@ def test_a_new_key_of_the_same_name_replaces_the_old(tmp_path: Path) -> None:
     keys = Keys.open(tmp_path)
     other, old, new = keys.create("other"), keys.create("me"), keys.create("me")
     assert keys.check(old) is None
-    assert (keys.check(new), keys.check(other)) == ("me", "other")
+    assert [named(keys, key) for key in (new, other)] == ["me", "other"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -55,7 +64,7 @@ def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda i: Keys.open(tmp_path).create(f"k{i}"), range(16)))
     keys = Keys.open(tmp_path)
-    assert [keys.check(key) for key in made] == [f"k{i}" for i in range(16)]
+    assert [named(keys, key) for key in made] == [f"k{i}" for i in range(16)]
 
 
 def test_the_environment_may_give_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +74,7 @@ def test_the_environment_may_give_a_key(tmp_path: Path, monkeypatch: pytest.Monk
         keys = Keys.open(tmp_path)
         keys.adopt_environment()
     assert keys.first_start() is None
-    assert (keys.check(first), keys.check(second)) == (None, "environment")
+    assert (keys.check(first), named(keys, second)) == (None, "environment")
     monkeypatch.setenv("OPENHEARTH_API_KEY", "short")
     with pytest.raises(UsageError, match="easy to guess"):
         keys.adopt_environment()

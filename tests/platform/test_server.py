@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,7 +23,7 @@ import pytest
 
 import openhearth
 from openhearth.errors import HearthError
-from openhearth.platform import check_port, serve
+from openhearth.platform import Tls, check_port, serve
 from openhearth.platform.keys import Keys
 
 HERE = Path(__file__).parent
@@ -27,10 +32,10 @@ import sys, signal
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 from pathlib import Path
 from conftest import FakeEngine
-from openhearth.platform import Keys, serve
+from openhearth.platform import Keys, Tls, serve
 engine, keys = FakeEngine(), Keys.open(Path(sys.argv[1]))
 port = int(sys.argv[2])
-serve(engine, keys, port=port, ready=lambda: print(keys.first_start(), flush=True))
+serve(engine, keys, port=port, MORE ready=lambda: print(keys.first_start(), flush=True))
 print("closed" if engine.closed else "left open", flush=True)
 """
 
@@ -65,12 +70,12 @@ def test_an_engine_is_closed_even_if_serving_fails(engine: Any, keys: Keys, take
     assert engine.closed
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_server_cleanly(sent: signal.Signals, tmp_path: Path) -> None:
-    port = free_port()
-    paths = [str(HERE), str(Path(openhearth.__file__).parents[1])]
+@contextlib.contextmanager
+def serving(home: Path, port: int, more: str = "") -> Iterator[tuple[subprocess.Popen, str]]:
+    """A server in a process of its own, and its key; it must end as it should."""
+    paths = [str(HERE), str(Path(openhearth.__file__).parents[1]), *sys.path]
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path), str(port)],
+        [sys.executable, "-c", CHILD.replace("MORE", more), str(home), str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,10 +86,68 @@ def test_a_signal_ends_the_server_cleanly(sent: signal.Signals, tmp_path: Path) 
     guard.start()
     with child:
         assert child.stdout
-        assert re.fullmatch(r"oh-\S+", child.stdout.readline().strip())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as response:
-            assert response.read() == b'{"status":"ok"}'
-        child.send_signal(sent)
+        key = child.stdout.readline().strip()
+        assert re.fullmatch(r"oh-\S+", key)
+        yield child, key
         assert child.stdout.read() == "closed\n"
     guard.cancel()
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_cleanly(sent: signal.Signals, tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port) as (child, _):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as response:
+            assert response.read() == b'{"status":"ok"}'
+        child.send_signal(sent)
+
+
+def stream(url: str, key: str) -> http.client.HTTPResponse:
+    """An answer that takes a second."""
+    body = {"model": "slow", "prompt": "Hi", "max_tokens": 200, "stream": True}
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    asked = urllib.request.Request(f"{url}/v1/completions", json.dumps(body).encode(), headers)
+    return urllib.request.urlopen(asked)
+
+
+def test_a_stream_under_way_ends_before_the_server_does(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port) as (child, key):
+        with stream(f"http://127.0.0.1:{port}", key) as response:
+            assert response.readline().startswith(b"data: {")
+            child.send_signal(signal.SIGTERM)
+            rest = response.read()
+        assert rest.endswith(b"data: [DONE]\n\n")
+        assert b'"finish_reason": "length"' in rest
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    """A certificate that this machine signed for itself."""
+    made = Tls(tmp_path / "cert.pem", tmp_path / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(made.key), "-out", str(made.certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing here makes certificates")
+def test_it_speaks_tls(tls: Tls, tmp_path: Path) -> None:
+    port = free_port()
+    trusting = ssl.create_default_context(cafile=str(tls.certificate))
+    parts = f"tls=Tls(Path({str(tls.certificate)!r}), Path({str(tls.key)!r})),"
+    with serving(tmp_path, port, parts) as (child, _):
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}/health", context=trusting) as reply:
+            assert reply.read() == b'{"status":"ok"}'
+        child.send_signal(signal.SIGTERM)
+
+
+def test_a_certificate_that_is_none_is_an_error_that_names_it(
+    tmp_path: Path, engine: Any, keys: Keys
+) -> None:
+    missing = Tls(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with pytest.raises(HearthError, match=r"cert\.pem .* cannot be used"):
+        serve(engine, keys, port=free_port(), tls=missing)
+    assert engine.closed

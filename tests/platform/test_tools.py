@@ -181,3 +181,48 @@ def test_response_formats(
         assert asked(server).sampling.constraint == constraint
         client.completions.create(prompt="a", extra_body={"response_format": form}, **ask)
         assert asked(server).sampling.constraint == constraint
+
+
+# -- the old form ---------------------------------------------------------------------------------
+
+FUNCTIONS = [tool["function"] for tool in TOOLS]
+
+
+def test_the_old_form_has_one_call_whole_and_streamed(clients: Any, server: Any) -> None:
+    client, _ = clients
+    choice = client.chat.completions.create(**ASK, functions=FUNCTIONS).choices[0]
+    called = choice.message.function_call
+    assert (called.name, called.arguments) == CALLS[0]
+    assert choice.finish_reason == "function_call"
+    assert choice.message.tool_calls is None
+    assert b"<tools>['weather', 'now']" in bytes(asked(server).prompt)
+    assert asked(server).sampling.constraint.kind == "grammar"  # of one call at most
+    chunks = list(client.chat.completions.create(**ASK, functions=FUNCTIONS, stream=True))
+    calls = [c.choices[0].delta.function_call for c in chunks if c.choices[0].delta.function_call]
+    assert calls[0].name == "weather"
+    assert chunks[-1].choices[0].finish_reason == "function_call"
+
+
+def test_the_old_form_may_name_a_function_or_none(clients: Any, server: Any) -> None:
+    client, together_client = clients
+    client.chat.completions.create(**ASK, functions=FUNCTIONS, function_call={"name": "now"})
+    assert asked(server).sampling.constraint
+    plain = client.chat.completions.create(**ASK, functions=FUNCTIONS, function_call="none")
+    assert plain.choices[0].message.content == CALL
+    with pytest.raises(together.BadRequestError, match="not among the tools"):
+        together_client.chat.completions.create(
+            **ASK, function_call={"name": "other"}, extra_body={"functions": FUNCTIONS}
+        )
+
+
+def test_turns_of_the_old_form_are_calls_and_what_tools_said(clients: Any, server: Any) -> None:
+    client, _ = clients
+    turns: Any = [
+        *ASK["messages"],
+        {"role": "assistant", "content": None, "function_call": {"name": "now", "arguments": "{}"}},
+        {"role": "function", "name": "now", "content": "Noon."},
+    ]
+    client.chat.completions.create(model="tiny", messages=turns, max_tokens=2)
+    prompt = bytes(asked(server).prompt).decode()
+    assert "<assistant>[{'name': 'now', 'arguments': {}}]" in prompt
+    assert "<tool>Noon." in prompt

@@ -5,15 +5,35 @@ the documented shape. It owns the keys, the bounds on what a caller may send, an
 a generation stops when its caller leaves. Importing it needs the extra `serve`.
 """
 
-from openhearth.errors import MissingExtra
+from typing import TYPE_CHECKING
 
-try:
+from openhearth.door import lazily
+
+if TYPE_CHECKING:
     from openhearth.platform.app import create_app
     from openhearth.platform.keys import Keys
-    from openhearth.platform.server import check_port, serve
-except ModuleNotFoundError as error:
-    if error.name not in ("fastapi", "starlette", "uvicorn"):
-        raise
-    raise MissingExtra(error.name, "serve") from error
+    from openhearth.platform.port import check_port
+    from openhearth.platform.server import Tls, serve
 
-__all__ = ["Keys", "check_port", "create_app", "serve"]
+__all__ = ["Keys", "Tls", "check_port", "create_app", "serve"]
+
+NEEDED = (
+    "alembic",
+    "fastapi",
+    "prometheus_client",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+)
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "Keys": "keys",
+        "Tls": "server",
+        "check_port": "port",
+        "create_app": "app",
+        "serve": "server",
+    },
+    extras=dict.fromkeys(NEEDED, "serve"),
+)

@@ -2,36 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
-from fastapi import FastAPI
-from pydantic import BaseModel
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from openhearth.platform import chat, completions, errors, models
+from openhearth import __version__
+from openhearth.platform import (
+    accounts,
+    catalogue,
+    chat,
+    completions,
+    embedding,
+    endpoints,
+    errors,
+    files,
+    jobs,
+    models,
+    openapi,
+    responses,
+)
+from openhearth.platform.caller import Authority
+from openhearth.platform.catalogue import Machine, this_machine
+from openhearth.platform.database import Database
+from openhearth.platform.embedding import Embedder, Reranker
+from openhearth.platform.endpoints import Placement
 from openhearth.platform.guard import Guard
-from openhearth.platform.keys import Keys
+from openhearth.platform.jobs import submit
+from openhearth.platform.ledger import billing
+from openhearth.platform.limits import RateLimits
+from openhearth.platform.metering import FREE, Limited, Meter
+from openhearth.platform.operations import Gate, InRequest, Metrics, Observed, Settings, health
+from openhearth.platform.services import Services
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
 
-
-class Health(BaseModel):
-    """The server answers."""
-
-    status: Literal["ok"] = "ok"
+Check = Callable[[], None]
 
 
-def create_app(engine: Engine, keys: Keys) -> FastAPI:
-    """The application that serves `engine` to the holders of `keys`; it does not close either."""
-    # FastAPI's own pages load scripts from elsewhere and describe errors that never occur here.
-    app = FastAPI(title="OpenHearth", openapi_url=None)
+def create_app(
+    engine: Engine,
+    authority: Authority,
+    database: Database | None = None,
+    *,
+    meter: Meter = FREE,
+    services: Services | None = None,
+    embedder: Embedder | None = None,
+    reranker: Reranker | None = None,
+    placement: Placement | None = None,
+    machines: Callable[[], Sequence[Machine]] = this_machine,
+    settings: Settings | None = None,
+    checks: Mapping[str, Check] | None = None,
+) -> FastAPI:
+    """The application that serves `engine` to whom `authority` knows, and charges by `meter`; it
+    closes nothing.
+
+    What has to be kept needs a database: without one there are no responses and no endpoints.
+    `services` brings a whole platform: accounts, billing, jobs and files. It is ready when none of
+    `checks` raises, of which the usual one is that there is a model.
+    """
+    # FastAPI's own pages load scripts from elsewhere.
+    app = FastAPI(title="OpenHearth", docs_url=None, redoc_url=None)
+    openapi.install(app, __version__)
     errors.install(app)
-    app.add_middleware(Guard, keys=keys)
+    metrics, limits, chosen = Metrics(), RateLimits(), settings or Settings()
+    # The last of them is the outermost.
+    app.add_middleware(InRequest)
+    app.add_middleware(Guard, authority=authority, limits=limits)
+    app.add_middleware(Gate, metrics=metrics, settings=chosen)
+    if chosen.origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=chosen.origins, allow_methods=["*"], allow_headers=["*"]
+        )
 
-    @app.get("/health")
-    async def health() -> Health:
-        return Health()
-
-    for room in (models, chat, completions):
-        app.include_router(room.router(engine))
+    seen = cast("Engine", Observed(engine, metrics))  # all of it that routes use
+    metered = Limited(meter, limits)
+    vectors = embedder or embedding.EncoderEmbedder({})
+    looks = dict(checks or {"engine": partial(health.check_engine, engine)})
+    routers = [
+        models.router(seen, vectors),
+        chat.router(seen, metered),
+        completions.router(seen, metered),
+        embedding.embeddings.router(vectors, metered),
+        embedding.rerank.router(reranker or embedding.CosineReranker(vectors), metered),
+        catalogue.router(seen, vectors, machines),
+    ]
+    if database is not None:
+        looks["database"] = partial(health.check_database, database)
+        placed = placement or endpoints.Standing(engine)
+        routers += [
+            responses.router(seen, database, metered),
+            endpoints.router(seen, database, placed),
+        ]
+    if services is not None:
+        routers += _services(services)
+    for router in [health.router(metrics, looks), *routers]:
+        app.include_router(router)
     return app
+
+
+def _services(services: Services) -> list[APIRouter]:
+    return [
+        accounts.router(services.accounts),
+        billing.router(services.ledger, services.database, services.operator),
+        jobs.router(services.jobs, {"data": submit.data(services.files.path)}),
+        files.router(services.files),
+    ]

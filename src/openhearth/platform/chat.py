@@ -1,8 +1,8 @@
 """`POST /v1/chat/completions`: messages in, the assistant's answer out, whole or as chunks.
 
-Every chunk's delta has a role, because Together's type requires one. Usage goes out as a chunk of
-its own only if `stream_options.include_usage` asks for it, else on the last choice's last chunk:
-some clients fail on chunks without choices, and Together's has no way to ask.
+Usage goes out as a chunk of its own only if `stream_options.include_usage` asks for it, else on the
+last choice's last chunk: some clients fail on chunks without choices, and Together's has no way to
+ask.
 """
 
 from __future__ import annotations
@@ -12,14 +12,26 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel, Field
+from pydantic import ConfigDict, Field
 
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import BadConstraint, Delta, Request, TokenLogprob
+from openhearth.platform.chat_replies import (
+    CallingMessage,
+    CallingStep,
+    ChatChoice,
+    ChatChunk,
+    ChatReply,
+    ChunkChoice,
+    Message,
+    OldCallingMessage,
+    ThinkingMessage,
+    ThinkingStep,
+)
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
 from openhearth.platform.generation import Generation, begin
@@ -31,22 +43,41 @@ from openhearth.platform.logprobs import (
     token_objects,
 )
 from openhearth.platform.messages import InputMessage
-from openhearth.platform.parameters import Alternatives, GenerationParameters
-from openhearth.platform.replies import EchoedPrompt, UsageReply, head
+from openhearth.platform.metering import FREE, Meter, Tab
+from openhearth.platform.models import find_card
+from openhearth.platform.old_tools import OldToolParameters, old_reason
+from openhearth.platform.openapi import answers
+from openhearth.platform.parameters import Alternatives, GenerationParameters, room_after
+from openhearth.platform.reading import Reader, Step
+from openhearth.platform.replies import COST, EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
-from openhearth.platform.tools import CallDelta, CalledTool, ToolParameters, ToolUse, steps, whole
+from openhearth.platform.thoughts import begins_inside
+from openhearth.platform.tools import CallDelta, ToolUse, steps, whole
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
 
 
-class ChatRequest(ToolParameters, GenerationParameters):
+class ChatRequest(OldToolParameters, GenerationParameters):
     """The body of a request. `logprobs` is a boolean for OpenAI, a number for Together."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "smollm2-135m",
+                    "messages": [{"role": "user", "content": "Name a colour."}],
+                    "max_tokens": 16,
+                }
+            ]
+        }
+    )
 
     messages: Annotated[list[InputMessage], Field(min_length=1, max_length=4096)]
     max_completion_tokens: int | None = None
     logprobs: bool | Alternatives | None = None
     top_logprobs: Alternatives | None = None
+    chat_template_kwargs: Annotated[dict[str, Any], Field(max_length=64)] | None = None
 
     @property
     def alternatives(self) -> int | None:
@@ -56,67 +87,6 @@ class ChatRequest(ToolParameters, GenerationParameters):
                 raise bad_request("top_logprobs needs logprobs to be true.", "top_logprobs")
             return None
         return (self.top_logprobs or 0) if self.logprobs is True else self.logprobs
-
-
-class Message(BaseModel):
-    """The assistant's turn, or a part of it."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str | None
-    refusal: None = None
-
-
-class CallingMessage(Message):
-    """A turn that calls tools."""
-
-    tool_calls: Sequence[CalledTool]
-
-
-class CallingStep(Message):
-    """A part of a turn that goes on with a call."""
-
-    tool_calls: Sequence[CallDelta]
-
-
-class ChatChoice(BaseModel):
-    """One of the n answers."""
-
-    index: int
-    message: Message | CallingMessage
-    finish_reason: str | None
-    logprobs: TokenObjects | TokenLists | None
-
-
-class ChatReply(BaseModel):
-    """The whole answer."""
-
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: list[ChatChoice]
-    usage: UsageReply
-    prompt: list[EchoedPrompt] = []
-
-
-class ChunkChoice(BaseModel):
-    """One step of one of the n answers. Together's form of `logprobs` in a stream is a number."""
-
-    index: int
-    delta: Message | CallingStep
-    finish_reason: str | None
-    logprobs: TokenObjects | float | None
-
-
-class ChatChunk(BaseModel):
-    """One step of the answer."""
-
-    id: str
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
-    created: int
-    model: str
-    choices: list[ChunkChoice]
-    usage: UsageReply | None = None
 
 
 def _whole_logprobs(
@@ -136,113 +106,168 @@ def _step_logprobs(body: ChatRequest, delta: Delta) -> TokenObjects | float | No
 
 
 def _choice(body: ChatRequest, index: int, answer: Answer, asked: Asked) -> ChatChoice:
-    message, reason = Message(content=answer.text), answer.finish_reason
-    if asked.tools:
-        delta = Delta(answer.text, finish_reason=reason)
-        delta, calls = asked.tools.reader().read(delta)
-        message, reason = _message(delta.text, whole(calls)), delta.finish_reason
+    step = asked.reader().read(Delta(answer.text, finish_reason=answer.finish_reason))
+    reason = step.said.finish_reason
     return ChatChoice(
         index=index,
-        message=message,
-        finish_reason=reason,
+        message=_message(body, step),
+        finish_reason=old_reason(reason) if body.functions else reason,
         logprobs=_whole_logprobs(body, answer.logprobs),
     )
 
 
-def _message(text: str, calls: Sequence[CalledTool]) -> Message:
-    if not calls:
-        return Message(content=text)
-    return CallingMessage(content=text if text.strip() else None, tool_calls=calls)
+def _message(body: ChatRequest, step: Step) -> Message:
+    text, calls = step.said.text, whole(step.calls)
+    content = text if text.strip() or not calls else None
+    old = calls[0].function if calls and body.functions else None
+    if step.thought:
+        return ThinkingMessage(
+            content=content,
+            reasoning_content=step.thought,
+            reasoning=step.thought,
+            tool_calls=None if old else calls or None,
+            function_call=old,
+        )
+    if old:
+        return OldCallingMessage(content=content, function_call=old)
+    return CallingMessage(content=content, tool_calls=calls) if calls else Message(content=content)
 
 
 def _step(body: ChatRequest, index: int, delta: Delta, call: CallDelta | None) -> ChunkChoice:
-    message = Message(content=delta.text)
+    reason = delta.finish_reason
     return ChunkChoice(
         index=index,
-        delta=CallingStep(content=None, tool_calls=[call]) if call else message,
-        finish_reason=delta.finish_reason,
+        delta=_calling(body, call) if call else Message(content=delta.text),
+        finish_reason=old_reason(reason) if body.functions else reason,
         logprobs=_step_logprobs(body, delta),
     )
+
+
+def _thought(index: int, thought: str) -> ChunkChoice:
+    delta = ThinkingStep(content=None, reasoning_content=thought, reasoning=thought)
+    return ChunkChoice(index=index, delta=delta, finish_reason=None, logprobs=None)
+
+
+def _calling(body: ChatRequest, call: CallDelta) -> Message:
+    if body.functions:
+        return OldCallingMessage(content=None, function_call=call.function)
+    return CallingStep(content=None, tool_calls=[call])
 
 
 async def _chunks(
     body: ChatRequest, asked: Asked, generation: Generation, chunk: partial[ChatChunk]
 ) -> AsyncGenerator[ChatChunk]:
-    readers = [asked.tools.reader() for _ in asked.requests] if asked.tools else []
+    readers = [asked.reader() for _ in asked.requests]
     async with aclosing(generation.deltas()) as deltas:
         async for index, delta in deltas:
-            said, calls = readers[index].read(delta) if readers else (delta, [])
-            for step, call in steps(said, calls):
+            read = readers[index].read(delta)
+            if read.thought:
+                yield chunk(choices=[_thought(index, read.thought)])
+            for step, call in steps(read.said, read.calls):
                 last = step.finish_reason and generation.finished and not body.include_usage
-                usage = UsageReply.of(generation.usage, generation.timings) if last else None
+                usage = UsageReply.of(generation) if last else None
                 yield chunk(choices=[_step(body, index, step, call)], usage=usage)
     if body.include_usage:
-        yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
+        yield chunk(choices=[], usage=UsageReply.of(generation))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The rendered conversation, what to ask of the engine, and how answers may call tools."""
+    """The rendered conversation, what to ask of the engine, how answers may call tools, and whether
+    they begin within a thought; None if they have none.
+    """
 
     text: str
     requests: list[Request]
     tools: ToolUse | None
+    inside: bool | None
+
+    def reader(self) -> Reader:
+        """For one answer."""
+        return Reader(self.tools, self.inside)
 
 
-def _prepare(engine: Engine, body: ChatRequest, caller: str) -> Asked:
+def prepare(engine: Engine, body: ChatRequest, tenant: str) -> Asked:
+    """Render the conversation. It takes milliseconds if that is long.
+
+    Raises:
+        ApiError: 400, a field makes no sense or is not served.
+        NotFound: the model is not served.
+    """
     body.refuse_unserved()
     tokenizer = engine.tokenizer(body.model)
-    tools = ToolUse.of(body, tokenizer, body.constraint())
-    most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    samplings = body.samplings(
-        max_tokens=most,
-        logprobs=body.alternatives,
-        constraint=tools.constraint if tools else body.constraint(),
-        skip_special_tokens=tools is None,
-    )
+    tools = ToolUse.of(body.in_new_form(), tokenizer, body.constraint())
     text = tokenizer.chat(
         [message.for_template() for message in body.messages],
         add_generation_prompt=True,
         tools=tools.offered if tools else None,
+        variables=body.chat_template_kwargs,
     )
     tokens = tokenizer.encode(text)
+    constraint = tools.constraint if tools else body.constraint()
+    samplings = body.samplings(
+        max_tokens=_most(engine, body, len(tokens)),
+        logprobs=body.alternatives,
+        choices=body.choices,
+        constraint=constraint,
+        skip_special_tokens=tools is None,
+    )
     requests = [
-        Request(body.model, tokens, sampling, body.engine_priority, caller)
+        Request(body.model, tokens, sampling, body.engine_priority, tenant)
         for sampling in samplings
     ]
-    return Asked(text, requests, tools)
+    # What must have a form from its first token on has no thoughts.
+    inside = None if constraint else begins_inside(tokenizer.chat_template, text)
+    return Asked(text, requests, tools, inside)
 
 
-async def _begin(engine: Engine, asked: Asked) -> Generation:
+def _most(engine: Engine, body: ChatRequest, prompt: int) -> int | None:
+    """How long an answer may be: without a word about that, to the end of the context."""
+    asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    card = find_card(engine, body.model)
+    if asked is None and card is not None:
+        return room_after(card, prompt)
+    return body.most_tokens(asked, card, prompt)
+
+
+async def start(engine: Engine, asked: Asked, tab: Tab) -> Generation:
+    """Begin to answer; the caller sees to the end.
+
+    Raises:
+        ApiError: 400, the tools cannot be called as it is asked for; 402, nobody pays for it.
+        HearthError: what `Generation` raises.
+    """
     try:
-        return await begin(engine, asked.requests, len(asked.requests))
+        return await begin(engine, asked.requests, len(asked.requests), tab)
     except BadConstraint as error:
         if not asked.tools:
             raise
         raise bad_request(str(error), "tools", "invalid_function_parameters") from error
 
 
-def router(engine: Engine) -> APIRouter:
-    """The route over this engine."""
-    routes = APIRouter()
+def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
+    """The route over this engine, charged for by this meter."""
+    routes = APIRouter(tags=["chat"])
+    answer = answers(ChatReply, ChatChunk)
 
-    @routes.post("/v1/chat/completions", response_model=None)
+    @routes.post("/v1/chat/completions", response_model=None, responses=answer)
     async def create_chat_completion(
-        body: ChatRequest, http: HttpRequest
+        body: ChatRequest, http: HttpRequest, response: Response
     ) -> ChatReply | EventStream:
         # In a thread: rendering and tokenising a long conversation takes milliseconds.
-        asked = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
-        generation = await _begin(engine, asked)
+        asked = await asyncio.to_thread(prepare, engine, body, http.state.caller.tenant)
+        generation = await start(engine, asked, meter.tab(http))
         fields = head("chatcmpl", body.model)
         if body.stream:
             chunks = _chunks(body, asked, generation, partial(ChatChunk, **fields))
             return EventStream(chunks, generation)
-        with generation:
+        async with generation:
             answers = await while_connected(http.receive, generation.answers())
+        response.headers[COST] = str(generation.cost)
         return ChatReply(
             **fields,
             choices=[_choice(body, index, answer, asked) for index, answer in enumerate(answers)],
-            usage=UsageReply.of(generation.usage, generation.timings),
+            usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=asked.text)] if body.echo else [],
         )
 

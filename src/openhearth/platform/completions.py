@@ -8,15 +8,17 @@ the `token`.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.inference.answer import Answer
 from openhearth.inference.request import Delta, Request, TokenLogprob
@@ -24,8 +26,11 @@ from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import bad_request
 from openhearth.platform.generation import Generation, begin
 from openhearth.platform.logprobs import TokenLists, finite, token_lists
-from openhearth.platform.parameters import Alternatives, GenerationParameters
-from openhearth.platform.replies import EchoedPrompt, UsageReply, head
+from openhearth.platform.metering import FREE, Meter
+from openhearth.platform.models import find_card
+from openhearth.platform.openapi import answers
+from openhearth.platform.parameters import MAX_CHOICES, Alternatives, GenerationParameters
+from openhearth.platform.replies import COST, EchoedPrompt, UsageReply, head
 from openhearth.platform.sse import EventStream
 
 if TYPE_CHECKING:
@@ -41,8 +46,15 @@ Tokens = Annotated[list[TokenId], Field(min_length=1)]
 class CompletionRequest(GenerationParameters):
     """The body of a request. `logprobs` is the number of alternatives to report per token;
     `return_token_ids`, a word of vLLM's, asks for the tokens themselves beside the text, and
-    `skip_special_tokens: false`, another, for special tokens within it.
+    `skip_special_tokens: false`, another, for special tokens within it. Of `best_of` answers to a
+    prompt the n likeliest are given back.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"model": "smollm2-135m", "prompt": "Once upon a time", "max_tokens": 16}]
+        }
+    )
 
     prompt: (
         str
@@ -51,8 +63,23 @@ class CompletionRequest(GenerationParameters):
         | Annotated[list[Tokens], Field(min_length=1, max_length=MAX_PROMPTS)]
     )
     logprobs: Alternatives | None = None
+    best_of: int | None = Field(None, ge=1, le=MAX_CHOICES)
     return_token_ids: bool | None = None
     skip_special_tokens: bool | None = None
+
+    @property
+    def drawn(self) -> int:
+        """How many answers to each prompt are written.
+
+        Raises:
+            ApiError: 400, fewer than are wanted, or they cannot be compared before they are sent.
+        """
+        drawn = self.best_of or self.choices
+        if drawn < self.choices:
+            raise bad_request("best_of is less than n: draw as many as you want back.", "best_of")
+        if drawn > self.choices and self.stream:
+            raise bad_request("best_of above n cannot be streamed: leave out stream.", "best_of")
+        return drawn
 
 
 class CompletionChoice(BaseModel):
@@ -121,26 +148,44 @@ def _prompts(tokenizer: Tokenizer, body: CompletionRequest) -> list[Prompt]:
 
 
 def _prepare(
-    engine: Engine, body: CompletionRequest, caller: str
+    engine: Engine, body: CompletionRequest, tenant: str
 ) -> tuple[list[Prompt], list[Request]]:
     """The prompts, and what to ask of the engine: n requests for each."""
     body.refuse_unserved()
     if body.echo and body.logprobs is not None:
-        raise bad_request("echo with logprobs is not supported: leave one of them out.", "echo")
-    samplings = body.samplings(
-        max_tokens=body.max_tokens,
-        logprobs=body.logprobs,
-        constraint=body.constraint(),
-        skip_special_tokens=body.skip_special_tokens is not False,
-    )
+        raise bad_request(
+            "echo with logprobs is not supported: no log-probabilities of prompts are computed.",
+            "echo",
+        )
+    constraint = body.constraint()
     prompts = _prompts(engine.tokenizer(body.model), body)
-    if len(prompts) * len(samplings) > MAX_GENERATIONS:
+    if len(prompts) * body.drawn > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
+    card = find_card(engine, body.model)
     return prompts, [
-        Request(body.model, prompt.tokens, sampling, body.engine_priority, caller)
+        Request(body.model, prompt.tokens, sampling, body.engine_priority, tenant)
         for prompt in prompts
-        for sampling in samplings
+        for sampling in body.samplings(
+            max_tokens=body.most_tokens(body.max_tokens, card, len(prompt.tokens)),
+            logprobs=0 if body.drawn > body.choices and body.logprobs is None else body.logprobs,
+            choices=body.drawn,
+            constraint=constraint,
+            skip_special_tokens=body.skip_special_tokens is not False,
+        )
     ]
+
+
+def likeliest(body: CompletionRequest, answers: list[Answer]) -> list[Answer]:
+    """The n best of the answers to each prompt, by the mean log-probability of their tokens."""
+    if body.drawn == body.choices:
+        return answers
+    each = range(0, len(answers), body.drawn)
+    ranked = [sorted(answers[i : i + body.drawn], key=_mean_logprob, reverse=True) for i in each]
+    return [answer for best in ranked for answer in best[: body.choices]]
+
+
+def _mean_logprob(answer: Answer) -> float:
+    return fmean(token.logprob for token in answer.logprobs) if answer.logprobs else -math.inf
 
 
 def _logprobs(
@@ -167,11 +212,11 @@ async def _chunks(
                 yield chunk(
                     choices=[_step(body, index, delta, written[index])],
                     token=_token(delta),
-                    usage=UsageReply.of(generation.usage, generation.timings) if last else None,
+                    usage=UsageReply.of(generation) if last else None,
                 )
             written[index] += sum(len(token.text) for token in delta.logprobs)
     if body.include_usage:
-        yield chunk(choices=[], usage=UsageReply.of(generation.usage, generation.timings))
+        yield chunk(choices=[], usage=UsageReply.of(generation))
 
 
 def _step(body: CompletionRequest, index: int, delta: Delta, offset: int) -> CompletionChoice:
@@ -207,27 +252,32 @@ def _choice(
     )
 
 
-def router(engine: Engine) -> APIRouter:
-    """The route over this engine."""
-    routes = APIRouter()
+def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
+    """The route over this engine, charged for by this meter."""
+    routes = APIRouter(tags=["completions"])
+    answer = answers(CompletionReply, CompletionChunk)
 
-    @routes.post("/v1/completions", response_model=None)
+    @routes.post("/v1/completions", response_model=None, responses=answer)
     async def create_completion(
-        body: CompletionRequest, http: HttpRequest
+        body: CompletionRequest, http: HttpRequest, response: Response
     ) -> CompletionReply | EventStream:
         # In a thread: tokenising a long prompt takes milliseconds.
-        prompts, requests = await asyncio.to_thread(_prepare, engine, body, http.state.caller)
-        generation = await begin(engine, requests, body.choices)
+        prompts, requests = await asyncio.to_thread(
+            _prepare, engine, body, http.state.caller.tenant
+        )
+        generation = await begin(engine, requests, body.drawn, meter.tab(http))
         fields = head("cmpl", body.model)
         if body.stream:
             chunks = _chunks(body, prompts, generation, partial(CompletionChunk, **fields))
             return EventStream(chunks, generation)
-        with generation:
+        async with generation:
             answers = await while_connected(http.receive, generation.answers())
+        response.headers[COST] = str(generation.cost)
+        answers = likeliest(body, answers)
         return CompletionReply(
             **fields,
             choices=[_choice(body, i, prompts, answer) for i, answer in enumerate(answers)],
-            usage=UsageReply.of(generation.usage, generation.timings),
+            usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=prompt.text) for prompt in prompts] if body.echo else [],
         )
 

@@ -2,7 +2,7 @@
 
 A request with n choices, or several prompts, is that many engine requests; `index` says which one
 a delta belongs to. A `Generation` is a context manager: leaving it cancels all that still runs, so
-that the engine never works for nobody.
+that the engine never works for nobody, and charges for what was delivered until then.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from openhearth.inference.answer import Answer
 from openhearth.inference.beside import beside
 from openhearth.inference.request import Delta, EngineBusy, Request, Timings, Usage
+from openhearth.platform.metering import NoTab, Tab
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine, Stream
@@ -23,10 +24,33 @@ if TYPE_CHECKING:
 Item = tuple[int, Delta]
 
 
-async def begin(engine: Engine, requests: Sequence[Request], choices: int = 1) -> Generation:
-    """Submit requests without blocking the event loop. Raises what `Generation` raises."""
-    submit = partial(Generation, engine, requests, choices)
-    return await beside(submit) if any(map(engine.is_slow_to_submit, requests)) else submit()
+async def begin(
+    engine: Engine, requests: Sequence[Request], choices: int = 1, tab: Tab | None = None
+) -> Generation:
+    """Hold what the requests may cost, and submit them without blocking the event loop.
+
+    Raises:
+        ApiError: 402, the caller cannot pay for them.
+        HearthError: as `Generation` does.
+    """
+    tab = tab or NoTab()
+    await tab.hold(requests[0].model, _most(requests, choices))
+    submit = partial(Generation, engine, requests, choices, tab)
+    try:
+        return await beside(submit) if any(map(engine.is_slow_to_submit, requests)) else submit()
+    except BaseException:
+        await tab.close()
+        raise
+
+
+def _most(requests: Sequence[Request], choices: int) -> dict[str, int]:
+    """The tokens of each kind that the requests may come to."""
+    answers = sum(request.sampling.max_tokens for request in requests)
+    return {"input": _prompts(requests, choices), "output": answers}
+
+
+def _prompts(requests: Sequence[Request], choices: int) -> int:
+    return sum(len(request.prompt) for request in requests[::choices])
 
 
 class Generation:
@@ -37,8 +61,16 @@ class Generation:
         ContextTooLong, UsageError, NotFound: as the engine says.
     """
 
-    def __init__(self, engine: Engine, requests: Sequence[Request], choices: int = 1) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        requests: Sequence[Request],
+        choices: int = 1,
+        tab: Tab | None = None,
+    ) -> None:
         self._choices = choices
+        self._tab = tab or NoTab()
+        self._prompt_tokens = _prompts(requests, choices)
         self._usages: dict[int, Usage] = {}
         self._timings: list[Timings] = []
         self._streams: list[Stream] = []
@@ -49,11 +81,12 @@ class Generation:
             self.cancel()
             raise
 
-    def __enter__(self) -> Generation:
+    async def __aenter__(self) -> Generation:
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         self.cancel()
+        await self._tab.close()
 
     def cancel(self) -> None:
         """Stop what still runs; the engine drops it at its next step."""
@@ -80,17 +113,38 @@ class Generation:
         """Those of the finished choice that took longest."""
         return max(self._timings, key=lambda timings: timings.total, default=None)
 
+    @property
+    def cost(self) -> int:
+        """What was charged, in units, once all choices have finished."""
+        return self._tab.cost
+
     async def deltas(self) -> AsyncGenerator[Item]:
         """Each choice's deltas as they come, with the choice's index.
 
+        A delta counts as delivered when the next is asked for. The last comes when all is charged.
+
         Raises:
             EngineBusy: the engine closed before the end.
+            HoldLost: nobody pays for more.
         """
+        delivered = 0
+        unsaid = [0] * len(self._streams)  # tokens whose text is still held back
+        async with aclosing(self._items()) as items:
+            async for index, delta in items:
+                yield index, delta
+                unsaid[index] += len(delta.tokens)
+                if (delta.text or delta.finish_reason) and unsaid[index] and not self.finished:
+                    delivered, unsaid[index] = delivered + unsaid[index], 0
+                    self._tab.deliver({"input": self._prompt_tokens, "output": delivered})
+
+    async def _items(self) -> AsyncGenerator[Item]:
         alone = len(self._streams) == 1
         items = _alone(self._streams[0]) if alone else _together(self._streams)
         async with aclosing(items):
             async for item in items:
                 self._account(*item)
+                if self.finished:
+                    await self._tab.settle(_used(self.usage))
                 yield item
                 if self.finished:
                     return
@@ -105,10 +159,22 @@ class Generation:
     async def answers(self) -> list[Answer]:
         """Every choice, once all have finished."""
         answers = [Answer() for _ in self._streams]
-        async with aclosing(self.deltas()) as deltas:
-            async for index, delta in deltas:
+        # None of it is delivered before all of it is there.
+        async with aclosing(self._items()) as items:
+            async for index, delta in items:
                 answers[index].add(delta)
         return answers
+
+
+def _used(usage: Usage) -> dict[str, int]:
+    """The tokens of each kind; a prompt to which nothing was answered counts for nothing."""
+    if not usage.completion_tokens:
+        return {}
+    return {
+        "input": usage.prompt_tokens - usage.cached_tokens,
+        "cached_input": usage.cached_tokens,
+        "output": usage.completion_tokens,
+    }
 
 
 async def _alone(stream: Stream) -> AsyncGenerator[Item]:

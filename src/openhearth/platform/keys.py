@@ -19,10 +19,15 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from openhearth.errors import HearthError, UsageError
+from openhearth.platform.caller import SCOPES, Caller, Limits
 from openhearth.store import explain_disk_errors, write_atomically
 
+OWN_KEY = "OPENHEARTH_API_KEY"  # a key that the user chose
+# From `hearth up` to its gateway: the key of the first start, and that of commands on this machine.
+FIRST_KEY, LOCAL_KEY = "OPENHEARTH_FIRST_KEY", "OPENHEARTH_LOCAL_KEY"
 PREFIX = "oh-"
 SHORTEST = 20  # characters of a key that its user chose
+LOCAL = "local"  # the one project, of the one organisation, that such keys belong to
 
 
 class KeyRecord(BaseModel):
@@ -66,7 +71,7 @@ class Keys:
         Raises:
             UsageError: it is too short to be safe.
         """
-        key = os.environ.get("OPENHEARTH_API_KEY")
+        key = os.environ.get(OWN_KEY)
         if key and not self.check(key):
             self.create("environment", key)
 
@@ -79,13 +84,11 @@ class Keys:
             UsageError: the given key is too short to be safe.
             HearthError: the file cannot be written.
         """
-        key = PREFIX + secrets.token_urlsafe(32) if key is None else key
-        if len(key) < SHORTEST:
-            raise UsageError(
-                f"An API key of {len(key)} characters is easy to guess: give it {SHORTEST} or more."
-            )
+        key = fresh_key() if key is None else long_enough(key)
         record = KeyRecord(
-            name=name, sha256=_digest(key), created=datetime.now(UTC).isoformat(timespec="seconds")
+            name=name,
+            sha256=digest_of(key),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         with explain_disk_errors(self._path.parent), _locked(self._path):
             others = [r for r in _read(self._path) if r.name != name]
@@ -95,17 +98,40 @@ class Keys:
             write_atomically(self._path, contents.encode())
         return key
 
-    def check(self, presented: str) -> str | None:
-        """The name of the key that was presented; None if it is not one of ours."""
-        digest = _digest(presented)
+    def is_slow_to_check(self, presented: str) -> bool:
+        """Never: all keys are in memory."""
+        return False
+
+    def check(self, presented: str) -> Caller | None:
+        """The caller whose key was presented, who may do everything; None if it is none of ours."""
+        digest = digest_of(presented)
         found = None
         for record in self._records:
             if hmac.compare_digest(record.sha256, digest):
                 found = record.name
-        return found
+        return Caller(found, LOCAL, LOCAL, None, "owner", SCOPES, Limits()) if found else None
 
 
-def _digest(key: str) -> str:
+def fresh_key() -> str:
+    """A new key: 256 random bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def long_enough(key: str) -> str:
+    """The key that a user chose.
+
+    Raises:
+        UsageError: it is too short to be safe.
+    """
+    if len(key) < SHORTEST:
+        raise UsageError(
+            f"An API key of {len(key)} characters is easy to guess: give it {SHORTEST} or more."
+        )
+    return key
+
+
+def digest_of(key: str) -> str:
+    """What is kept of a key: SHA-256, in hexadecimal digits."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 

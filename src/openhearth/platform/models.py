@@ -1,14 +1,20 @@
-"""`GET /v1/models` and `GET /v1/models/{model}`: what this server can be asked."""
+"""`GET /v1/models` and `GET /v1/models/{model}`: what this server can be asked.
+
+Old clients of Together's read the list bare, without an object around it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from openhearth.errors import NotFound
 from openhearth.inference.request import ModelCard
+from openhearth.platform.dialect import speaks_together
+from openhearth.platform.embedding.ports import Embedder, EmbeddingCard
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
@@ -23,10 +29,24 @@ class Model(BaseModel):
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "openhearth"
+    type: Literal["chat", "embedding"]
     context_length: int
     digest: str | None
     base: str | None
     license: list[str]
+
+
+class BareModel(BaseModel):
+    """The same as Together's old clients read it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    type: Literal["chat", "embedding"]
+    display_name: str
+    organization: str
+    license: str
+    context_length: int
 
 
 class ModelList(BaseModel):
@@ -36,29 +56,55 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
-def describe(card: ModelCard) -> Model:
+def find_card(engine: Engine, name: str) -> ModelCard | None:
+    """The card of a model that writes; None if it is not served."""
+    return next((card for card in engine.models() if card.name == name), None)
+
+
+def describe(card: ModelCard | EmbeddingCard) -> Model:
     """A card in the API's words."""
     return Model(
         id=card.name,
         created=card.created,
+        type="chat" if isinstance(card, ModelCard) else "embedding",
         context_length=card.context_length,
         digest=card.digest or None,
-        base=card.base,
+        base=card.base if isinstance(card, ModelCard) else None,
         license=list(card.license),
     )
 
 
-def router(engine: Engine) -> APIRouter:
-    """The two routes over this engine."""
-    routes = APIRouter()
+def _bare(model: Model) -> BareModel:
+    return BareModel(
+        id=model.id,
+        created=model.created,
+        type=model.type,
+        display_name=model.id,
+        organization=model.owned_by,
+        license=", ".join(model.license),
+        context_length=model.context_length,
+    )
+
+
+def served(engine: Engine, embedder: Embedder) -> Sequence[ModelCard | EmbeddingCard]:
+    """All that has a name here."""
+    return [*engine.models(), *embedder.models()]
+
+
+def router(engine: Engine, embedder: Embedder) -> APIRouter:
+    """The two routes over what writes and what makes vectors."""
+    routes = APIRouter(tags=["models"])
 
     @routes.get("/v1/models")
-    async def list_models() -> ModelList:
-        return ModelList(data=[describe(card) for card in engine.models()])
+    async def list_models(http: Request) -> ModelList | list[BareModel]:
+        models = [describe(card) for card in served(engine, embedder)]
+        if speaks_together(http):
+            return [_bare(model) for model in models]
+        return ModelList(data=models)
 
     @routes.get("/v1/models/{name:path}")
     async def retrieve_model(name: str) -> Model:
-        for card in engine.models():
+        for card in served(engine, embedder):
             if card.name == name:
                 return describe(card)
         raise NotFound(f"The model {name!r} is not served here: GET /v1/models lists what is.")

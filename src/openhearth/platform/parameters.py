@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from openhearth.errors import UsageError
-from openhearth.inference.request import BadConstraint, Constraint, Sampling
+from openhearth.inference.request import BadConstraint, Constraint, ModelCard, Sampling
 from openhearth.inference.response_format import constraint_of
 from openhearth.platform.errors import bad_request
 
@@ -33,21 +33,40 @@ NUMBERS = (
     "frequency_penalty",
 )
 
-# Known parameters that are not served, with the values that ask for nothing.
-UNSERVED: Mapping[str, tuple[Any, ...]] = {
-    "audio": (),
-    "best_of": (1,),
-    "chat_template_kwargs": ({},),
-    "context_length_exceeded_behavior": ("error",),
-    "function_call": ("none", "auto"),
-    "functions": ([],),
-    "modalities": (["text"],),
-    "safety_model": (),
-    "suffix": ("",),
-    "tool_choice": ("none", "auto"),
-    "tools": ([],),
-    "web_search_options": (),
+NOT_HERE = "it belongs to /v1/chat/completions"
+# Known parameters that are not served: the values that ask for nothing, and why.
+UNSERVED: Mapping[str, tuple[tuple[Any, ...], str]] = {
+    "audio": ((), "models here write text"),
+    "best_of": ((1,), "it belongs to /v1/completions; use n"),
+    "chat_template_kwargs": (({},), NOT_HERE),
+    "compliance": ((), "nobody has certified this server"),
+    "function_call": (("none", "auto"), NOT_HERE),
+    "functions": (([],), NOT_HERE),
+    "modalities": ((["text"],), "models here write text"),
+    "moderation": ((), "no model moderates here; ask one yourself"),
+    "safety_model": ((), "no model moderates here; ask one yourself"),
+    "suffix": (("",), "models here only go on from a text"),
+    "tool_choice": (("none", "auto"), NOT_HERE),
+    "tools": (([],), NOT_HERE),
+    "web_search_options": ((), "nothing is looked up; offer a tool that does"),
 }
+
+
+def refuse(given: Mapping[str, Any], unserved: Mapping[str, tuple[tuple[Any, ...], str]]) -> None:
+    """Raise a 400 for the first parameter that asks for something which is not served."""
+    for name, value in given.items():
+        idle, reason = unserved.get(name, ((value,), ""))
+        if value is not None and value not in idle:
+            message = f"{name} is not supported: {reason}."
+            raise bad_request(message, name, "unsupported_parameter")
+
+
+def room_after(card: ModelCard, prompt: int) -> int:
+    """How many tokens fit the model's context, and the memory, behind so many; at least one, so
+    that of a prompt that is too long the engine says so.
+    """
+    room = card.context_length if card.room is None else min(card.context_length, card.room)
+    return max(1, room - prompt)
 
 
 class StreamOptions(BaseModel):
@@ -79,6 +98,7 @@ class GenerationParameters(BaseModel):
     response_format: dict[str, Any] | None = None
     priority: int | None = Field(None, ge=0, lt=2**31)  # nobody gets ahead of another's requests
     echo: bool | None = None
+    context_length_exceeded_behavior: Literal["truncate", "error"] | None = None
 
     @field_validator("logit_bias")
     @classmethod
@@ -105,10 +125,16 @@ class GenerationParameters(BaseModel):
 
     def refuse_unserved(self) -> None:
         """Raise a 400 for a parameter that would change the answer and is not served."""
-        for name, value in (self.model_extra or {}).items():
-            if name in UNSERVED and value is not None and value not in UNSERVED[name]:
-                message = f"{name} is not supported by this server: leave it out."
-                raise bad_request(message, name, "unsupported_parameter")
+        refuse(self.model_extra or {}, UNSERVED)
+
+    def most_tokens(self, asked: int | None, card: ModelCard | None, prompt: int) -> int | None:
+        """How long an answer to so many tokens may be: as asked, unless what does not fit the
+        context is to be cut.
+        """
+        if self.context_length_exceeded_behavior != "truncate" or card is None:
+            return asked
+        rest = room_after(card, prompt)
+        return rest if asked is None else min(asked, rest)
 
     def constraint(self) -> Constraint | None:
         """The form that the answer must have.
@@ -122,7 +148,7 @@ class GenerationParameters(BaseModel):
             raise bad_request(str(error), "response_format") from error
 
     def samplings(
-        self, *, max_tokens: int | None, logprobs: int | None, **form: Any
+        self, *, max_tokens: int | None, logprobs: int | None, choices: int, **form: Any
     ) -> list[Sampling]:
         """One `Sampling` for each choice; with a seed, choice i is drawn with seed + i.
 
@@ -145,6 +171,6 @@ class GenerationParameters(BaseModel):
         except UsageError as error:
             raise bad_request(str(error), str(error).partition(" ")[0]) from error
         if self.seed is None:
-            return [first] * self.choices
-        seeds = ((self.seed + choice) % 2**63 for choice in range(self.choices))
+            return [first] * choices
+        seeds = ((self.seed + choice) % 2**63 for choice in range(choices))
         return [dataclasses.replace(first, seed=seed) for seed in seeds]

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from openhearth.inference.request import Timings, Usage
+from openhearth.platform.generation import Generation
+
+COST = "x-openhearth-cost"  # the header that says what an answer cost, in units
 
 
 class PromptDetails(BaseModel):
@@ -27,23 +29,28 @@ class TimingsReply(BaseModel):
 
 
 class UsageReply(BaseModel):
-    """Tokens read and written, and how long that took; the times are no part of OpenAI's form."""
+    """Tokens read and written, what they cost, in units of a millionth of a cent, and how long they
+    took; the last two are no part of OpenAI's form.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: PromptDetails
+    cost: int = 0
     timings: TimingsReply | None = None
 
     @classmethod
-    def of(cls, usage: Usage, timings: Timings | None) -> UsageReply:
-        """The API's form of the engine's count."""
+    def of(cls, generation: Generation) -> UsageReply:
+        """The API's form of what a finished generation came to."""
+        usage, timings = generation.usage, generation.timings
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
         return cls(
             prompt_tokens=prompt,
             completion_tokens=completion,
             total_tokens=prompt + completion,
             prompt_tokens_details=PromptDetails(cached_tokens=usage.cached_tokens),
+            cost=generation.cost,
             timings=TimingsReply(**asdict(timings)) if timings else None,
         )
 

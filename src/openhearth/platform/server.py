@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import socket
+import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from openhearth.errors import HearthError
 from openhearth.platform.app import create_app
-from openhearth.platform.keys import Keys
+from openhearth.platform.caller import Authority
+from openhearth.platform.port import check_port
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
 
-GRACE_SECONDS = 5  # for answers under way when the server is asked to stop
+GRACE_SECONDS = 30  # for answers under way when the server is asked to stop
+KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they end them
 
 
-def check_port(host: str, port: int) -> None:
-    """Make sure that `serve` will be able to listen there; cheap, so call it before loading.
+@dataclass(frozen=True)
+class Tls:
+    """A certificate and its key, as PEM files."""
 
-    Raises:
-        HearthError: the port is in use or not allowed, or the host is not this machine's.
-    """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            # As uvicorn does: connections of the last run that are still closing do no harm.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise HearthError(_why(error, host, port)) from error
+    certificate: Path
+    key: Path
+
+    def options(self) -> dict[str, Any]:
+        """Uvicorn's.
+
+        Raises:
+            HearthError: they cannot be read, or do not belong together.
+        """
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise HearthError(
+                f"The certificate {self.certificate} with the key {self.key} cannot be used "
+                f"({error}): give PEM files that belong together."
+            ) from error
+        return {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key)}
 
 
-def _why(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is already in use: stop the program that has it, or choose "
-            "another with --port."
-        )
-    if error.errno == errno.EACCES:
-        return f"Port {port} needs special rights: choose one above 1023 with --port."
-    return f"{host} is not an address of this machine ({error}): choose another with --host."
+def uvicorn_options(grace: int, tls: Tls | None = None) -> dict[str, Any]:
+    """How uvicorn runs our applications. Raises what `Tls.options` raises."""
+    return {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "ws": "none",
+        "lifespan": "off",
+        "timeout_graceful_shutdown": grace,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+    } | (tls.options() if tls else {})
 
 
 class _Server(uvicorn.Server):
@@ -62,27 +75,25 @@ class _Server(uvicorn.Server):
 
 def serve(
     engine: Engine,
-    keys: Keys,
+    authority: Authority,
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
     ready: Callable[[], None] = lambda: None,
+    grace: int = GRACE_SECONDS,
+    tls: Tls | None = None,
+    **parts: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then close the engine; `ready` is called once it listens.
 
+    Answers under way have `grace` seconds to end; a second signal ends them at once. `parts` are
+    those of `create_app`.
+
     Raises:
-        HearthError: the port is in use.
+        HearthError: the port is in use, or the certificate cannot be used.
     """
-    config = uvicorn.Config(
-        create_app(engine, keys),
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        ws="none",
-        lifespan="off",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
     with contextlib.closing(engine), contextlib.suppress(KeyboardInterrupt):
         check_port(host, port)
+        app = create_app(engine, authority, **parts)
+        config = uvicorn.Config(app, host=host, port=port, **uvicorn_options(grace, tls))
         _Server(config, ready).run()

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
@@ -21,11 +22,12 @@ from starlette.types import Receive, Scope, Send
 from openhearth.errors import HearthError
 from openhearth.platform.connection import while_connected
 from openhearth.platform.errors import ClientGone, from_hearth, server_failed
-from openhearth.platform.generation import Generation
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 KEEP_ALIVE_SECONDS = 15.0  # the clients and common proxies give up after 60 s of silence
+
+Message = TypeVar("Message", bound=BaseModel)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def event(message: BaseModel) -> bytes:
     return f"data: {json.dumps(message.model_dump(mode='json'))}\n\n".encode("ascii")
 
 
-async def events(messages: AsyncGenerator[BaseModel]) -> AsyncGenerator[bytes]:
+async def events(messages: AsyncGenerator[Message]) -> AsyncGenerator[bytes]:
     """A whole stream: the messages, then `[DONE]`; or, after a failure, the error."""
     try:
         async with aclosing(messages):
@@ -50,18 +52,23 @@ async def events(messages: AsyncGenerator[BaseModel]) -> AsyncGenerator[bytes]:
 
 
 class EventStream(StreamingResponse):
-    """The response that sends `messages`, and cancels their generation when the caller leaves."""
+    """The response that sends `messages`, and ends their `generation` when the caller leaves."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, messages: AsyncGenerator[BaseModel], generation: Generation) -> None:
-        self._events = events(messages)
+    def __init__(
+        self,
+        messages: AsyncGenerator[Message],
+        generation: AbstractAsyncContextManager[Any],
+        encoded: Callable[[AsyncGenerator[Message]], AsyncGenerator[bytes]] = events,
+    ) -> None:
+        self._events = encoded(messages)
         self._generation = generation
         headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
         super().__init__(self._events, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._generation:
+        async with self._generation:
             try:
                 await while_connected(receive, self.stream_response(send))
             except (ClientGone, OSError):

@@ -28,19 +28,15 @@ def run(recipe: Path, name: str | None, threads: int | None, on: str) -> None:
 
     A run that was stopped goes on when the same command is given again.
     """
-    from openhearth.data import CurateRecipe, curate
+    from openhearth.data import CurateRecipe
+    from openhearth.data.carry_out import carry_out
     from openhearth.data.ray import open_executor
-    from openhearth.data.tokenizer import find_tokenizer
-    from openhearth.data.tokens import tokenize_corpus
     from openhearth.store import Store
 
-    chosen, store, show = CurateRecipe.load(recipe), Store(), progress()
-    executor = open_executor(on, threads)
+    chosen, store = CurateRecipe.load(recipe), Store()
     name = name or (check_name(chosen.name) if chosen.name else None)
-    tokenizer = find_tokenizer(store, chosen.tokens.tokenizer) if chosen.tokens else None
-    dataset = curate(store, chosen, show, executor)
-    if name:
-        store.tag(name, dataset.digest)
+    chosen = chosen.model_copy(update={"name": name})
+    dataset, tokens = carry_out(store, chosen, progress(), open_executor(on, threads))
     funnel, metrics = dataset.read_json("funnel.json"), dataset.manifest.metrics
     aside = aside_of(store.load(dataset.manifest.inputs["corpus"]))
     found = {"digest": dataset.digest, "name": name, "metrics": metrics, "funnel": funnel}
@@ -51,18 +47,9 @@ def run(recipe: Path, name: str | None, threads: int | None, on: str) -> None:
         f"{metrics['held_out_by']}: dataset {name or dataset.digest[:12]}.",
         *aside_lines(aside),
     ]
-    if chosen.tokens is not None and tokenizer is not None:
-        made = tokenize_corpus(
-            store,
-            dataset,
-            tokenizer,
-            packed_length=chosen.tokens.packed,
-            name=f"{name}-tokens" if name else None,
-            executor=executor,
-            progress=show,
-        )
-        found["tokens"] = made.digest
-        splits = made.manifest.metrics.items()
+    if tokens is not None:
+        found["tokens"] = tokens.digest
+        splits = tokens.manifest.metrics.items()
         counts = ", ".join(f"{count['tokens']} tokens to {split}" for split, count in splits)
-        lines.append(f"{counts}: token shards {f'{name}-tokens' if name else made.digest[:12]}.")
+        lines.append(f"{counts}: token shards {f'{name}-tokens' if name else tokens.digest[:12]}.")
     emit(found, "\n".join(lines))

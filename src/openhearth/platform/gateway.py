@@ -1,0 +1,133 @@
+"""The gateway: `python -m openhearth.platform.gateway`, which alone speaks HTTP and has a database.
+
+It joins what the platform is made of: accounts, the ledger, jobs and files over one database, and
+the nodes of the fleet as its engine. It may be killed at any moment; the next one goes on from what
+is on the disk. On SIGTERM it finishes the answers under way, within `GRACE` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Connection
+
+from openhearth.errors import HearthError
+from openhearth.fleet import Bus, Fleet
+from openhearth.fleet.broker import BUS
+from openhearth.fleet.thread import new_loop
+from openhearth.platform.accounts import Accounts
+from openhearth.platform.app import create_app
+from openhearth.platform.database import Database, database_of
+from openhearth.platform.embedding import EncoderEmbedder
+from openhearth.platform.files import Files
+from openhearth.platform.jobs import Jobs, JobService
+from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY
+from openhearth.platform.ledger import Ledger
+from openhearth.platform.metering.ledger_meter import LedgerMeter
+from openhearth.platform.operations.logs import log_as_json
+from openhearth.platform.server import uvicorn_options
+from openhearth.platform.services import Services
+from openhearth.store import Store
+
+if TYPE_CHECKING:
+    from openhearth.inference import Engine
+
+GRACE = 5  # seconds
+WELCOME = "welcome"  # the name of the credits that an organisation begins with
+LOCAL = "this machine"  # the name of the key for commands here, which is another at each start
+
+
+@contextmanager
+def opened(database: Database, free: int) -> Iterator[Services]:
+    """What the platform keeps in a database. Organisations begin with free credits, in units."""
+    with closing(Ledger(database)) as ledger:
+
+        def welcome(connection: Connection, organisation: str) -> None:
+            if free:
+                ledger.grant_within(connection, organisation, free, once=WELCOME)
+
+        accounts = Accounts(database, welcome)
+        with accounts.changing() as connection:
+            operator = accounts.local(connection).organisation
+            welcome(connection, operator)  # which a command that makes keys may have made before
+        yield Services(database, accounts, ledger, Jobs(database), Files(database), operator)
+
+
+def admit(accounts: Accounts) -> None:
+    """Let in the keys that this start brings: the user's own, the first, and that of commands."""
+    accounts.adopt_environment()
+    if first := os.environ.pop(FIRST_KEY, None):
+        accounts.first_start(first)
+    if local := os.environ.pop(LOCAL_KEY, None):
+        accounts.adopt(LOCAL, local)
+
+
+@asynccontextmanager
+async def joined(bus_url: str, store: Store, services: Services) -> AsyncIterator[FastAPI]:
+    """The application, as long as it is a member of the fleet."""
+    async with AsyncExitStack() as stack:
+        name = f"gateway-{secrets.token_hex(8)}"
+        bus = await stack.enter_async_context(await Bus.connect(bus_url, name))
+        fleet = await stack.enter_async_context(await Fleet.join(bus, store))
+        await stack.enter_async_context(JobService(services.jobs, bus).serving())
+
+        def check_nodes() -> None:
+            if not fleet.nodes():
+                raise LookupError("no node is there")
+
+        yield create_app(
+            cast("Engine", fleet),  # all of it that routes use
+            services.accounts,
+            services.database,
+            meter=LedgerMeter(services.ledger),
+            services=services,
+            embedder=EncoderEmbedder.of(store),
+            checks={"node": check_nodes},
+        )
+
+
+async def run(listener: socket.socket, bus_url: str, store: Store, services: Services) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Uvicorn sends itself again the signal that ended it, after which there is more to do.
+        signal.signal(number, lambda *_: None)
+    async with joined(bus_url, store, services) as app:
+        config = uvicorn.Config(app, **uvicorn_options(GRACE))
+        await uvicorn.Server(config).serve([listener])
+
+
+@click.command()
+@click.option("--bus", envvar=BUS, required=True, help=f"The broker's URL; also from {BUS}.")
+@click.option("--home", type=click.Path(path_type=Path), help="The store's directory.")
+@click.option("--listener", type=int, required=True, help="The descriptor of a bound socket.")
+@click.option("--credits", "free", default=0, help="What organisations begin with, in units.")
+def main(bus: str, home: Path | None, listener: int, free: int) -> None:
+    """Serve the platform of a home."""
+    log_as_json(logging.INFO)
+    try:
+        store = Store(home)
+        with (
+            closing(database_of(store.root)) as database,
+            opened(database, free) as services,
+            asyncio.Runner(loop_factory=new_loop) as runner,
+        ):
+            admit(services.accounts)
+            runner.run(run(socket.socket(fileno=listener), bus, store, services))
+    except HearthError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""All of the platform on one machine: a broker, a gateway, a node and a worker, kept alive.
+
+They are processes, each of which may die: it is started again, and the others go on. The socket
+that listens is the supervisor's, so that callers wait while a gateway starts, and are not refused.
+All of them end with the supervisor, however that ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from openhearth.errors import HearthError
+from openhearth.fleet.broker import BUS, Broker
+from openhearth.platform.children import Child
+from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
+from openhearth.platform.port import bound, url_of
+from openhearth.platform.running import Running, log_of, only_one
+from openhearth.processes import attached
+from openhearth.store import Store
+
+LOOK = 0.05  # seconds between looks at the children
+ANSWERING = 2.0  # seconds that the gateway may take to answer, before it is asked again
+TRIES = 4  # deaths of a process before all is ready, after which it is given up
+STARTING = 120.0  # seconds; it takes two
+# Seconds to end in, and the order: a worker hands its job back through the gateway.
+GRACE = {"worker": 12.0, "gateway": 8.0, "node": 5.0}
+OK = 200
+BACKLOG = 2048  # connections that wait while a gateway starts
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a platform is to run. `models` are those of the catalogue that are to be there before it
+    is ready; `engine` are settings of the engines; organisations begin with `credits`, in
+    millionths of a cent.
+    """
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    models: Sequence[str] = ()
+    credits: int = 0
+    engine: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Where it answers, and a key: that of the `first` start, or one for this start only."""
+
+    url: str
+    key: str
+    first: bool
+
+
+class Supervisor:
+    """Starts everything, and keeps it alive until it is told to stop."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._stop = threading.Event()
+        self._first, self._local = fresh_key(), fresh_key()
+        self._since = int(time.time())
+        self._url = ""
+        self._broker_deaths = 0
+        self._children: list[Child] = []
+        self._ready = False
+        self._said: Running | None = None
+
+    def run(self, ready: Callable[[Ready], None]) -> None:
+        """Until SIGINT or SIGTERM; from the main thread.
+
+        `ready` is called once everything answers.
+
+        Raises:
+            HearthError: the port is in use, another platform runs over this home, or a part does
+                not start; the text has its last words.
+        """
+        options = self._options
+        with ExitStack() as stack:
+            stack.enter_context(_told(self._stop))
+            self._say = stack.enter_context(only_one(options.home))
+            listener = stack.enter_context(bound(options.host, options.port))
+            listener.listen(BACKLOG)
+            self._url = url_of(options.host, listener.getsockname()[1])
+            self._broker = stack.enter_context(Broker())
+            self._children = self._parts(listener.fileno())
+            stack.callback(self._end)
+            stack.callback(listener.close)  # first of all, so that nobody else comes
+            self._start(ready, stack.enter_context(_pulling(options)))
+            while not self._stop.wait(LOOK):
+                self._look()
+
+    def _parts(self, listener: int) -> list[Child]:
+        bus = {BUS: self._broker.url, "OPENHEARTH_HOME": str(self._options.home)}
+        keys = {FIRST_KEY: self._first, LOCAL_KEY: self._local}
+        gateway = ["--listener", str(listener), "--credits", str(self._options.credits)]
+        engine = ["--engine", json.dumps(self._options.engine)]
+        return [
+            self._part("gateway", "openhearth.platform.gateway", gateway, bus | keys, [listener]),
+            self._part("node", "openhearth.fleet.node", engine, bus),
+            self._part("worker", "openhearth.platform.jobs.worker", [], bus),
+        ]
+
+    def _part(
+        self,
+        name: str,
+        module: str,
+        more: Sequence[str],
+        environment: dict[str, str],
+        files: Sequence[int] = (),
+    ) -> Child:
+        home = self._options.home
+        command = [sys.executable, "-m", module, "--home", str(home), *more]
+        return Child(name, command, log_of(home, name), environment, files)
+
+    def _start(self, ready: Callable[[Ready], None], pulling: Callable[[], bool]) -> None:
+        """Wait until everything answers, and tell."""
+        deadline = time.monotonic() + STARTING
+        self._look()
+        while not self._stop.is_set() and _status(f"{self._url}/readyz") != OK:
+            self._look()
+            for child in self._children:
+                if child.deaths >= TRIES or time.monotonic() > deadline:
+                    raise HearthError(
+                        f"The {child.name} does not start ({child.last_words()}): {child.log} "
+                        "says more."
+                    )
+            self._stop.wait(LOOK)
+        while not self._stop.wait(LOOK) and pulling():
+            self._look()
+        if not self._stop.is_set():
+            ready(self._found())
+            self._ready = True
+
+    def _found(self) -> Ready:
+        if own := os.environ.get(OWN_KEY):
+            return Ready(self._url, own, first=False)
+        while not (status := _status(f"{self._url}/v3/whoami", self._first)):
+            self._look()
+        first = status == OK
+        return Ready(self._url, self._first if first else self._local, first)
+
+    def _look(self) -> None:
+        """Start what has died, and write down what changed."""
+        if self._broker.pid is None:
+            self._broker_deaths += 1
+            try:
+                self._broker.start()
+            except HearthError as error:
+                log.error("%s", error)
+        for child in self._children:
+            child.look()
+        said = Running(
+            os.getpid(),
+            self._url,
+            self._local,
+            self._since,
+            self._ready,
+            {"broker": self._broker.pid} | {child.name: child.pid for child in self._children},
+            {"broker": self._broker_deaths} | {one.name: one.deaths for one in self._children},
+        )
+        if said != self._said:
+            self._say(said)
+            self._said = said
+
+    def _end(self) -> None:
+        children = {child.name: child for child in self._children}
+        for name, seconds in GRACE.items():
+            children[name].stop(seconds)
+
+
+@contextmanager
+def _told(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set the event. A second one ends us at once, and the kernel the rest."""
+
+    def tell(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _pulling(options: Options) -> Iterator[Callable[[], bool]]:
+    """Bring the models that are not there; whether that still goes on. Without, all else works."""
+    known = Store(options.home).refs.all()
+    hearth = [sys.executable, "-m", "openhearth.cli", "--home", str(options.home), "pull"]
+    pulls = [
+        subprocess.Popen(attached([*hearth, model]), stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        for model in options.models
+        if model not in known
+    ]
+    try:
+        yield lambda: any(pull.poll() is None for pull in pulls)
+    finally:
+        for pull in pulls:
+            pull.terminate()
+            pull.wait()
+
+
+def _status(url: str, key: str | None = None) -> int:
+    """With which status our gateway answers; 0 if it does not, in time."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    asked = urllib.request.Request(url, headers=headers)  # noqa: S310  # it is our own
+    try:
+        with DIRECTLY.open(asked, timeout=ANSWERING) as answer:
+            return answer.status
+    except HTTPError as refusal:
+        refusal.close()
+        return refusal.code
+    except (OSError, HTTPException):
+        return 0

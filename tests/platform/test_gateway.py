@@ -1,0 +1,78 @@
+"""What a gateway opens: credits to begin with, given once, and the keys that a start brings."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from openhearth.platform.accounts import Accounts
+from openhearth.platform.database import Database
+from openhearth.platform.gateway import LOCAL, admit, opened
+from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
+
+FREE = 2_500_000_000
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path))
+    for name in (FIRST_KEY, LOCAL_KEY, OWN_KEY):
+        monkeypatch.delenv(name, raising=False)
+
+
+def wealth(database: Database, free: int = FREE) -> int:
+    with opened(database, free) as services:
+        return asyncio.run(services.ledger.balance(services.operator)).owned
+
+
+def test_an_organisation_begins_with_free_credits_once(database: Database) -> None:
+    assert [wealth(database) for _ in range(3)] == [FREE] * 3
+    with opened(database, FREE) as services:
+        joined = services.accounts.sign_up("a@example.org", "correct horse", "A")
+        assert joined
+        balance = asyncio.run(services.ledger.balance(joined.home.organisation))
+        assert balance.owned == FREE
+        assert asyncio.run(services.ledger.check_books()) == []
+
+
+def test_one_that_a_command_made_before_gets_them_too(database: Database) -> None:
+    accounts = Accounts(database)
+    with accounts.changing() as connection:
+        accounts.local(connection)
+    assert wealth(database) == FREE
+
+
+def test_there_may_be_none(database: Database) -> None:
+    assert wealth(database, 0) == 0
+
+
+def test_the_first_start_brings_a_key_for_good_and_each_one_for_commands(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, keys = Accounts(database), [fresh_key() for _ in range(4)]
+    for first, local in (keys[:2], keys[2:]):
+        monkeypatch.setenv(FIRST_KEY, first)
+        monkeypatch.setenv(LOCAL_KEY, local)
+        admit(accounts)
+    admit(accounts)  # a gateway that was started again
+    assert [accounts.check(key) is not None for key in keys] == [True, False, False, True]
+    with database.reading() as connection:
+        from sqlalchemy import select
+
+        from openhearth.platform.accounts.tables import api_keys
+
+        working = select(api_keys.c.name).where(api_keys.c.revoked.is_(None))
+        assert set(connection.execute(working).scalars()) == {"first", LOCAL}
+
+
+def test_a_key_of_the_users_own_is_the_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, first = Accounts(database), fresh_key()
+    monkeypatch.setenv(OWN_KEY, "chosen-by-the-user-001")
+    monkeypatch.setenv(FIRST_KEY, first)
+    admit(accounts)
+    assert accounts.check("chosen-by-the-user-001")
+    assert accounts.check(first) is None
