@@ -21,7 +21,7 @@ from openhearth.models import pull
 from openhearth.store import Store
 from tests.conftest import make_adapter, write_model
 
-WAIT = 60.0  # seconds, for what is sure to happen
+WAIT = 240.0  # seconds, for what is sure to happen
 NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 PROMPT = list(range(10, 40))
 

@@ -68,8 +68,9 @@ def test_killed_before_the_first_token_another_node_answers_the_same(
 
 
 def test_killed_before_the_first_token_the_same_node_started_again_answers(
-    fleet: Fleet, nodes: Nodes
+    fleet: Fleet, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(client, "RESTARTING", 120.0)
     node = nodes.start()
     proven(fleet)
     node.send_signal(signal.SIGSTOP)
@@ -151,7 +152,7 @@ def test_when_a_gateway_is_killed_its_streams_stop(
 
 
 def test_told_to_stop_a_node_finishes_and_takes_nothing_new(fleet: Fleet, nodes: Nodes) -> None:
-    node = nodes.start()
+    node = nodes.start("--grace", "600")
     stream = fleet.submit(ask(tokens=2000))
     next(stream)
     node.terminate()

@@ -69,6 +69,7 @@ def test_what_a_killed_one_left_is_not_believed(tmp_path: Path) -> None:
     assert list((tmp_path / "run").glob("*.json"))
     assert running(tmp_path) is None
     with only_one(tmp_path) as say:
+        assert running(tmp_path) is None  # while the next one begins
         say(STATE)
         assert running(tmp_path) == STATE
 

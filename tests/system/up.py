@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WAIT = 120.0  # seconds, for what is sure to happen
+WAIT = 240.0  # seconds, for what is sure to happen
 LOCAL = {"OPENHEARTH_API_KEY", "OPENHEARTH_URL", "OPENHEARTH_DATABASE"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -160,8 +161,12 @@ def _detach(home: Path) -> None:
     from openhearth.platform.running import log_of, running
     from openhearth.platform.supervisor import Ready
 
+    if other := running(home):
+        raise HearthError(
+            f"A platform runs over {home} already, at {other.url} (process {other.pid})."
+        )
     log = log_of(home, "up")
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     words = [word for word in sys.argv[1:] if word not in ("--detach", "--json")]
     with log.open("w+") as errors:
         child = subprocess.Popen(
@@ -173,7 +178,12 @@ def _detach(home: Path) -> None:
             text=True,
         )
         assert child.stdout is not None
-        if not (line := child.stdout.readline()):
+        try:
+            line = child.stdout.readline()
+        except BaseException:
+            child.terminate()
+            raise
+        if not line:
             child.wait()
             said = log.read_text().strip().removeprefix("hearth: ")
             raise HearthError(said or f"It ended with {child.returncode} and said nothing.")
@@ -191,7 +201,11 @@ def _example(home: Path) -> str:
     names = store.refs.all()
     if FIRST_MODEL in names:
         return FIRST_MODEL
-    return next((name for name in names if writes_text(store.get(name))), FIRST_MODEL)
+    for name in names:
+        with contextlib.suppress(HearthError, OSError):  # a damaged one is no example
+            if writes_text(store.get(name)):
+                return name
+    return FIRST_MODEL
 
 
 def _greeting(found: Ready, model: str) -> str:

@@ -138,6 +138,8 @@ class Broker:
                 words = (log.read_text(errors="replace").splitlines() or ["it said nothing"])[-1]
                 raise HearthError(f"The broker did not start ({words}): try `nats-server` alone.")
             time.sleep(0.002)
+        if self.pid is None:
+            raise HearthError(f"Another program listens at the broker's port {self._port}.")
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

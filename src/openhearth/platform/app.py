@@ -99,7 +99,8 @@ def create_app(
         ]
     if services is not None:
         routers += _services(services)
-    for router in [health.router(metrics, looks), *routers]:
+    operator = services.operator if services is not None else None
+    for router in [health.router(metrics, looks, operator), *routers]:
         app.include_router(router)
     return app
 

@@ -80,7 +80,7 @@ class Child:
         self._process = None
 
     def _start(self, now: float) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 attached(self._command, signal.SIGKILL),

@@ -50,8 +50,10 @@ LOCAL = "this machine"  # the name of the key for commands here, which is anothe
 
 
 @contextmanager
-def opened(database: Database, free: int) -> Iterator[Services]:
-    """What the platform keeps in a database. Organisations begin with free credits, in units."""
+def opened(database: Database, root: Path, free: int) -> Iterator[Services]:
+    """What the platform keeps in a database and under a root. Organisations begin with free
+    credits, in units.
+    """
     with closing(Ledger(database)) as ledger:
 
         def welcome(connection: Connection, organisation: str) -> None:
@@ -62,7 +64,8 @@ def opened(database: Database, free: int) -> Iterator[Services]:
         with accounts.changing() as connection:
             operator = accounts.local(connection).organisation
             welcome(connection, operator)  # which a command that makes keys may have made before
-        yield Services(database, accounts, ledger, Jobs(database), Files(database), operator)
+        files = Files(database, root=root)
+        yield Services(database, accounts, ledger, Jobs(database), files, operator)
 
 
 def admit(accounts: Accounts) -> None:
@@ -120,7 +123,7 @@ def main(bus: str, home: Path | None, listener: int, free: int) -> None:
         store = Store(home)
         with (
             closing(database_of(store.root)) as database,
-            opened(database, free) as services,
+            opened(database, store.root, free) as services,
             asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             admit(services.accounts)

@@ -57,7 +57,7 @@ def only_one(home: Path) -> Iterator[Callable[[Running], None]]:
         HearthError: another one runs.
     """
     with explain_disk_errors(home):
-        _file(home).parent.mkdir(parents=True, exist_ok=True)
+        _file(home).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _lock_file(home)
     with file:
         deadline = time.monotonic() + PATIENCE
@@ -65,6 +65,7 @@ def only_one(home: Path) -> Iterator[Callable[[Running], None]]:
             if time.monotonic() > deadline:
                 raise HearthError(_who(home))
             time.sleep(LOOK)
+        _file(home).unlink(missing_ok=True)  # a killed one has left it behind
         try:
             yield lambda said: write_atomically(_file(home), json.dumps(asdict(said)).encode())
         finally:

@@ -39,7 +39,7 @@ TRIES = 4  # deaths of a process before all is ready, after which it is given up
 STARTING = 120.0  # seconds; it takes two
 # Seconds to end in, and the order: a worker hands its job back through the gateway.
 GRACE = {"worker": 12.0, "gateway": 8.0, "node": 5.0}
-OK = 200
+OK, UNKNOWN_KEY = 200, 401
 BACKLOG = 2048  # connections that wait while a gateway starts
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -153,8 +153,10 @@ class Supervisor:
     def _found(self) -> Ready:
         if own := os.environ.get(OWN_KEY):
             return Ready(self._url, own, first=False)
-        while not (status := _status(f"{self._url}/v3/whoami", self._first)):
+        status = 0
+        while status not in (OK, UNKNOWN_KEY) and not self._stop.wait(LOOK):
             self._look()
+            status = _status(f"{self._url}/v3/whoami", self._first)
         first = status == OK
         return Ready(self._url, self._first if first else self._local, first)
 

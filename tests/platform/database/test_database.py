@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import stat
 import threading
 from pathlib import Path
 
@@ -82,6 +84,15 @@ def test_readers_see_one_state(counter: Database) -> None:
         if counter.is_sqlite:
             assert reader.execute(text("SELECT value FROM counter")).scalar_one() == before
     assert value(counter) == 9
+
+
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    with contextlib.closing(Database.open(tmp_path / "platform.db")) as database:
+        with database.writing() as connection:
+            connection.execute(text("CREATE TABLE thing (value INTEGER)"))
+        files = list(tmp_path.glob("platform.db*"))
+        assert len(files) > 1
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_it_opens_again(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_what_cannot_be_embedded_is_said(store: Store) -> None:
         embedder.embed("encoder", [[]])
 
 
+def test_a_damaged_model_is_left_out(store: Store) -> None:
+    for name in store.get("encoder").manifest.files:
+        store.get("encoder").path(name).unlink()
+    store.tag("again", store.get("tiny").digest)
+    assert EncoderEmbedder.of(store).models() == []
+
+
 def test_a_text_is_nearest_to_itself(store: Store) -> None:
     ranking = CosineReranker(EncoderEmbedder.of(store)).rank("encoder", TEXTS[1], TEXTS)
     assert ranking.scores.argmax() == 1

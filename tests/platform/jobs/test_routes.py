@@ -69,6 +69,7 @@ def test_an_idempotency_key_makes_one_job(http: TestClient) -> None:
         ({"kind": "data", "recipe": RECIPE | {"rules": ["/etc/x.toml"]}}, 400, "names of sets"),
         ({"kind": "data", "recipe": RECIPE | {"evaluations": {"a": "/etc"}}}, 400, "places"),
         ({"kind": "data", "recipe": RECIPE | {"tokens": {"tokenizer": "/etc"}}}, 400, "tokenizer"),
+        ({"kind": "data", "recipe": RECIPE | {"tokens": {"tokenizer": "p/x"}}}, 400, "tokenizer"),
         ({"kind": "data", "recipe": RECIPE | {"name": "../x"}}, 400, "cannot name"),
         ({"kind": "data", "recipe": RECIPE | {"nothing": 1}}, 400, "nothing"),
     ],

@@ -26,7 +26,7 @@ from tests.platform.area import Caller
 
 ROOT = Path(__file__).parents[3]
 A = Caller()
-LONG = 60  # seconds: nothing here is about time, but nothing may last for ever
+LONG = 600.0  # seconds: nothing here is about time, but nothing may last for ever
 
 
 class Place:

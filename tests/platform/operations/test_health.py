@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from openhearth.platform import create_app
+from openhearth.platform import create_app, errors
 from openhearth.platform.database import Database
+from openhearth.platform.operations import Metrics
+from openhearth.platform.operations.health import router
 
 
 @pytest.fixture
@@ -62,3 +66,29 @@ def test_metrics_are_for_keys_and_for_this_machine(
         assert local.get("/metrics").status_code == 200
         for header in ("x-forwarded-for", "forwarded"):
             assert local.get("/metrics", headers={header: "192.0.2.1"}).status_code == 401
+
+
+def test_numbers_of_a_server_of_many_are_for_who_runs_it() -> None:
+    app = FastAPI()
+    errors.install(app)
+    app.add_middleware(As, organisation="org_a")
+    app.include_router(router(Metrics(), {}, operator="org_b"))
+    with TestClient(app) as client:
+        assert client.get("/metrics").status_code == 404
+    app = FastAPI()
+    app.add_middleware(As, organisation="org_b")
+    app.include_router(router(Metrics(), {}, operator="org_b"))
+    with TestClient(app) as client:
+        assert client.get("/metrics").status_code == 200
+
+
+class As:
+    """ASGI middleware: all callers are of one organisation."""
+
+    def __init__(self, app: Any, organisation: str) -> None:
+        self._app = app
+        self._caller = SimpleNamespace(organisation=organisation)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope.setdefault("state", {})["caller"] = self._caller
+        await self._app(scope, receive, send)

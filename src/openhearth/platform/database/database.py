@@ -8,6 +8,7 @@ is kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ class Database:
             HearthError: it cannot be reached or written.
         """
         engine = _engine(f"sqlite:///{url}" if isinstance(url, Path) else url)
+        _keep_private(engine)
         try:
             with engine.connect() as connection:
                 migrate(connection.execution_options(**WRITES))
@@ -110,11 +112,14 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise UsageError(f"{url} is no database that is supported: use SQLite or PostgreSQL.")
+            raise UsageError(
+                f"{parsed.get_backend_name()} is no database that is supported: use SQLite or "
+                "PostgreSQL."
+            )
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(
-            f"{url!r} is no URL of a database: write sqlite:///FILE or postgresql://USER@HOST/NAME."
+            "This is no URL of a database: write sqlite:///FILE or postgresql://USER@HOST/NAME."
         ) from error
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "psycopg", "postgres") from error
@@ -122,6 +127,14 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _keep_private(engine: Engine) -> None:
+    """Let a new SQLite file, and so those beside it, be its owner's alone."""
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file and file != ":memory:":
+        with contextlib.suppress(OSError):  # which connecting will tell
+            Path(file).touch(mode=0o600)
 
 
 def _prepare(connection: Any, record: object) -> None:

@@ -5,6 +5,7 @@ Each is opened when it is first asked for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
@@ -12,10 +13,13 @@ from threading import Lock
 import numpy as np
 
 from openhearth.data import Tokenizer
+from openhearth.errors import HearthError
 from openhearth.inference import Encoder, open_encoder
 from openhearth.models import config_of, writes_text
 from openhearth.platform.embedding.ports import EmbeddingCard, Tokens, card_of
 from openhearth.store import Artifact, Store
+
+log = logging.getLogger(__name__)
 
 
 class EncoderEmbedder:
@@ -26,9 +30,17 @@ class EncoderEmbedder:
 
     @classmethod
     def of(cls, store: Store, executor: str = "auto") -> EncoderEmbedder:
-        """All encoders that have a name in a store."""
-        named = {name: store.get(name) for name in store.refs.all()}
-        return cls({n: a for n, a in named.items() if is_encoder(a)}, executor)
+        """All encoders that have a name in a store. One that is damaged is told of and left out."""
+        found: dict[str, Artifact] = {}
+        for name in store.refs.all():
+            try:
+                artifact = store.get(name)
+                if is_encoder(artifact):
+                    config_of(artifact)
+                    found[name] = artifact
+            except (HearthError, OSError) as error:
+                log.warning("%s is not served: %s", name, error)
+        return cls(found, executor)
 
     def models(self) -> list[EmbeddingCard]:
         """The cards of all."""

@@ -53,13 +53,20 @@ class File:
 
 
 class Files:
-    """The files that a database knows, with their contents at `url`, else in the home directory."""
+    """The files that a database knows, with their contents at `url`, else in the home directory, or
+    another `root`.
+    """
 
     def __init__(
-        self, database: Database, url: str | None = None, most_bytes: int = MOST_BYTES
+        self,
+        database: Database,
+        url: str | None = None,
+        most_bytes: int = MOST_BYTES,
+        root: Path | None = None,
     ) -> None:
         self._database = database
-        self._contents = Contents(url or (home() / "files").as_uri(), home() / "cache" / "files")
+        here = root or home()
+        self._contents = Contents(url or (here / "files").as_uri(), here / "cache" / "files")
         self.most_bytes = most_bytes
 
     # -- in -------------------------------------------------------------------------------------

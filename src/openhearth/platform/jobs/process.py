@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from openhearth.fleet.broker import BUS
 from openhearth.platform.jobs.client import Refused, Tenure
 from openhearth.platform.jobs.messages import MOST_ROWS
+from openhearth.platform.keys import OWN_KEY
 
 GRACE_SECONDS = 10.0  # for a process that was asked to stop
 GATHERING_SECONDS = 0.2  # in which lines go together
@@ -35,7 +37,7 @@ class Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MOST_BYTES,
-            env=os.environ | {"OPENHEARTH_HOME": str(home)},
+            env=_environment() | {"OPENHEARTH_HOME": str(home)},
         )
         task = {
             "id": tenure.work.id,
@@ -115,3 +117,8 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what opens the platform: a job reads what strangers have sent."""
+    return {name: value for name, value in os.environ.items() if name not in (BUS, OWN_KEY)}

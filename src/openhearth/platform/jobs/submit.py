@@ -30,7 +30,8 @@ def data(file: Callable[[str, str], Path]) -> Callable[[dict[str, Any], Owner], 
                 raise bad_request(message, "recipe", "unsupported_parameter")
         if any(".toml" in name or "/" in name for name in recipe.rules):
             raise bad_request("recipe.rules are names of sets that ship.", "recipe")
-        if recipe.tokens is not None and not NAME.fullmatch(recipe.tokens.tokenizer):
+        words = recipe.tokens.tokenizer if recipe.tokens is not None else "none"
+        if "/" in words or not NAME.fullmatch(words):  # nor a place, nor another project's
             raise bad_request("recipe.tokens.tokenizer is the name of a model.", "recipe")
         source = recipe.source or ""
         if not source.startswith(PACKAGES):

@@ -103,12 +103,13 @@ class Writer:
         try:
             outcomes = self._persist(group)
         except Exception as error:
-            if len(group) > 1:
+            away = isinstance(error, OperationalError | InterfaceError)
+            if len(group) > 1 and not away:
                 # One of them is to blame: the others shall not fail with it.
                 for asked in group:
                     self._carry_out([asked])
                 return
-            outcomes = [(None, error)]
+            outcomes = [(None, error)] * len(group)
         for (_, future), (result, failure) in zip(group, outcomes, strict=True):
             if failure is None:
                 future.set_result(result)

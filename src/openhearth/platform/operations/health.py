@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from openhearth.platform.database import Database
+from openhearth.platform.errors import ApiError
 from openhearth.platform.operations.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -56,8 +57,12 @@ async def _result(check: Callable[[], None]) -> str:
     return "ok"
 
 
-def router(metrics: Metrics, checks: dict[str, Callable[[], None]]) -> APIRouter:
-    """The routes; it is ready if no check raises."""
+def router(
+    metrics: Metrics, checks: dict[str, Callable[[], None]], operator: str | None = None
+) -> APIRouter:
+    """The routes; it is ready if no check raises. Numbers of the whole server are for the
+    organisation `operator`, if there are several.
+    """
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/health")
@@ -75,7 +80,9 @@ def router(metrics: Metrics, checks: dict[str, Callable[[], None]]) -> APIRouter
         return JSONResponse(found.model_dump(), 200 if well else 503)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
-    async def read_metrics() -> Response:
+    async def read_metrics(http: Request) -> Response:
+        if operator is not None and http.state.caller.organisation != operator:
+            raise ApiError(404, "There is nothing here.", code="not_found")
         return metrics.response()
 
     return routes
