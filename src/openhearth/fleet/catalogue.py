@@ -88,7 +88,7 @@ class Catalogue:
         for digest in called.keys() - self._known.keys():
             try:
                 self._known[digest] = _examine(self._store.load(digest))
-            except HearthError as error:
+            except (HearthError, OSError) as error:
                 log.warning("%s is not served: %s", called[digest], error)
         return {
             name: _under(name, version, called)
