@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from openhearth.platform import create_app
 from openhearth.platform.database import Database
-from tests.platform.conftest import FakeEmbedder, FakeEngine
+from tests.platform.conftest import ByKey, FakeEmbedder, FakeEngine
 
 schemathesis = pytest.importorskip("schemathesis")
 BOUNDED = settings(
@@ -51,7 +51,7 @@ def test_no_request_makes_the_server_fail(
     whole: TestClient, there: dict[str, str], keys: Any, kept: Database
 ) -> None:
     headers = {"authorization": whole.headers["authorization"]}
-    app = create_app(FakeEngine(room=10**6), keys, kept, embedder=FakeEmbedder())
+    app = create_app(FakeEngine(room=10**6), ByKey(keys), kept, embedder=FakeEmbedder())
     answered = set()
     for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations():
 
