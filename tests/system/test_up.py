@@ -38,6 +38,7 @@ EMBED: dict[str, Any] = {
     "encoding_format": "float",
 }
 LINE = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+NO_END = {"2": -100, "4": -100}  # the tokens that end an answer
 OUTPUT = 40  # units for a token of an answer, by the prices that ship
 PARTS = ("broker", "gateway", "node", "worker")
 
@@ -111,13 +112,15 @@ def test_every_client_gets_the_same_answer(
 
 def test_everything_else_is_served(oai: openai.OpenAI, tog: together.Together) -> None:
     assert {model.id for model in oai.models.list()} == {"long", "tiny", "tiny-adapter", "vectors"}
-    whole = oai.completions.create(model="tiny-adapter", prompt="def", max_tokens=5)
+    endless: dict[str, Any] = {"max_tokens": 5, "logit_bias": NO_END}
+    whole = oai.completions.create(model="tiny-adapter", prompt="def", **endless)
     assert whole.usage
     assert whole.usage.completion_tokens == 5
     vectors = oai.embeddings.create(**EMBED).data
     assert [len(vector.embedding) for vector in vectors] == [32, 32]
     assert tog.embeddings.create(model="vectors", input="fire").data
-    assert oai.responses.create(model="tiny", input="fire", max_output_tokens=16).output_text
+    greedy: dict[str, Any] = {"max_output_tokens": 16, "temperature": 0}
+    assert oai.responses.create(model="tiny", input="fire", **greedy).output_text
     kept = oai.files.create(file=("a.jsonl", LINE), purpose="fine-tune")
     assert oai.files.content(kept.id).read() == LINE
     assert kept.id in {file.id for file in oai.files.list()}
@@ -191,7 +194,7 @@ def test_a_part_that_is_killed_comes_back(server: Platform, part: str, answer: s
 def test_a_stream_whose_node_dies_ends_with_an_error_and_costs_what_came(server: Platform) -> None:
     before = get(server, "/v1/billing/balance")["balance_units"]
     node = server.state()["processes"]["node"]
-    long = ASK | {"model": "long", "max_tokens": 12_000, "logit_bias": {"2": -100, "4": -100}}
+    long = ASK | {"model": "long", "max_tokens": 12_000, "logit_bias": NO_END}
     with patient(server) as client:
         chunks = iter(client.chat.completions.create(**long, stream=True))
         next(chunks)
