@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import secrets
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from openhearth.errors import HearthError
+from openhearth.processes import attached, free_port
 
 STARTING = 180.0  # seconds
 ENDING = 30.0
@@ -38,18 +36,17 @@ def running(home: Path, model: str, adapter: str) -> Iterator[Server]:
     Raises:
         HearthError: it did not come up; the text has its last words.
     """
-    server = Server(f"http://127.0.0.1:{_free_port()}", secrets.token_urlsafe(32))
+    server = Server(f"http://127.0.0.1:{free_port()}", secrets.token_urlsafe(32))
     command = [sys.executable, "-m", "openhearth.cli", "--home", str(home), "serve", model]
     command += ["--adapter", adapter, "--port", server.url.rpartition(":")[2]]
     log = home / "tmp" / f"demo-server-{os.getpid()}.log"
     with log.open("w+") as output:
         child = subprocess.Popen(
-            command,
+            attached(command),
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | {"OPENHEARTH_API_KEY": server.key},
             start_new_session=True,  # so that Ctrl-C reaches it only through us
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         try:
             _wait(child, server, log)
@@ -57,17 +54,6 @@ def running(home: Path, model: str, adapter: str) -> Iterator[Server]:
         finally:
             _stop(child)
             log.unlink(missing_ok=True)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end this child when its parent dies, even of kill -9."""
-    pr_set_pdeathsig = 1  # linux/prctl.h
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _wait(child: subprocess.Popen[bytes], server: Server, log: Path) -> None:

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from openhearth.errors import NotFound
+from openhearth.platform.access import UPLOADS
+from openhearth.platform.dialect import speaks_together
 from openhearth.platform.errors import ApiError, ErrorDetail, bad_request
 from openhearth.platform.files.files import File, Files
 from openhearth.platform.files.incoming import incoming
@@ -24,7 +26,6 @@ from openhearth.platform.files.names import purpose_of
 from openhearth.platform.files.replies import AlreadyThere, Deleted, FileList, FileReply
 
 MOST_LISTED = 10_000
-UPLOADS = "/v1/files/uploads/"
 FIELDS, FIELD_BYTES = 16, 8192  # of a form, beside the file
 UNSERVED = {"expires_after": "files stay until they are deleted"}
 CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -49,7 +50,7 @@ def router(files: Files) -> APIRouter:
     async def upload(http: Request) -> Response | FileReply:
         async with http.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
             if isinstance(form.get("file"), UploadFile):
-                return FileReply.of(await _take(files, form, http), _together(http))
+                return FileReply.of(await _take(files, form, http), speaks_together(http))
             return await _announce(files, form, http)
 
     @routes.put("/v1/files/uploads/{ticket}")
@@ -77,7 +78,7 @@ def router(files: Files) -> APIRouter:
             found = await asyncio.to_thread(files.list, project, wanted, after, limit + 1, order)
         except NotFound as error:
             raise bad_request("after is no id of a file.", "after", "invalid_cursor") from error
-        replies = [FileReply.of(file, _together(http)) for file in found[:limit]]
+        replies = [FileReply.of(file, speaks_together(http)) for file in found[:limit]]
         return FileList(
             data=replies,
             has_more=len(found) > limit,
@@ -87,7 +88,7 @@ def router(files: Files) -> APIRouter:
 
     @routes.get("/v1/files/{file}")
     async def retrieve(file: str, http: Request) -> FileReply:
-        return FileReply.of(await _found(files, file, http), _together(http))
+        return FileReply.of(await _found(files, file, http), speaks_together(http))
 
     @routes.get("/v1/files/{file}/content", responses=CONTENT, response_class=StreamingResponse)
     async def content(file: str, http: Request) -> StreamingResponse:
@@ -166,8 +167,3 @@ async def _found(files: Files, file: str, http: Request) -> File:
         return await asyncio.to_thread(files.get, file, http.state.caller.project)
     except NotFound as error:
         raise ApiError(404, str(error), param="id", code="file_not_found") from error
-
-
-def _together(http: Request) -> bool:
-    """Whether it is Together's client that asks: theirs tells itself apart by its name alone."""
-    return "Together" in http.headers.get("user-agent", "")

@@ -5,8 +5,9 @@ before the work, or one receipt after it. It owns the promise that, whatever die
 token is charged once or not at all, no wallet goes below zero, and the books balance.
 """
 
+from openhearth.platform.caller import CREDIT
 from openhearth.platform.ledger.ledger import Balance, Ledger
-from openhearth.platform.ledger.money import CREDIT, credits_of, units_of
+from openhearth.platform.ledger.money import credits_of, units_of
 from openhearth.platform.ledger.prices import (
     KINDS,
     Counts,

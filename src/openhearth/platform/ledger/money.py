@@ -9,7 +9,6 @@ from decimal import Decimal, InvalidOperation
 
 from openhearth.errors import UsageError
 
-CREDIT = 100_000_000  # units
 PLACES = 8  # decimals of a credit
 MOST = 2**62  # units; what a database's integers hold
 
