@@ -222,8 +222,8 @@ def test_fine_tuning_killed_twice_makes_the_same_weights(
     job = place.jobs.create("fine-tune", recipe, caller=A).id
     worker = place.worker()
     for attempt in (1, 2):
-        seen = len(place.jobs.metrics(job))
         place.until(job, lambda found, n=attempt: found.attempt == n)
+        seen = len(place.jobs.metrics(job))  # what an attempt before this said is all there
         place.until(job, lambda found, n=seen: len(place.jobs.metrics(job)) > n)
         children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
