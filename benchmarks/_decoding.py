@@ -38,9 +38,10 @@ def goals() -> Goals:
     """By what the processor has, or is told to have: peers gain less by AVX-512 in decoding, more
     in prompts.
     """
-    from openhearth.inference.native.executor import choose_kernels
+    from openhearth.inference.native import _engine
+    from openhearth.models.isa import chosen
 
-    return Goals(1.3, 2.5, 1.5) if choose_kernels() == "avx512" else Goals(1.3, 2.2, 1.7)
+    return Goals(1.3, 2.5, 1.5) if chosen(_engine.kinds()) == "avx512" else Goals(1.3, 2.2, 1.7)
 
 
 def ours(home: str, *, greedy: bool) -> Callable[..., Any]:

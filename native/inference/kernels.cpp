@@ -2,24 +2,14 @@
 
 #include <cstring>
 
+#include "../processor.h"
+
 extern const Kernels portable_kernels;
 #ifdef OPENHEARTH_X86
 extern const Kernels avx2_kernels, avx512_kernels;
 #endif
 
 namespace {
-
-bool runs(const char* name) {
-#ifdef OPENHEARTH_X86
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    if (!std::strcmp(name, "avx2")) return avx2;
-    if (!std::strcmp(name, "avx512")) {
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
-    }
-#endif
-    return !std::strcmp(name, "portable");
-}
 
 const Kernels* const ALL[] = {
 #ifdef OPENHEARTH_X86

@@ -44,6 +44,13 @@ inline void store(int8_t* at, F x) {
 inline void store(int16_t* at, F x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(x.v)));
 }
+inline void store(Brain* at, F x) {
+    const __m512i bits = _mm512_castps_si512(x.v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd), 16);
+    const __m512i none = _mm512_or_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(64));
+    const __m512i kept = _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q), rounded, none);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtepi32_epi16(kept));
+}
 inline F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
@@ -100,6 +107,16 @@ inline void store(int8_t* at, F x) {
     const __m256i both = packed(x);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm_packs_epi16(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)));
 }
+inline void store(Brain* at, F x) {
+    const auto half = [](__m256 from) {
+        const __m256i bits = _mm256_castps_si256(from), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+        const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd), 16);
+        const __m256i none = _mm256_or_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(64));
+        return _mm256_blendv_epi8(rounded, none, _mm256_castps_si256(_mm256_cmp_ps(from, from, _CMP_UNORD_Q)));
+    };
+    const __m256i mixed = _mm256_packus_epi32(half(x.low), half(x.high));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm256_permute4x64_epi64(mixed, 0xD8));
+}
 inline F operator+(F a, F b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
 inline F operator-(F a, F b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 inline F operator*(F a, F b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
@@ -153,6 +170,9 @@ inline F load(const Half* at) { return each([&](size_t i) { return wide(at[i]); 
 inline F load(const Brain* at) { return each([&](size_t i) { return wide(at[i]); }); }
 inline F load(const int8_t* at) { return each([&](size_t i) { return static_cast<float>(at[i]); }); }
 inline void store(float* at, F x) { std::memcpy(at, x.v, sizeof x.v); }
+inline void store(Brain* at, F x) {
+    for (size_t i = 0; i < LANES; ++i) at[i] = brain(x.v[i]);
+}
 template <class Number>
 void store(Number* at, F x) {
     constexpr float LEAST = std::numeric_limits<Number>::min(), MOST = std::numeric_limits<Number>::max();

@@ -50,6 +50,14 @@ def test_no_model_breaks_the_engine(fuzzer: Path, tmp_path: Path) -> None:
     assert int(count) > 3
 
 
+def test_no_row_breaks_the_kernels_of_training(fuzzer: Path, tmp_path: Path) -> None:
+    """Random rows, some not finite; all kinds of kernels come to the same bits."""
+    rows = fuzzer.with_name("run_rows")
+    count, word = run(rows, tmp_path, SECONDS, str(os.getpid())).split()
+    assert word == "rows"
+    assert int(count) > 100
+
+
 def test_a_team_of_threads_does_not_race(fuzzer: Path, tmp_path: Path) -> None:
     assert run(fuzzer.with_name("race_team"), tmp_path, "1500", str(os.getpid())) == "1500 jobs\n"
 

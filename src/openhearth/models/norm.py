@@ -8,20 +8,28 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from openhearth.models import fused
+
 
 class Normed(torch.autograd.Function):
     """x / rms(x) * weight. For backward it keeps x as it came and a number a row."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        wide = x.float()
-        inverse = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+        if fused.serve(x, weight):
+            made, inverse = fused.norm(x, weight, eps)
+        else:
+            wide = x.float()
+            inverse = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+            made = (wide * inverse).to(x.dtype) * weight
         ctx.save_for_backward(x, weight, inverse)
-        return (wide * inverse).to(x.dtype) * weight
+        return made
 
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, inverse = ctx.saved_tensors
+        if fused.serve(outer[0], x, weight):
+            return *fused.norm_back(outer[0], x, weight, inverse, ctx.needs_input_grad[:2]), None
         normed, dx, dweight = x.float() * inverse, None, None
         if ctx.needs_input_grad[1]:
             rows = (outer[0] * normed).flatten(0, -2)

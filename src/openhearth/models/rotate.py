@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from openhearth.models import fused
+
 # MKL sets up its vector functions at their first call. When two threads make that call at once, one
 # of them may compute with few digits (docs/log.md), so it is made here, by one thread.
 torch.ones(1).cos()
@@ -33,15 +35,17 @@ class Rotation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(cos, sin)
-        return _turned(x, cos, sin)
+        return _turned(x, cos, sin, back=False)
 
     @staticmethod
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
-        return _turned(outer[0], cos, -sin), None, None
+        return _turned(outer[0], cos, sin, back=True), None, None
 
 
-def _turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    half = cos.shape[-1]
+def _turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, *, back: bool) -> torch.Tensor:
+    if fused.serve(x, cos, sin):
+        return fused.rotate(x, cos, sin, back=back)
+    sin, half = -sin if back else sin, cos.shape[-1]
     first, second, rest = x.tensor_split((half, 2 * half), dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)

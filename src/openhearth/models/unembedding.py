@@ -27,6 +27,9 @@ class Unembedding(NamedTuple):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states [n, width] -> logits [n, vocab_size], at least fp32."""
-        logits = F.linear(hidden, self.weight, self.bias)
-        logits = logits.to(wide(logits.dtype))
+        return self.capped(F.linear(hidden, self.weight, self.bias))
+
+    def capped(self, products: torch.Tensor) -> torch.Tensor:
+        """What the matrix makes of hidden states -> logits, at least fp32."""
+        logits = products.to(wide(products.dtype))
         return logits if self.cap is None else (logits / self.cap).tanh() * self.cap

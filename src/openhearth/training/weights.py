@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from openhearth.models import Model
+from openhearth.models import Model, fused
 from openhearth.models.build import NARROW
 from openhearth.training.shares import is_share, like
 
@@ -79,7 +79,7 @@ def _into(master: torch.nn.Parameter) -> Callable[[torch.Tensor], None]:
         if master.grad is None:
             master.grad = narrow.grad.float()
         else:
-            master.grad += narrow.grad
+            fused.add(narrow.grad, master.grad)
         narrow.grad = None
 
     return move

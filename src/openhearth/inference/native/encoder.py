@@ -10,10 +10,11 @@ from openhearth.data.executors import default_threads
 from openhearth.inference.encoder import MOST_TOKENS, Encoder, Text, pages_of
 from openhearth.inference.executor import PAGE, Work
 from openhearth.inference.native import _engine
-from openhearth.inference.native.executor import choose_kernels, run
+from openhearth.inference.native.executor import run
 from openhearth.inference.native.memory import kept_as
 from openhearth.inference.native.program import lower
 from openhearth.models.config import ModelConfig
+from openhearth.models.isa import chosen
 from openhearth.models.load import open_model
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
@@ -37,7 +38,7 @@ class NativeEncoder(Encoder):
     ) -> None:
         config.check_encodes()
         super().__init__(config)
-        self._program = _engine.Program(choose_kernels(), threads or default_threads())
+        self._program = _engine.Program(chosen(_engine.kinds()), threads or default_threads())
         pages = -(-max(MOST_TOKENS, config.context_length) // PAGE)
         dtype = "int8" if dtype == "auto" else dtype
         kept = kept_as("auto", dtype)

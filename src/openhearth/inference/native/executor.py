@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import Any
@@ -17,24 +16,11 @@ from openhearth.inference.native.adapters import Adapter, Pairs, pack_pairs
 from openhearth.inference.native.memory import kept_as, token_bytes
 from openhearth.inference.native.program import lower
 from openhearth.models import ModelConfig, open_model, read_adapter
+from openhearth.models.isa import chosen
 from openhearth.models.weights import Weights
 from openhearth.store import Artifact
 
 NONE = -1  # as the number of an adapter or a slot
-ISA = "OPENHEARTH_ISA"  # forces a kind of kernels: portable, avx2 or avx512
-
-
-def choose_kernels() -> str:
-    """The best kind for this processor, or the one that the environment asks for.
-
-    Raises:
-        UsageError: this processor does not have it.
-    """
-    kinds = _engine.kinds()
-    asked = os.environ.get(ISA, kinds[0])
-    if asked not in kinds:
-        raise UsageError(f"{ISA} is {asked!r}, but this processor has {', '.join(kinds)}.")
-    return asked
 
 
 class NativeExecutor:
@@ -62,7 +48,7 @@ class NativeExecutor:
         config.check_writes()
         self.pages, self.page, self.slots = room.pages, _engine.PAGE, room.slots
         self.vocab_size = config.vocab_size
-        self.kernels = choose_kernels()
+        self.kernels = chosen(_engine.kinds())
         self.program = _engine.Program(self.kernels, threads or default_threads())
         kept = kept_as(kv_dtype, dtype)
         sizes = {"pages": room.pages, "slots": room.slots}

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from openhearth.models.channel_config import MoE, SwiGLU
-from openhearth.models.channels.feed_forward import ACTIVATIONS, GatedFeedForward
+from openhearth.models.channels.feed_forward import GatedFeedForward, gated
 from openhearth.models.channels.routing import Router
 from openhearth.models.linear import Linear
 from openhearth.models.ragged import Ragged
@@ -23,7 +23,7 @@ class Experts(nn.Module):
     def __init__(self, config: MoE, width: int) -> None:
         super().__init__()
         self.config = config
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = config.activation
         inner = (config.experts, config.hidden, width)
         self.gate = nn.Parameter(torch.empty(inner), requires_grad=False)
         self.up = nn.Parameter(torch.empty(inner), requires_grad=False)
@@ -41,8 +41,8 @@ class Experts(nn.Module):
         return (apart * weights[..., None]).sum(1).to(x.dtype)
 
     def _one(self, expert: int, x: torch.Tensor) -> torch.Tensor:
-        hidden = self.activation(F.linear(x, self.gate[expert])) * F.linear(x, self.up[expert])
-        return F.linear(hidden, self.down[expert])
+        gates, up = F.linear(x, self.gate[expert]), F.linear(x, self.up[expert])
+        return F.linear(gated(self.activation, gates, up), self.down[expert])
 
 
 class MixtureOfExperts(nn.Module):

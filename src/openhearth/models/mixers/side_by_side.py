@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from openhearth.models import fused
 from openhearth.models.mixer_config import Attention
 from openhearth.models.ragged import Ragged
 
@@ -55,13 +56,23 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
-    """Some stacked queries, the keys that any of them may see, and what is added to their scores:
-    minus infinity for those that one does not see.
+    """Some stacked queries, and the keys that any of them may see, of which each sees those from
+    `first` to before `last`, [1 or pieces * kv_heads, queries].
     """
 
     queries: slice
     keys: slice
-    hidden: torch.Tensor
+    first: torch.Tensor
+    last: torch.Tensor
+
+    def shares(self, queries: torch.Tensor, keys: torch.Tensor, scale: float) -> torch.Tensor:
+        """What each of all queries takes of the values of this block's keys."""
+        scores = torch.bmm(queries[:, self.queries], keys[:, self.keys].mT)
+        if fused.serve(scores):
+            return fused.softmax(scores, self.first, self.last, scale)
+        at = torch.arange(scores.shape[-1])
+        hidden = (at < self.first[..., None]) | (at >= self.last[..., None])
+        return (scores * scale).masked_fill_(hidden, -torch.inf).softmax(-1)
 
 
 def pays(q: torch.Tensor, batch: Ragged) -> bool:
@@ -76,7 +87,7 @@ def attend(
     """q [rows, heads, d], k and v [rows, kv_heads, d] of whole pieces -> [rows, heads, d]."""
 
     def work() -> list[tuple[Group, list[Block]]]:
-        return [(group, list(_blocks(group, config, q.dtype))) for group in _groups(batch)]
+        return [(group, list(_blocks(group, config))) for group in _groups(batch)]
 
     scale = config.head_dim**-0.5 if config.scale is None else config.scale
     return SideBySide.apply(q, k, v, batch.once(("side by side", config), work), scale)
@@ -101,9 +112,7 @@ class SideBySide(torch.autograd.Function):
             found = torch.empty_like(queries)
             kept += [queries, keys, values]
             for block in blocks:
-                near = keys[:, block.keys].mT
-                scores = torch.baddbmm(block.hidden, queries[:, block.queries], near, alpha=scale)
-                kept.append(scores.softmax(-1))
+                kept.append(block.shares(queries, keys, scale))
                 found[:, block.queries] = kept[-1] @ values[:, block.keys]
             group.put(found, k.shape[1], mixed)
         ctx.save_for_backward(*kept)
@@ -123,10 +132,10 @@ class SideBySide(torch.autograd.Function):
             dkeys, dvalues = (torch.zeros_like(keys, dtype=torch.float32) for _ in range(2))
             for block in blocks:
                 shares, g = next(kept), above[:, block.queries]
-                dvalues[:, block.keys] += shares.mT @ g
+                fused.add(shares.mT @ g, dvalues[:, block.keys])
                 dscores = _softmax_backward(g @ values[:, block.keys].mT, shares)
                 dqueries[:, block.queries] = dscores @ keys[:, block.keys]
-                dkeys[:, block.keys] += dscores.mT @ queries[:, block.queries]
+                fused.add(dscores.mT @ queries[:, block.queries], dkeys[:, block.keys])
             for grad, into in ((dqueries * ctx.scale, dq), (dkeys * ctx.scale, dk), (dvalues, dv)):
                 group.put(grad.to(into.dtype), shared, into)
         return dq, dk, dv, None, None
@@ -155,7 +164,7 @@ def _group(spans: list[slice]) -> Group:
     return Group(lengths, inside.shape[1], rows, inside.flatten().nonzero()[:, 0])
 
 
-def _blocks(group: Group, config: Attention, dtype: torch.dtype) -> Iterator[Block]:
+def _blocks(group: Group, config: Attention) -> Iterator[Block]:
     """The group's queries in blocks of about equal size, from the first to the last."""
     count = max(1, round(group.longest / BLOCK))
     size = -(-group.longest // count)
@@ -163,20 +172,25 @@ def _blocks(group: Group, config: Attention, dtype: torch.dtype) -> Iterator[Blo
     reach = config.window or group.longest
     for start in range(0, group.longest, size):
         stop = min(start + size, group.longest)
-        last = stop if config.causal else min(group.longest, stop + reach - 1)
-        keys = slice(max(0, start - reach + 1), last)
-        seen = _seen(group, slice(start, stop), keys, config).repeat_interleave(together, dim=1)
-        hidden = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, float("-inf"))
-        yield Block(slice(start * together, stop * together), keys, hidden)
+        end = stop if config.causal else min(group.longest, stop + reach - 1)
+        keys = slice(max(0, start - reach + 1), end)
+        ranges = _seen(group, torch.arange(start, stop), reach, config)
+        first, last = ((at - keys.start).repeat_interleave(together, dim=1) for at in ranges)
+        yield Block(slice(start * together, stop * together), keys, first, last)
 
 
-def _seen(group: Group, queries: slice, keys: slice, config: Attention) -> torch.Tensor:
-    """Which keys each query sees, bool [1 or pieces * kv_heads, queries, keys]."""
-    at = torch.arange(keys.start, keys.stop)
-    back = torch.arange(queries.start, queries.stop)[:, None] - at
-    window = config.window or group.longest
+def _seen(
+    group: Group, queries: torch.Tensor, reach: int, config: Attention
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first key that each query sees, and the first behind those that it sees, [1 or pieces *
+    kv_heads, queries].
+    """
+    first = (queries - reach + 1).clamp(min=0)[None]
     if config.causal:  # no row sees what fills up its piece
-        return ((back >= 0) & (back < window))[None]
+        return first, queries[None] + 1
+    lengths = group.lengths[:, None]
+    last = (queries + reach).minimum(lengths)
     # What fills a piece up sees itself, because softmax of nothing is no number.
-    inside = (at < group.lengths[:, None, None]) | (back == 0)
-    return ((back.abs() < window) & inside).repeat_interleave(config.kv_heads, dim=0)
+    filling = queries >= lengths
+    first, last = torch.where(filling, queries, first), torch.where(filling, queries + 1, last)
+    return first.repeat_interleave(config.kv_heads, 0), last.repeat_interleave(config.kv_heads, 0)
