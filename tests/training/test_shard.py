@@ -19,8 +19,11 @@ from tests.training.shard_worker import KINDS
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available(), reason="torch without distributed"
 )
-TOLERANCE = {"narrow": 5e-3, "muon": 5e-3}
-"""Of losses and weights, all about 1, where sums of another order are rounded to few digits."""
+TOLERANCE = {"narrow": 3e-2, "muon": 5e-3}
+"""Of losses and weights, all about 1, where sums of another order are rounded to few digits. A weight
+that is rounded to the other side in bfloat16 changes all gradients a little, and AdamW moves those of
+which next to nothing is left by the whole rate, 0.01, up or down: here three steps of that.
+"""
 
 
 @pytest.fixture(scope="module")
