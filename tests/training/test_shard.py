@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available(), reason="torch without distributed"
 )
 TOLERANCE = {"narrow": 3e-2, "muon": 5e-3}
-"""Of losses and weights, all about 1, where sums of another order are rounded to few digits. A weight
-that is rounded to the other side in bfloat16 changes all gradients a little, and AdamW moves those of
-which next to nothing is left by the whole rate, 0.01, up or down: here three steps of that.
+"""Of losses and weights, all about 1, where sums of another order are rounded to few digits. Once a
+weight is rounded to the other side in bfloat16, all gradients change a bit, and AdamW moves those
+of which next to nothing is left by the whole rate, 0.01, up or down: here three steps of that.
 """
 
 
