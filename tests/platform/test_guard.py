@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,8 +33,10 @@ class Waiting:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def call(app: Guard, key: str, *parts: bytes) -> tuple[int, int]:
-    """The status, and how many parts of the body were read."""
+async def call(
+    app: Guard, key: str, *parts: bytes, seen: Callable[[Any], object] = lambda _: None
+) -> tuple[int, int]:
+    """The status, and how many parts of the body were read; `seen` gets each part of the answer."""
     messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
     waiting, sent = iter(messages), []
@@ -43,6 +46,7 @@ async def call(app: Guard, key: str, *parts: bytes) -> tuple[int, int]:
 
     async def send(message: Any) -> None:
         sent.append(message)
+        seen(message)
 
     headers = [(b"authorization", b"Bearer " + key.encode())]
     scope = {"type": "http", "method": "POST", "path": "/v1/models", "headers": headers}
@@ -66,6 +70,17 @@ def test_one_key_cannot_take_every_place(keys: Keys, monkeypatch: pytest.MonkeyP
         assert [status for status, _ in await asyncio.gather(*first, other)] == [200] * 3
         assert (await call(app, greedy))[0] == 200
         assert app.in_flight.total() == 0
+
+    asyncio.run(main())
+
+
+def test_whoever_has_an_answer_may_ask_again_at_once(keys: Keys) -> None:
+    async def main() -> None:
+        inner, under_way = Waiting(), []
+        inner.go.set()
+        app = Guard(inner, keys, RateLimits())
+        await call(app, keys.create("test"), seen=lambda _: under_way.append(app.in_flight.total()))
+        assert under_way == [1, 0]  # at the beginning of the answer, and at its end
 
     asyncio.run(main())
 

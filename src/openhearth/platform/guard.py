@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,8 +53,11 @@ class Guard:
             send = _with_headers(send, lambda: self.limits.headers(caller))
             self.limits.request(caller)
             access.admit(caller, scope["method"], scope["path"])
-            with self._share_of(caller.key):
-                await self.app(scope, await _body(scope, receive, MAX_BODY), send)
+            with ExitStack() as share:
+                share.enter_context(self._share_of(caller.key))
+                body = await _body(scope, receive, MAX_BODY)
+                # Whoever has an answer may ask again at once.
+                await self.app(scope, body, _until_the_end(send, share.close))
         except ApiError as refusal:  # the routes' own errors never come this far
             await refusal.response()(scope, receive, send)
 
@@ -99,6 +102,15 @@ def _with_headers(send: Send, headers: Callable[[], dict[str, str]]) -> Send:
         await send(message)
 
     return send_with_headers
+
+
+def _until_the_end(send: Send, ended: Callable[[], None]) -> Send:
+    async def send_to_the_end(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            ended()
+        await send(message)
+
+    return send_to_the_end
 
 
 async def _body(scope: Scope, receive: Receive, most: int) -> Receive:
