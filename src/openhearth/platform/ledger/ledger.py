@@ -226,7 +226,9 @@ class Ledger:
         return await asyncio.to_thread(self._sweep)
 
     def _sweep(self) -> int:
-        self._ask(partial(sweeper.look, watch=self._watch, own=self.instance))
+        beats = self._ask(partial(sweeper.beats, own=self.instance))
+        for instance in self._watch.dead(beats):
+            self._ask(partial(sweeper.leave, instance=instance))
         swept = 0
         while some := self._ask(
             partial(sweeper.sweep, prices=self.prices, own=self.instance, under_way=self._under_way)

@@ -50,12 +50,10 @@ def leave(connection: Connection, instance: str) -> None:
     connection.execute(delete(instances).where(instances.c.id == instance))
 
 
-def look(connection: Connection, watch: Watch, own: str) -> None:
-    """See which of the other processes have died, and note it."""
+def beats(connection: Connection, own: str) -> dict[str, int]:
+    """The numbers of the other processes."""
     rows = connection.execute(select(instances.c.id, instances.c.beat))
-    beats = {row.id: row.beat for row in rows if row.id != own}
-    for instance in watch.dead(beats):
-        leave(connection, instance)
+    return {row.id: row.beat for row in rows if row.id != own}
 
 
 def sweep(connection: Connection, prices: Prices, own: str, under_way: Container[str]) -> int:

@@ -2,11 +2,12 @@
 
 To have a transaction on the disk takes far longer than to make its changes. So while one is being
 written operations gather, and all of them are in the next: nobody waits for a timer, and the busier
-it is, the more of them share a commit. Each operation has a savepoint, so that one which is refused
-undoes nothing of the others; their futures are done when all is on the disk.
+it is, the more of them share a commit. Their futures are done when all is on the disk. One that is
+refused undoes nothing of the others: when that happens, all of them begin anew, each with a
+savepoint of its own. Savepoints take nearly as long as what they guard, and refusals are rare.
 
-An operation may be carried out again when the connection broke and nobody can say whether it had
-been committed, so operations are such that the second time changes nothing.
+An operation may also be carried out again when the connection broke and nobody can say whether it
+had been committed, so operations are such that the second time changes nothing.
 """
 
 from __future__ import annotations
@@ -129,13 +130,21 @@ class Writer:
     def _commit(self, group: list[Asked]) -> list[Outcome]:
         if not group:
             return []
+        try:
+            return self._together(group, lambda connection, operate: (operate(connection), None))
+        except (HearthError, ApiError):
+            return self._together(group, _apart)
+
+    def _together(
+        self, group: list[Asked], outcome: Callable[[Connection, Operation], Outcome]
+    ) -> list[Outcome]:
         with self._database.writing() as connection:
             if not self._database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            return [_outcome(connection, operation) for operation, _ in group]
+            return [outcome(connection, operation) for operation, _ in group]
 
 
-def _outcome(connection: Connection, operation: Operation) -> Outcome:
+def _apart(connection: Connection, operation: Operation) -> Outcome:
     try:
         with connection.begin_nested():
             return operation(connection), None
