@@ -93,7 +93,7 @@ class Exchange(asyncio.Protocol):
             raise SystemExit(f"A server refused: {content.decode(errors='replace')}")
         ends = list(accumulate(len(data) for _, data in self.pieces))
         events = [(m.end(), json.loads(m[1])) for m in EVENT.finditer(content)]
-        texts = [(end, _text(event)) for end, event in events]
+        texts = [(end, text_of(event)) for end, event in events]
         times = [self.pieces[bisect_left(ends, end)][0] - self.sent for end, text in texts if text]
         usage = next(event["usage"] for _, event in reversed(events) if event.get("usage"))
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
@@ -107,7 +107,8 @@ class Exchange(asyncio.Protocol):
         )
 
 
-def _text(event: Body) -> str:
+def text_of(event: Body) -> str:
+    """What an event adds to the answer."""
     return "".join(choice["delta"].get("content") or "" for choice in event.get("choices", ()))
 
 
@@ -122,7 +123,7 @@ def clients() -> Callable[[str, str, Sequence[Sequence[Body]]], Load]:
 
 async def _load(url: str, key: str, bodies: Sequence[Sequence[Body]]) -> Load:
     where = urlsplit(url)
-    requests = [[_request(where.netloc, key, body) for body in mine] for mine in bodies]
+    requests = [[request_of(where.netloc, key, body) for body in mine] for mine in bodies]
 
     async def client(mine: list[bytes]) -> list[Exchange]:
         exchanges = []
@@ -140,10 +141,11 @@ async def _load(url: str, key: str, bodies: Sequence[Sequence[Body]]) -> Load:
     return Load([[exchange.reply() for exchange in mine] for mine in exchanges], seconds, cpu)
 
 
-def _request(host: str, key: str, body: Body) -> bytes:
+def request_of(host: str, key: str, body: Body, connection: str = "close") -> bytes:
+    """A request of chat completions, and what shall become of its connection."""
     content = json.dumps(body).encode()
     return (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-        "Connection: close\r\n\r\n"
+        f"Connection: {connection}\r\n\r\n"
     ).encode() + content
