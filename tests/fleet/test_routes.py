@@ -40,7 +40,7 @@ def test_a_chat_is_answered_and_streamed(http: TestClient, nodes: Nodes) -> None
     assert whole["usage"]["completion_tokens"] == 24
     streamed = post(http, n=2, stream=True)
     assert streamed.status_code == 200
-    assert streamed.text.count('"finish_reason": "length"') == 2
+    assert streamed.text.count('"finish_reason":"length"') == 2
     assert streamed.text.endswith("data: [DONE]\n\n")
 
 

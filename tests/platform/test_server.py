@@ -119,7 +119,7 @@ def test_a_stream_under_way_ends_before_the_server_does(tmp_path: Path) -> None:
             child.send_signal(signal.SIGTERM)
             rest = response.read()
         assert rest.endswith(b"data: [DONE]\n\n")
-        assert b'"finish_reason": "length"' in rest
+        assert b'"finish_reason":"length"' in rest
 
 
 @pytest.fixture

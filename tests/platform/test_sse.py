@@ -87,5 +87,5 @@ def test_comments_keep_a_silent_stream_open(engine: Any, monkeypatch: pytest.Mon
     generation = Generation(engine, [Request("tiny", [1], Sampling())])
     asyncio.run(sse.EventStream(slowly(), generation)({"type": "http"}, receive, send))
     events = [part for part in body.split(b"\n\n") if not part.startswith(b":")]
-    assert events == [b'data: {"text": "at last"}', b"data: [DONE]", b""]
+    assert events == [b'data: {"text":"at last"}', b"data: [DONE]", b""]
     assert engine.streams[0].cancelled

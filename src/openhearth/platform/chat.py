@@ -7,7 +7,6 @@ ask.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -48,8 +47,9 @@ from openhearth.platform.models import find_card
 from openhearth.platform.old_tools import OldToolParameters, old_reason
 from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import Alternatives, GenerationParameters, room_after
+from openhearth.platform.preparing import Preparing
 from openhearth.platform.reading import Reader, Step
-from openhearth.platform.replies import COST, EchoedPrompt, UsageReply, head
+from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
 from openhearth.platform.sse import EventStream
 from openhearth.platform.thoughts import begins_inside
 from openhearth.platform.tools import CallDelta, ToolUse, steps, whole
@@ -248,14 +248,12 @@ async def start(engine: Engine, asked: Asked, tab: Tab) -> Generation:
 def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
     """The route over this engine, charged for by this meter."""
     routes = APIRouter(tags=["chat"])
-    answer = answers(ChatReply, ChatChunk)
+    answer, prepared = answers(ChatReply, ChatChunk), Preparing()
 
     @routes.post("/v1/chat/completions", response_model=None, responses=answer)
-    async def create_chat_completion(
-        body: ChatRequest, http: HttpRequest, response: Response
-    ) -> ChatReply | EventStream:
-        # In a thread: rendering and tokenising a long conversation takes milliseconds.
-        asked = await asyncio.to_thread(prepare, engine, body, http.state.caller.tenant)
+    async def create_chat_completion(body: ChatRequest, http: HttpRequest) -> Response:
+        work = partial(prepare, engine, body, http.state.caller.tenant)
+        asked = await prepared(http, body.model, work)
         generation = await start(engine, asked, meter.tab(http))
         fields = head("chatcmpl", body.model)
         if body.stream:
@@ -263,12 +261,12 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
             return EventStream(chunks, generation)
         async with generation:
             answers = await while_connected(http.receive, generation.answers())
-        response.headers[COST] = str(generation.cost)
-        return ChatReply(
+        reply = ChatReply(
             **fields,
             choices=[_choice(body, index, answer, asked) for index, answer in enumerate(answers)],
             usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=asked.text)] if body.echo else [],
         )
+        return charged(reply, generation.cost)
 
     return routes

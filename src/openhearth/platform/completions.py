@@ -7,7 +7,6 @@ the `token`.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -30,7 +29,8 @@ from openhearth.platform.metering import FREE, Meter
 from openhearth.platform.models import find_card
 from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import MAX_CHOICES, Alternatives, GenerationParameters
-from openhearth.platform.replies import COST, EchoedPrompt, UsageReply, head
+from openhearth.platform.preparing import Preparing
+from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
 from openhearth.platform.sse import EventStream
 
 if TYPE_CHECKING:
@@ -255,16 +255,12 @@ def _choice(
 def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
     """The route over this engine, charged for by this meter."""
     routes = APIRouter(tags=["completions"])
-    answer = answers(CompletionReply, CompletionChunk)
+    answer, prepared = answers(CompletionReply, CompletionChunk), Preparing()
 
     @routes.post("/v1/completions", response_model=None, responses=answer)
-    async def create_completion(
-        body: CompletionRequest, http: HttpRequest, response: Response
-    ) -> CompletionReply | EventStream:
-        # In a thread: tokenising a long prompt takes milliseconds.
-        prompts, requests = await asyncio.to_thread(
-            _prepare, engine, body, http.state.caller.tenant
-        )
+    async def create_completion(body: CompletionRequest, http: HttpRequest) -> Response:
+        work = partial(_prepare, engine, body, http.state.caller.tenant)
+        prompts, requests = await prepared(http, body.model, work)
         generation = await begin(engine, requests, body.drawn, meter.tab(http))
         fields = head("cmpl", body.model)
         if body.stream:
@@ -272,13 +268,13 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
             return EventStream(chunks, generation)
         async with generation:
             answers = await while_connected(http.receive, generation.answers())
-        response.headers[COST] = str(generation.cost)
         answers = likeliest(body, answers)
-        return CompletionReply(
+        reply = CompletionReply(
             **fields,
             choices=[_choice(body, i, prompts, answer) for i, answer in enumerate(answers)],
             usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=prompt.text) for prompt in prompts] if body.echo else [],
         )
+        return charged(reply, generation.cost)
 
     return routes

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from openhearth.platform.generation import Generation
 
@@ -64,3 +65,9 @@ class EchoedPrompt(BaseModel):
 def head(prefix: str, model: str) -> dict[str, Any]:
     """The fields that begin every reply, and every chunk of one stream alike."""
     return {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+
+
+def charged(reply: BaseModel, cost: int) -> Response:
+    """A whole answer, and what was charged for it, in units."""
+    headers = {COST: str(cost)}
+    return Response(reply.model_dump_json(), media_type="application/json", headers=headers)

@@ -9,7 +9,6 @@ time to time, so that no timeout along the way breaks a long wait for the first 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -34,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def event(message: BaseModel) -> bytes:
     """One message as an event."""
-    return f"data: {json.dumps(message.model_dump(mode='json'))}\n\n".encode("ascii")
+    return f"data: {message.model_dump_json(ensure_ascii=True)}\n\n".encode("ascii")
 
 
 async def events(messages: AsyncGenerator[Message]) -> AsyncGenerator[bytes]:

@@ -177,7 +177,7 @@ def test_the_end_goes_out_when_all_is_on_the_disk(
     settled_at_the_end: list[bool] = []
 
     async def seen(chunk: bytes) -> None:
-        if b'"finish_reason": "length"' in chunk:
+        if b'"finish_reason":"length"' in chunk:
             found = await books.ledger.receipt(client.request_id)
             settled_at_the_end.append(found is not None and output_of(found) == 40)
 
@@ -191,7 +191,7 @@ def test_whoever_leaves_at_the_last_chunk_has_paid_for_all(app: Any, key: str, b
     client = Client(app, key)
 
     async def seen(chunk: bytes) -> None:
-        if b'"finish_reason": "length"' in chunk:
+        if b'"finish_reason":"length"' in chunk:
             client._gone.set()
 
     client.seen = seen
@@ -217,4 +217,4 @@ def test_a_crash_in_the_middle_charges_by_the_last_mark(
     asyncio.run(client.ask(BODY | {"max_tokens": 2000}))
     assert 64 <= output_of(books.receipt(client.request_id)) <= 200
     assert b"holds no credits any more" in client.received[-1]
-    assert not any(b'"finish_reason": "length"' in chunk for chunk in client.received)
+    assert not any(b'"finish_reason":"length"' in chunk for chunk in client.received)
