@@ -8,6 +8,7 @@ is on the disk. On SIGTERM it finishes the answers under way, within `GRACE` sec
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -107,6 +108,8 @@ async def run(listener: socket.socket, bus_url: str, store: Store, services: Ser
         # Uvicorn sends itself again the signal that ended it, after which there is more to do.
         signal.signal(number, lambda *_: None)
     async with joined(bus_url, store, services) as app:
+        gc.collect()
+        gc.freeze()  # what is here now stays, and need not be looked through again and again
         config = uvicorn.Config(app, **uvicorn_options(GRACE))
         await uvicorn.Server(config).serve([listener])
 
