@@ -7,6 +7,7 @@ there at once. A version is known by its digest, and what is known of it never c
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._names = os.fspath(store.root / "refs")
         self._lock = threading.Lock()
         self._read = 0  # when the names were last changed, in nanoseconds, as far as they were read
         self._versions: dict[str, Version] = {}
@@ -50,9 +52,8 @@ class Catalogue:
 
     def versions(self) -> dict[str, Version]:
         """Every name, and what it means now."""
-        folder = self._store.root / "refs"
         with self._lock:
-            changed = folder.stat().st_mtime_ns
+            changed = os.stat(self._names).st_mtime_ns
             if changed != self._read:
                 self._versions = self._look()
                 self._read = changed if time.time() - changed / 1e9 > SETTLED else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,7 +51,7 @@ class UsageReply(BaseModel):
             total_tokens=prompt + completion,
             prompt_tokens_details=PromptDetails(cached_tokens=usage.cached_tokens),
             cost=generation.cost,
-            timings=TimingsReply(**asdict(timings)) if timings else None,
+            timings=TimingsReply(**vars(timings)) if timings else None,
         )
 
 
