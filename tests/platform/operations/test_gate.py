@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 from urllib.parse import urlparse
@@ -58,6 +59,35 @@ def test_a_body_that_stops_is_a_408(engine: Any, keys: Any) -> None:
                 assert more, answer
                 answer += more
     assert answer.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(
+    ("path", "piece", "status"),
+    [
+        (CHAT, b" ", 408),  # never silent for long, and never at an end
+        ("/v1/login", b" ", 408),  # which nobody needs a key for
+        (CHAT, b" " * 100, 400),  # slow too, but it gets there
+    ],
+)
+def test_a_body_may_be_slow_but_not_for_ever(
+    path: str, piece: bytes, status: int, engine: Any, keys: Any
+) -> None:
+    key = keys.create("test")
+    app = create_app(engine, keys, settings=Settings(body_seconds=1, body_rate=100))
+    with running(app) as url:
+        at = urlparse(url)
+        with socket.create_connection((at.hostname, at.port)) as raw:
+            head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+            raw.sendall(f"{head}content-length: {20 * len(piece)}\r\n\r\n".encode())
+            raw.settimeout(0.1)
+            answer = b""
+            while not answer:
+                with contextlib.suppress(OSError):  # it may have hung up
+                    raw.sendall(piece)
+                with contextlib.suppress(TimeoutError):
+                    answer = raw.recv(4096)
+            assert answer.startswith(f"HTTP/1.1 {status}".encode())
+            assert (b"connection: close" in answer) == (status == 408)
 
 
 @pytest.mark.parametrize("origins", [(), ("https://mine.example",)])

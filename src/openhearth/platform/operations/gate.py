@@ -54,7 +54,7 @@ class Gate:
                 self._metrics.refused.labels("server").inc()
                 await _overloaded().response()(scope, receive, seen)
             else:
-                timely = _timely(receive, self._settings.body_seconds)
+                timely = _timely(receive, self._settings)
                 await self.app(scope, timely, seen)
         except Exception:
             seen.status = 500
@@ -113,21 +113,33 @@ def _overloaded() -> ApiError:
     )
 
 
-def _timely(receive: Receive, seconds: float) -> Receive:
-    """The same, but the body must not stop for longer."""
-    whole = False
+def _timely(receive: Receive, settings: Settings) -> Receive:
+    """The same, but neither may the body stop for long, nor come a few bytes at a time for ever."""
+    begun, came, whole = time.monotonic(), 0, False
 
     async def received() -> Message:
-        nonlocal whole
+        nonlocal came, whole
         if whole:
             return await receive()
+        left = begun + settings.body_seconds + came / settings.body_rate - time.monotonic()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(left, settings.body_seconds)):
                 message = await receive()
         except TimeoutError as error:
-            why = f"Nothing more of the body came for {seconds:g} seconds: send it again."
-            raise ApiError(408, why, code="request_timeout") from error
+            raise _late(settings) from error
+        came += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         return message
 
     return received
+
+
+def _late(settings: Settings) -> ApiError:
+    late = ApiError(
+        408,
+        f"The body stopped for {settings.body_seconds:g} seconds, or came more slowly than "
+        f"{settings.body_rate} bytes a second: send it again.",
+        code="request_timeout",
+    )
+    late.headers["connection"] = "close"  # else the rest of the body would be waited for
+    return late
