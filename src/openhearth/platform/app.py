@@ -80,14 +80,14 @@ def create_app(
 
     seen = cast("Engine", Observed(engine, metrics))  # all of it that routes use
     metered = Limited(meter, limits)
-    vectors = embedder or embedding.EncoderEmbedder({})
+    vectors, pool = embedder or embedding.EncoderEmbedder({}), embedding.Pool()
     looks = dict(checks or {"engine": partial(health.check_engine, engine)})
     routers = [
         models.router(seen, vectors),
         chat.router(seen, metered),
         completions.router(seen, metered),
-        embedding.embeddings.router(vectors, metered),
-        embedding.rerank.router(reranker or embedding.CosineReranker(vectors), metered),
+        embedding.embeddings.router(vectors, pool, metered),
+        embedding.rerank.router(reranker or embedding.CosineReranker(vectors), pool, metered),
         catalogue.router(seen, vectors, machines),
     ]
     if database is not None:

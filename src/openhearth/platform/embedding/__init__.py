@@ -8,6 +8,7 @@ and by the cosines of their vectors.
 from openhearth.platform.embedding import embeddings, rerank
 from openhearth.platform.embedding.cosine import CosineReranker
 from openhearth.platform.embedding.encoders import EncoderEmbedder
+from openhearth.platform.embedding.pool import Pool
 from openhearth.platform.embedding.ports import Embedder, EmbeddingCard, Reranker
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Embedder",
     "EmbeddingCard",
     "EncoderEmbedder",
+    "Pool",
     "Reranker",
     "embeddings",
     "rerank",

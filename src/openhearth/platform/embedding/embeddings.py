@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.platform.connection import while_connected
 from openhearth.platform.embedding.encoders import normalised
+from openhearth.platform.embedding.pool import Pool
 from openhearth.platform.embedding.ports import Embedder, EmbeddingCard, card_of
 from openhearth.platform.errors import bad_request
 from openhearth.platform.metering import FREE, Meter, paid
@@ -120,8 +120,8 @@ def _written(vector: np.ndarray, encoding: str | None) -> list[float] | str:
     return vector.tolist()
 
 
-def router(embedder: Embedder, meter: Meter = FREE) -> APIRouter:
-    """The route over this embedder, charged for by this meter."""
+def router(embedder: Embedder, pool: Pool, meter: Meter = FREE) -> APIRouter:
+    """The route over this embedder, which works in this pool, charged for by this meter."""
     routes = APIRouter(tags=["embeddings"])
 
     @routes.post("/v1/embeddings")
@@ -129,10 +129,10 @@ def router(embedder: Embedder, meter: Meter = FREE) -> APIRouter:
         body: EmbeddingRequest, http: HttpRequest, response: Response
     ) -> EmbeddingReply:
         # In a thread: a few texts take milliseconds, many take seconds.
-        texts = await asyncio.to_thread(_prepare, embedder, body)
+        texts = await pool.run(_prepare, embedder, body)
         tokens, tab = sum(map(len, texts)), meter.tab(http)
         async with paid(tab, body.model, {"embedding": tokens}):
-            working = asyncio.to_thread(_embed, embedder, body, texts)
+            working = pool.run(_embed, embedder, body, texts)
             vectors = await while_connected(http.receive, working)
         response.headers[COST] = str(tab.cost)
         return EmbeddingReply(

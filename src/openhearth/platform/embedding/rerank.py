@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.platform.connection import while_connected
+from openhearth.platform.embedding.pool import Pool
 from openhearth.platform.embedding.ports import Ranking, Reranker
 from openhearth.platform.errors import bad_request
 from openhearth.platform.ids import new_id
@@ -109,8 +109,8 @@ def _most(body: RerankRequest, texts: list[str]) -> int:
     return sum(len(text.encode(errors="replace")) + FRAME for text in (body.query, *texts))
 
 
-def router(reranker: Reranker, meter: Meter = FREE) -> APIRouter:
-    """The route over this reranker, charged for by this meter."""
+def router(reranker: Reranker, pool: Pool, meter: Meter = FREE) -> APIRouter:
+    """The route over this reranker, which works in this pool, charged for by this meter."""
     routes = APIRouter(tags=["rerank"])
 
     @routes.post("/v1/rerank")
@@ -118,7 +118,7 @@ def router(reranker: Reranker, meter: Meter = FREE) -> APIRouter:
         texts = body.texts()
         most, tab = {"embedding": _most(body, texts)}, meter.tab(http)
         async with paid(tab, body.model, most) as used:
-            working = asyncio.to_thread(reranker.rank, body.model, body.query, texts)
+            working = pool.run(reranker.rank, body.model, body.query, texts)
             ranking = await while_connected(http.receive, working)
             used["embedding"] = ranking.tokens
         response.headers[COST] = str(tab.cost)
