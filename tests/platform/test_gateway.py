@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openhearth.platform.accounts import Accounts
+from openhearth.platform.accounts import Accounts, api_keys
 from openhearth.platform.database import Database
 from openhearth.platform.gateway import LOCAL, admit, opened
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
@@ -77,3 +77,20 @@ def test_a_key_of_the_users_own_is_the_first(
     admit(accounts)
     assert accounts.check("chosen-by-the-user-001")
     assert accounts.check(first) is None
+
+
+def test_a_revoked_key_of_the_users_own_is_told_of_and_all_others_work(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    accounts, local = Accounts(database), fresh_key()
+    monkeypatch.setenv(OWN_KEY, "chosen-by-the-user-001")
+    admit(accounts)
+    caller = accounts.check("chosen-by-the-user-001")
+    assert caller
+    with accounts.changing() as connection:
+        api_keys.revoke(connection, caller.organisation, caller.key)
+    monkeypatch.setenv(LOCAL_KEY, local)
+    admit(accounts)
+    assert "revoked" in caplog.text
+    assert accounts.check("chosen-by-the-user-001") is None
+    assert accounts.check(local)

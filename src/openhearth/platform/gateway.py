@@ -28,7 +28,7 @@ from openhearth.errors import HearthError
 from openhearth.fleet import Bus, Fleet
 from openhearth.fleet.broker import BUS
 from openhearth.fleet.thread import new_loop
-from openhearth.platform.accounts import Accounts
+from openhearth.platform.accounts import Accounts, KeyRevoked
 from openhearth.platform.app import create_app
 from openhearth.platform.database import Database, database_of
 from openhearth.platform.embedding import EncoderEmbedder
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 GRACE = 5  # seconds
 WELCOME = "welcome"  # the name of the credits that an organisation begins with
 LOCAL = "this machine"  # the name of the key for commands here, which is another at each start
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -70,12 +72,24 @@ def opened(database: Database, root: Path, free: int) -> Iterator[Services]:
 
 
 def admit(accounts: Accounts) -> None:
-    """Let in the keys that this start brings: the user's own, the first, and that of commands."""
-    accounts.adopt_environment()
+    """Let in the keys that this start brings: the user's own, the first, and that of commands. One
+    that was revoked meanwhile is told of: all other keys still work.
+    """
+    with _telling_of_revoked():
+        accounts.adopt_environment()
     if first := os.environ.pop(FIRST_KEY, None):
         accounts.first_start(first)
     if local := os.environ.pop(LOCAL_KEY, None):
-        accounts.adopt(LOCAL, local)
+        with _telling_of_revoked():
+            accounts.adopt(LOCAL, local)
+
+
+@contextmanager
+def _telling_of_revoked() -> Iterator[None]:
+    try:
+        yield
+    except KeyRevoked as error:
+        log.error("%s", error)
 
 
 @asynccontextmanager

@@ -152,13 +152,22 @@ class Supervisor:
 
     def _found(self) -> Ready:
         if own := os.environ.get(OWN_KEY):
+            if not self._is_key(own):
+                raise HearthError(
+                    f"The key in {OWN_KEY} was revoked, or has expired, and stays so: set another, "
+                    "or none."
+                )
             return Ready(self._url, own, first=False)
+        first = self._is_key(self._first)
+        return Ready(self._url, self._first if first else self._local, first)
+
+    def _is_key(self, key: str) -> bool:
+        """Whether the gateway, once it answers, lets that in."""
         status = 0
         while status not in (OK, UNKNOWN_KEY) and not self._stop.wait(LOOK):
             self._look()
-            status = _status(f"{self._url}/v3/whoami", self._first)
-        first = status == OK
-        return Ready(self._url, self._first if first else self._local, first)
+            status = _status(f"{self._url}/v3/whoami", key)
+        return status == OK
 
     def _look(self) -> None:
         """Start what has died, and write down what changed."""

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openhearth.errors import UsageError
-from openhearth.platform.accounts import Accounts, Home, api_keys, organisations, users
+from openhearth.platform.accounts import Accounts, Home, KeyRevoked, api_keys, organisations, users
 from openhearth.platform.caller import ALLOWED, Caller, Limits
 from openhearth.platform.database import Database
 
@@ -159,6 +159,34 @@ def test_the_environment_may_give_a_key(
     with pytest.raises(UsageError, match="easy to guess"):
         accounts.adopt_environment()
     assert accounts.check(first)
+
+
+def test_a_key_of_the_environment_that_was_revoked_stays_so(
+    accounts: Accounts, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = "chosen-by-the-user-001", "chosen-by-the-user-002"
+    monkeypatch.setenv("OPENHEARTH_API_KEY", own)
+    accounts.adopt_environment()
+    caller = accounts.check(own)
+    assert caller
+    with accounts.changing() as connection:
+        assert api_keys.revoke(connection, home.organisation, caller.key)
+    for restarted in (accounts, Accounts(accounts.database)):
+        with pytest.raises(KeyRevoked, match="give another"):
+            restarted.adopt_environment()
+        assert restarted.check(own) is None
+    accounts.adopt("environment", other)
+    with pytest.raises(KeyRevoked):  # nor is it what another has replaced
+        accounts.adopt_environment()
+    assert accounts.check(other)
+
+
+def test_a_key_that_had_another_name_is_not_made_again(accounts: Accounts, home: Home) -> None:
+    key, secret = new_key(accounts, home)
+    with accounts.changing() as connection:
+        api_keys.revoke(connection, home.organisation, key.id)
+    with pytest.raises(KeyRevoked):
+        accounts.adopt("environment", secret)
 
 
 def test_it_is_remembered_when_a_key_was_used(accounts: Accounts, home: Home) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from openhearth.errors import UsageError
 from openhearth.platform.accounts import api_keys, organisations, passwords, users
 from openhearth.platform.accounts import tables as t
 from openhearth.platform.caller import Caller
@@ -29,6 +30,10 @@ USE_SECONDS = 60  # at most so often it is written down that a key was used
 LOGGED_IN_SECONDS = 30 * 24 * 3600
 LOCAL_EMAIL = "local"  # no address, so that nobody can sign up with it
 ENVIRONMENT = "environment"
+
+
+class KeyRevoked(UsageError):
+    """A key that was revoked is no key any more, whoever brings it."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +149,7 @@ class Accounts:
 
     def adopt_environment(self) -> None:
         """Accept the key in `OPENHEARTH_API_KEY`, if there is one, in place of the last such key.
-
-        Raises:
-            UsageError: it is too short to be safe.
+        Raises what `adopt` raises.
         """
         if secret := os.environ.get(OWN_KEY):
             self.adopt(ENVIRONMENT, secret)
@@ -157,18 +160,23 @@ class Accounts:
 
         Raises:
             UsageError: it is too short to be safe.
+            KeyRevoked: it was a key that works no more, and stays so.
         """
         if self.check(secret):
             return
+        digest = digest_of(long_enough(secret))
         with self.changing() as connection:
             owner = self.local(connection)
-            adopted = (t.api_keys.c.user == owner.user.id) & (t.api_keys.c.name == name)
-            same = t.api_keys.c.sha256 == digest_of(long_enough(secret))
-            update = t.api_keys.update()
-            connection.execute(
-                update.where(adopted, t.api_keys.c.revoked.is_(None)).values(revoked=t.now())
-            )
-            if not connection.execute(update.where(adopted, same).values(revoked=None)).rowcount:
+            known = api_keys.replaced(connection, digest)
+            if known is False:
+                raise KeyRevoked(
+                    f"The key that is given as {name!r} was revoked or has expired, and stays so: "
+                    "give another."
+                )
+            api_keys.replace(connection, owner.user.id, name)
+            if known:
+                api_keys.bring_back(connection, digest)
+            else:
                 owner.key(connection, name, secret=secret)
 
     def local(self, connection: sa.Connection) -> Home:

@@ -142,6 +142,29 @@ def revoke(
     return True
 
 
+def replaced(connection: sa.Connection, sha256: str) -> bool | None:
+    """Whether the key with this digest has only been replaced, else it is as it is for ever; None
+    if there never was one.
+    """
+    query = sa.select(api_keys.c.replaced).where(api_keys.c.sha256 == sha256)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else row.replaced is not None
+
+
+def replace(connection: sa.Connection, user: str, name: str) -> None:
+    """Let the keys of a user that have this name work no more, until they are brought back."""
+    working = api_keys.update().where(
+        api_keys.c.user == user, api_keys.c.name == name, api_keys.c.revoked.is_(None)
+    )
+    connection.execute(working.values(revoked=now(), replaced=now()))
+
+
+def bring_back(connection: sa.Connection, sha256: str) -> None:
+    """Let a key that was replaced work again."""
+    same = api_keys.update().where(api_keys.c.sha256 == sha256)
+    connection.execute(same.values(revoked=None, replaced=None))
+
+
 def key_of(row: sa.RowMapping) -> Key:
     """A row as a key."""
     return Key(

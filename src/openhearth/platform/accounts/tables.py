@@ -82,6 +82,8 @@ api_keys = sa.Table(
     sa.Column("expires", sa.BigInteger),
     sa.Column("used", sa.BigInteger),  # last, to the minute
     sa.Column("revoked", sa.BigInteger),
+    # By another that was adopted by its name, and so revoked, but not for ever.
+    sa.Column("replaced", sa.BigInteger),
 )
 
 TABLES = (users, organisations, projects, memberships, invites, api_keys)
