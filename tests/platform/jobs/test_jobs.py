@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from openhearth.errors import NotFound, UsageError
 from openhearth.platform.database import Database
+from openhearth.platform.errors import ApiError
 from openhearth.platform.jobs import Jobs, Lease, LeaseLost, Metric
 from openhearth.platform.jobs.rows import MOST_BYTES
 from tests.platform.area import Caller
@@ -50,6 +52,53 @@ def test_jobs_are_taken_in_their_order_and_by_kind(jobs: Jobs) -> None:
     assert [jobs.lease("w", KINDS).id for _ in range(2)] == [first, second]
     assert jobs.lease("w", KINDS) is None
     assert jobs.lease("w", ["other", "count"]).kind == "other"
+
+
+def test_projects_take_turns(jobs: Jobs, clock: Any) -> None:
+    """With one worker, however many jobs one of them has put in before the others."""
+    made = {
+        project: [jobs.create("count", {}, caller=Caller(project)).id for _ in range(count)]
+        for project, count in (("proj_a", 4), ("proj_b", 1), ("proj_c", 2))
+    }
+    turns = []
+    while (lease := jobs.lease("w", KINDS)) is not None:
+        turns.append(lease.id)
+        clock.now += 1
+        jobs.finish(lease, {})
+    a, b, c = made.values()
+    assert turns == [a[0], b[0], c[0], a[1], c[1], a[2], a[3]]
+
+
+def test_who_has_the_fewest_under_way_is_next(jobs: Jobs, clock: Any) -> None:
+    mine = [create(jobs) for _ in range(4)]
+    assert [jobs.lease("w", KINDS).id for _ in range(2)] == mine[:2]
+    theirs = [jobs.create("count", {}, caller=B).id for _ in range(3)]
+    assert [jobs.lease("w", KINDS).id for _ in range(2)] == theirs[:2]
+    clock.now += 1  # both have two, and ours have begun before theirs
+    assert [jobs.lease("w", KINDS).id for _ in range(3)] == [mine[2], theirs[2], mine[3]]
+
+
+def test_workers_at_once_take_different_jobs(jobs: Jobs) -> None:
+    made = {create(jobs) for _ in range(4)} | {jobs.create("count", {}, caller=B).id}
+    with ThreadPoolExecutor(4) as pool:
+        leases = list(pool.map(lambda _: jobs.lease("w", KINDS), range(20)))
+    taken = [lease.id for lease in leases if lease is not None]
+    while (lease := jobs.lease("w", KINDS)) is not None:
+        taken.append(lease.id)
+    assert sorted(taken) == sorted(made)
+
+
+def test_a_project_has_only_so_many_in_the_queue(database: Database, clock: Any) -> None:
+    jobs = Jobs(database, clock, most_queued=2)
+    first = create(jobs, key="k")
+    create(jobs)
+    with pytest.raises(ApiError, match="2 jobs in the queue") as refused:
+        create(jobs)
+    assert refused.value.status == 429
+    assert create(jobs, key="k") == first  # which is there already
+    assert jobs.create("count", {}, caller=B)
+    jobs.lease("w", KINDS)
+    create(jobs)
 
 
 def test_an_idempotency_key_makes_one_job_of_a_project(jobs: Jobs) -> None:

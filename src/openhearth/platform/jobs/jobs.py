@@ -34,6 +34,7 @@ from openhearth.platform.jobs.job import (
 from openhearth.platform.jobs.tables import jobs
 
 MAX_ATTEMPTS = 5  # deaths of a job without progress
+MOST_QUEUED = 100  # jobs of a project
 
 
 class Jobs:
@@ -44,10 +45,12 @@ class Jobs:
         database: Database,
         clock: Callable[[sa.Connection], float] = clocks.now,
         max_attempts: int = MAX_ATTEMPTS,
+        most_queued: int = MOST_QUEUED,
     ) -> None:
         self._database = database
         self._clock = clock
         self._max_attempts = max_attempts
+        self._most_queued = most_queued
         self.bells = Bells()
 
     # -- asking ---------------------------------------------------------------------------------
@@ -67,12 +70,14 @@ class Jobs:
 
         Raises:
             UsageError: the payload is too large, or the key was used for something else.
+            ApiError: 429, as many of the project's jobs are queued as may be.
         """
         rows.check_size(payload, "payload")
         try:
             with self._database.writing() as connection:
                 if key is not None and (found := rows.with_key(connection, caller.project, key)):
                     return rows.same(found, kind, payload)
+                rows.check_queue(connection, caller.project, self._most_queued)
                 now = self._clock(connection)
                 row = {
                     "id": f"{name}{uuid.uuid4().hex}",
@@ -171,7 +176,9 @@ class Jobs:
     # -- carrying out ---------------------------------------------------------------------------
 
     def lease(self, worker: str, kinds: Sequence[str], seconds: float = SECONDS) -> Leased | None:
-        """The longest waiting job of these kinds, for so long; None if there is none."""
+        """The longest waiting job of these kinds, of the project whose turn it is, for so long;
+        None if there is none.
+        """
         with self._database.writing() as connection:
             now = self._clock(connection)
             changed = leases.sweep(connection, now)

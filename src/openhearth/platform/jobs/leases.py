@@ -22,11 +22,16 @@ NOT_HEARD = "nothing was heard of its worker"
 def take(
     connection: sa.Connection, now: float, worker: str, kinds: Sequence[str], seconds: float
 ) -> Any | None:
-    """The row of the longest waiting job of these kinds, which is the worker's from now on."""
+    """The row of the longest waiting job of these kinds of the project whose turn it is, which is
+    the worker's from now on.
+    """
     waiting = sa.select(jobs.c.number).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds))
     first = waiting.order_by(jobs.c.number).limit(1).with_for_update(skip_locked=True)
-    number = connection.execute(first).scalar_one_or_none()
-    if number is None:
+    for project in _by_turn(connection, kinds):
+        number = connection.execute(first.where(jobs.c.project == project)).scalar_one_or_none()
+        if number is not None:
+            break
+    else:
         return None
     taken = sa.update(jobs).where(jobs.c.number == number)
     return connection.execute(
@@ -38,6 +43,23 @@ def take(
             started=sa.func.coalesce(jobs.c.started, int(now)),
         ).returning(jobs)
     ).one()
+
+
+def _by_turn(connection: sa.Connection, kinds: Sequence[str]) -> Sequence[str]:
+    """The projects that wait: those first that have the fewest jobs under way, then those whose
+    last one began longest ago, then those that have waited longest.
+    """
+    queued = (jobs.c.state == "queued") & jobs.c.kind.in_(kinds)
+    oldest = sa.select(jobs.c.project, sa.func.min(jobs.c.number).label("number")).where(queued)
+    waiting = oldest.group_by(jobs.c.project).subquery()
+    other = jobs.alias()
+    own = other.c.project == waiting.c.project
+    running = sa.select(sa.func.count()).where(own, other.c.state.in_(HELD)).scalar_subquery()
+    # The newest job that has begun, as a project's begin in order: few rows are read for it.
+    begun = sa.select(other.c.started).where(own, other.c.started.is_not(None))
+    last = begun.order_by(other.c.number.desc()).limit(1).scalar_subquery()
+    order = (running, sa.func.coalesce(last, 0), waiting.c.number)
+    return connection.execute(sa.select(waiting.c.project).order_by(*order)).scalars().all()
 
 
 def held(connection: sa.Connection, lease: Lease) -> Any:

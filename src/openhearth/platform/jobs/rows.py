@@ -10,10 +10,12 @@ import orjson
 import sqlalchemy as sa
 
 from openhearth.errors import NotFound, UsageError
+from openhearth.platform.errors import ApiError
 from openhearth.platform.jobs.job import Job
 from openhearth.platform.jobs.tables import jobs
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+RETRY_SECONDS = 60
 MOST_BYTES = 256 * 1024  # of a payload, a checkpoint or a result: what the bus carries, and more
 
 
@@ -26,6 +28,22 @@ def check_size(value: dict[str, Any], what: str) -> None:
         raise UsageError(
             f"The job's {what} has {size} bytes, of which {MOST_BYTES} are allowed: put what is "
             "large into a file, and name that."
+        )
+
+
+def check_queue(connection: sa.Connection, project: str, most: int) -> None:
+    """Raises:
+    ApiError: 429, a project has as many jobs in the queue as it may.
+    """
+    queued = sa.select(sa.func.count()).where(jobs.c.project == project, jobs.c.state == "queued")
+    if connection.execute(queued).scalar_one() >= most:
+        raise ApiError(
+            429,
+            f"This project has {most} jobs in the queue, and may not have more: try again when one "
+            "of them has begun, or cancel some.",
+            kind="rate_limit_error",
+            code="too_many_jobs",
+            retry_after=RETRY_SECONDS,
         )
 
 
