@@ -1,8 +1,7 @@
 """What is around all else: bounds on the whole server, and what is told of each request.
 
 Like the guard within it, it is plain ASGI, so that refusing costs next to nothing. Whether the
-server is well is answered even when there is too much to do. `/metrics` needs no key on this
-machine; whoever comes through a proxy on this machine is not on it.
+server is well, and its numbers, are answered even when there is too much to do.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,12 +35,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif scope["path"] == "/metrics" and is_local(scope):
-            await self._metrics.response()(scope, receive, send)
-        elif scope["path"] in ALWAYS:
-            await self.app(scope, receive, send)
+            return
+        timely = _timely(receive, self._settings)
+        if scope["path"] in ALWAYS:
+            await self.app(scope, timely, send)
         else:
-            await self._count(scope, receive, send)
+            await self._count(scope, timely, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = _Seen(send)
@@ -54,8 +52,7 @@ class Gate:
                 self._metrics.refused.labels("server").inc()
                 await _overloaded().response()(scope, receive, seen)
             else:
-                timely = _timely(receive, self._settings)
-                await self.app(scope, timely, seen)
+                await self.app(scope, receive, seen)
         except Exception:
             seen.status = 500
             raise
@@ -90,17 +87,6 @@ class _Seen:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         await self._send(message)
-
-
-def is_local(scope: Scope) -> bool:
-    """Whether a request was sent on this machine, and not by a proxy for somebody else."""
-    headers = Headers(scope=scope)
-    if not scope.get("client") or "x-forwarded-for" in headers or "forwarded" in headers:
-        return False
-    try:
-        return ip_address(scope["client"][0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _overloaded() -> ApiError:
