@@ -55,7 +55,7 @@ def test_names_are_not_read_again_unless_they_change(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalogue = Catalogue(store)
-    monkeypatch.setattr("openhearth.fleet.catalogue.SETTLED", -1.0)
+    monkeypatch.setattr("openhearth.store.refs.SETTLED", -1.0)
     before = catalogue.versions()
     assert catalogue.versions() is before
     store.tag("again", store.get("long").digest)

@@ -7,9 +7,7 @@ there at once. A version is known by its digest, and what is known of it never c
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,9 +18,8 @@ from openhearth.inference.check import Sizes
 from openhearth.inference.request import ModelCard
 from openhearth.inference.served import card_of
 from openhearth.models import base_of, config_of, writes_text
-from openhearth.store import Artifact, Store
+from openhearth.store import Artifact, Store, Watch
 
-SETTLED = 1.0  # seconds after which a folder's time of change is sure to change with it
 KEPT = 32  # tokenizers in memory
 SHOWN = 8  # names in an error
 
@@ -43,9 +40,8 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._names = os.fspath(store.root / "refs")
         self._lock = threading.Lock()
-        self._read = 0  # when the names were last changed, in nanoseconds, as far as they were read
+        self._names = Watch(store.refs)
         self._versions: dict[str, Version] = {}
         self._known: dict[str, Version | None] = {}
         self._tokenizer = lru_cache(KEPT)(lambda digest: Tokenizer.load(store.load(digest)))
@@ -53,10 +49,8 @@ class Catalogue:
     def versions(self) -> dict[str, Version]:
         """Every name, and what it means now."""
         with self._lock:
-            changed = os.stat(self._names).st_mtime_ns
-            if changed != self._read:
-                self._versions = self._look()
-                self._read = changed if time.time() - changed / 1e9 > SETTLED else 0
+            if (names := self._names.news()) is not None:
+                self._versions = self._look(names)
             return self._versions
 
     def find(self, name: str) -> Version:
@@ -83,8 +77,7 @@ class Catalogue:
         """
         return self._tokenizer(version.base.digest)
 
-    def _look(self) -> dict[str, Version]:
-        names = self._store.refs.all()
+    def _look(self, names: Mapping[str, str]) -> dict[str, Version]:
         called = {digest: name for name, digest in reversed(names.items())}
         for digest in called.keys() - self._known.keys():
             try:

@@ -80,7 +80,7 @@ def create_app(
 
     seen = cast("Engine", Observed(engine, metrics))  # all of it that routes use
     metered = Limited(meter, limits)
-    vectors, pool = embedder or embedding.EncoderEmbedder({}), embedding.Pool()
+    vectors, pool = embedder or embedding.NoEmbedder(), embedding.Pool()
     looks = dict(checks or {"engine": partial(health.check_engine, engine)})
     routers = [
         models.router(seen, vectors),

@@ -111,7 +111,7 @@ async def joined(bus_url: str, store: Store, services: Services) -> AsyncIterato
             services.database,
             meter=LedgerMeter(services.ledger),
             services=services,
-            embedder=EncoderEmbedder.of(store),
+            embedder=EncoderEmbedder(store),
             checks={"node": check_nodes},
         )
 

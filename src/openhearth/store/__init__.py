@@ -8,6 +8,7 @@ from openhearth.store.artifact import KINDS, Artifact, FileEntry, Manifest, file
 from openhearth.store.disk import explain_disk_errors, home, write_atomically
 from openhearth.store.draft import Draft
 from openhearth.store.lineage import Lineage, lineage
+from openhearth.store.refs import Watch
 from openhearth.store.remove import collect, remove
 from openhearth.store.store import Store
 from openhearth.store.sync import pull, push
@@ -20,6 +21,7 @@ __all__ = [
     "Lineage",
     "Manifest",
     "Store",
+    "Watch",
     "collect",
     "explain_disk_errors",
     "file_digest",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from pathlib import Path
 
 from openhearth.errors import UsageError
@@ -10,6 +12,7 @@ from openhearth.store.disk import write_atomically
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*(:[a-z0-9][a-z0-9._-]*)?")
 LONGEST = 128  # characters
+SETTLED = 1.0  # seconds after which a folder's time of change is sure to change with it
 
 
 def file_of(name: str) -> str:
@@ -31,6 +34,7 @@ class Refs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._path = os.fspath(directory)  # which is looked at before every request
 
     def get(self, name: str) -> str | None:
         """The digest that `name` means, or None."""
@@ -52,3 +56,24 @@ class Refs:
             for path in sorted(self._directory.iterdir())
             if not path.name.startswith(".")
         }
+
+    def changed(self) -> int:
+        """When a name was last given, changed or dropped, in nanoseconds."""
+        return os.stat(self._path).st_mtime_ns
+
+
+class Watch:
+    """Names for somebody who wants to know when they change."""
+
+    def __init__(self, refs: Refs) -> None:
+        self._refs = refs
+        self._read = 0  # when they were last changed, as far as they were read
+
+    def news(self) -> dict[str, str] | None:
+        """Every name and the digest it means; None if that is as it was the last time."""
+        changed = self._refs.changed()
+        if changed == self._read:
+            return None
+        names = self._refs.all()
+        self._read = changed if time.time() - changed / 1e9 > SETTLED else 0
+        return names

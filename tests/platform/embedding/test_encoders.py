@@ -27,7 +27,7 @@ def store(tmp_path: Path, encoder_directory: Path, tiny_directory: Path) -> Stor
 
 
 def test_vectors_are_means_of_length_one(store: Store) -> None:
-    embedder = EncoderEmbedder.of(store)
+    embedder = EncoderEmbedder(store)
     (card,) = embedder.models()
     assert (card.name, card.width, card.shortest) == ("encoder", 32, 32)
     tokens = [embedder.tokens("encoder", text) for text in TEXTS]
@@ -42,7 +42,7 @@ def test_vectors_are_means_of_length_one(store: Store) -> None:
 
 
 def test_what_cannot_be_embedded_is_said(store: Store) -> None:
-    embedder = EncoderEmbedder.of(store)
+    embedder = EncoderEmbedder(store)
     for name in ("tiny", "nobody"):
         with pytest.raises(NotFound, match=name):
             embedder.embed(name, [[1]])
@@ -54,10 +54,29 @@ def test_a_damaged_model_is_left_out(store: Store) -> None:
     for name in store.get("encoder").manifest.files:
         store.get("encoder").path(name).unlink()
     store.tag("again", store.get("tiny").digest)
-    assert EncoderEmbedder.of(store).models() == []
+    assert EncoderEmbedder(store).models() == []
+
+
+def test_a_new_encoder_and_a_new_version_are_found(store: Store, encoder_directory: Path) -> None:
+    embedder = EncoderEmbedder(store)
+    before = embedder.embed("encoder", [[5, 6]])
+    pull(store, str(encoder_directory), name="other")
+    assert {card.name for card in embedder.models()} == {"encoder", "other"}
+    assert embedder.embed("other", [[5, 6]]).tolist() == before.tolist()
+    store.tag("encoder", store.get("tiny").digest)  # which makes no vectors
+    assert [card.name for card in embedder.models()] == ["other"]
+    with pytest.raises(NotFound, match="encoder"):
+        embedder.tokens("encoder", "text")
+
+
+def test_what_is_open_stays_open_when_names_change(store: Store) -> None:
+    embedder = EncoderEmbedder(store)
+    model = embedder._get("encoder")
+    store.tag("again", store.get("tiny").digest)
+    assert embedder._get("encoder") is model
 
 
 def test_a_text_is_nearest_to_itself(store: Store) -> None:
-    ranking = CosineReranker(EncoderEmbedder.of(store)).rank("encoder", TEXTS[1], TEXTS)
+    ranking = CosineReranker(EncoderEmbedder(store)).rank("encoder", TEXTS[1], TEXTS)
     assert ranking.scores.argmax() == 1
     np.testing.assert_allclose(ranking.scores[1], 1, rtol=1e-5)

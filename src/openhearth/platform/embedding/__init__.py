@@ -9,13 +9,14 @@ from openhearth.platform.embedding import embeddings, rerank
 from openhearth.platform.embedding.cosine import CosineReranker
 from openhearth.platform.embedding.encoders import EncoderEmbedder
 from openhearth.platform.embedding.pool import Pool
-from openhearth.platform.embedding.ports import Embedder, EmbeddingCard, Reranker
+from openhearth.platform.embedding.ports import Embedder, EmbeddingCard, NoEmbedder, Reranker
 
 __all__ = [
     "CosineReranker",
     "Embedder",
     "EmbeddingCard",
     "EncoderEmbedder",
+    "NoEmbedder",
     "Pool",
     "Reranker",
     "embeddings",

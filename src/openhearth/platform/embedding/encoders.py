@@ -1,12 +1,13 @@
 """Encoders of the store behind the port `Embedder`: a vector is the mean of the tokens' states.
 
-Each is opened when it is first asked for.
+Each is opened when it is first asked for. Names are read again when they have changed, so that a
+new model, or a new version under an old name, is there at once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
 
@@ -16,35 +17,25 @@ from openhearth.data import Tokenizer
 from openhearth.errors import HearthError
 from openhearth.inference import Encoder, open_encoder
 from openhearth.models import config_of, writes_text
-from openhearth.platform.embedding.ports import EmbeddingCard, Tokens, card_of
-from openhearth.store import Artifact, Store
+from openhearth.platform.embedding.ports import EmbeddingCard, Tokens, no_such
+from openhearth.store import Artifact, Store, Watch
 
 log = logging.getLogger(__name__)
 
 
 class EncoderEmbedder:
-    """Encoders by the names under which they are served."""
+    """All encoders that have a name in a store. One that is damaged is told of and left out."""
 
-    def __init__(self, encoders: Mapping[str, Artifact], executor: str = "auto") -> None:
-        self._models = {name: _Model(name, one, executor) for name, one in encoders.items()}
-
-    @classmethod
-    def of(cls, store: Store, executor: str = "auto") -> EncoderEmbedder:
-        """All encoders that have a name in a store. One that is damaged is told of and left out."""
-        found: dict[str, Artifact] = {}
-        for name in store.refs.all():
-            try:
-                artifact = store.get(name)
-                if is_encoder(artifact):
-                    config_of(artifact)
-                    found[name] = artifact
-            except (HearthError, OSError) as error:
-                log.warning("%s is not served: %s", name, error)
-        return cls(found, executor)
+    def __init__(self, store: Store, executor: str = "auto") -> None:
+        self._store = store
+        self._executor = executor
+        self._lock = Lock()
+        self._names = Watch(store.refs)
+        self._models: dict[str, _Model] = {}
 
     def models(self) -> list[EmbeddingCard]:
         """The cards of all."""
-        return [model.card for model in self._models.values()]
+        return [model.card for model in self._served().values()]
 
     def tokens(self, model: str, text: str) -> list[int]:
         """The tokens of a text, with those that frame it. Raises `NotFound`."""
@@ -55,7 +46,29 @@ class EncoderEmbedder:
         return self._get(model).embed(texts)
 
     def _get(self, name: str) -> _Model:
-        return self._models[card_of(self, name).name]
+        served = self._served()
+        if name not in served:
+            raise no_such(name)
+        return served[name]
+
+    def _served(self) -> dict[str, _Model]:
+        with self._lock:
+            if (names := self._names.news()) is not None:
+                found = {name: self._model(name, digest) for name, digest in names.items()}
+                self._models = {name: model for name, model in found.items() if model is not None}
+            return self._models
+
+    def _model(self, name: str, digest: str) -> _Model | None:
+        """The model that a name means, if it is an encoder; the one that is open already."""
+        known = self._models.get(name)
+        if known is not None and known.card.digest == digest:
+            return known
+        try:
+            artifact = self._store.load(digest)
+            return _Model(name, artifact, self._executor) if is_encoder(artifact) else None
+        except (HearthError, OSError) as error:
+            log.warning("%s is not served: %s", name, error)
+            return None
 
 
 def is_encoder(artifact: Artifact) -> bool:

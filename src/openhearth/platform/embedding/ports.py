@@ -79,6 +79,27 @@ def card_of(embedder: Embedder, model: str) -> EmbeddingCard:
     for card in embedder.models():
         if card.name == model:
             return card
-    raise NotFound(
+    raise no_such(model)
+
+
+def no_such(model: str) -> NotFound:
+    """The error that a model makes no vectors."""
+    return NotFound(
         f"The model {model!r} makes no vectors here: GET /v1/models lists those of type embedding."
     )
+
+
+class NoEmbedder:
+    """An embedder without a model."""
+
+    def models(self) -> Sequence[EmbeddingCard]:
+        """None."""
+        return ()
+
+    def tokens(self, model: str, text: str) -> list[int]:
+        """Raises `NotFound`."""
+        raise no_such(model)
+
+    def embed(self, model: str, texts: Sequence[Tokens]) -> np.ndarray:
+        """Raises `NotFound`."""
+        raise no_such(model)
