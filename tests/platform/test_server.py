@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -20,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 import openhearth
 from openhearth.errors import HearthError
 from openhearth.platform import Tls, check_port, serve
 from openhearth.platform.keys import Keys
+from openhearth.platform.server import PROXIES, uvicorn_options
 
 HERE = Path(__file__).parent
 CHILD = """
@@ -92,6 +95,26 @@ def serving(home: Path, port: int, more: str = "") -> Iterator[tuple[subprocess.
         assert child.stdout.read() == "closed\n"
     guard.cancel()
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize(("named", "client"), [(None, "127.0.0.1"), ("127.0.0.1", "192.0.2.1")])
+def test_a_proxy_is_believed_only_if_it_was_named(
+    named: str | None, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PROXIES, raising=False)
+    if named:
+        monkeypatch.setenv(PROXIES, named)
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+
+    config = uvicorn.Config(app, **uvicorn_options(1))
+    config.load()
+    said = [(b"x-forwarded-for", b"192.0.2.1")]
+    scope = {"type": "http", "headers": said, "client": ("127.0.0.1", 1), "scheme": "http"}
+    asyncio.run(config.loaded_app(scope, None, None))
+    assert seen == [client]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

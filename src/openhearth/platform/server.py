@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from openhearth.inference import Engine
 
 GRACE_SECONDS = 30  # for answers under way when the server is asked to stop
+PROXIES = "FORWARDED_ALLOW_IPS"  # in the environment: their addresses, which uvicorn reads
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they end them
 
 
@@ -48,11 +50,15 @@ class Tls:
 
 
 def uvicorn_options(grace: int, tls: Tls | None = None) -> dict[str, Any]:
-    """How uvicorn runs our applications. Raises what `Tls.options` raises."""
+    """How uvicorn runs our applications. Raises what `Tls.options` raises.
+
+    What a proxy says of whom it asks for is believed only of proxies that were named.
+    """
     return {
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
+        "proxy_headers": PROXIES in os.environ,
         "ws": "none",
         "lifespan": "off",
         "timeout_graceful_shutdown": grace,

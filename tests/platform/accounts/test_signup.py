@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from openhearth.platform.accounts.routes.signup import TRIES
+from openhearth.platform.accounts.routes.tries import ABOUT_ONE, FROM_ONE
 from tests.platform.accounts.conftest import PASSWORD
 
 Client = Callable[..., TestClient]
@@ -58,12 +59,25 @@ def test_a_wrong_password_is_refused_in_the_same_words(
 def test_passwords_cannot_be_tried_without_end(client: Client, join: Client) -> None:
     join("ada@example.org")
     wrong = ADA | {"password": "wrong"}
-    seen = [client().post("/v1/login", json=wrong).status_code for _ in range(TRIES)]
-    assert seen == [401] * (TRIES - 1) + [429]
+    seen = [client().post("/v1/login", json=wrong).status_code for _ in range(ABOUT_ONE)]
+    assert seen == [401] * (ABOUT_ONE - 1) + [429]
     answer = client().post("/v1/login", json=ADA)
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 61
     assert client().post("/v1/login", json=ADA | {"email": "b@b.org"}).status_code == 401
+
+
+def test_who_tries_from_one_address_holds_up_nobody_elsewhere(app: FastAPI) -> None:
+    one, other = (TestClient(app, client=(host, 1)) for host in ("192.0.2.1", "192.0.2.2"))
+
+    def wrong(client: TestClient, n: int) -> int:
+        body = {"email": f"user{n}@example.org", "password": "wrong"}
+        # What anybody may write into a header changes nothing.
+        headers = {"x-forwarded-for": f"198.51.100.{n}"}
+        return client.post("/v1/login", json=body, headers=headers).status_code
+
+    assert [wrong(one, n) for n in range(FROM_ONE + 2)] == [401] * FROM_ONE + [429] * 2
+    assert wrong(other, 0) == 401
 
 
 @pytest.mark.parametrize(

@@ -1,33 +1,21 @@
-"""`POST /v1/signup` and `POST /v1/login`: the two routes that need no key, and give one.
-
-Passwords are tried at most `TRIES` times a minute for each address, and `ALL_TRIES` times for all
-of them, as each costs a fifth of a second. Windows are shared by addresses with the same checksum,
-so that strangers cannot fill the memory.
-"""
+"""`POST /v1/signup` and `POST /v1/login`: the two routes that need no key, and give one."""
 
 from __future__ import annotations
 
-import threading
-import time
-import zlib
-from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
 from openhearth.platform.accounts import organisations
 from openhearth.platform.accounts.routes.common import PRINTABLE, Body, Email, Name
 from openhearth.platform.accounts.routes.keys import NewKeyReply, fields
+from openhearth.platform.accounts.routes.tries import Tries
 from openhearth.platform.accounts.routes.whoami import Organisation, Project
 from openhearth.platform.errors import ApiError, bad_request
-from openhearth.platform.limits import Window, too_many
 
 if TYPE_CHECKING:
     from openhearth.platform.accounts.accounts import Accounts, Joined
-
-TRIES, ALL_TRIES = 10, 240
-CHECKSUMS = 2**16
 
 
 class Login(Body):
@@ -69,13 +57,11 @@ class JoinedReply(BaseModel):
 def router(accounts: Accounts) -> APIRouter:
     """The two routes."""
     routes = APIRouter()
-    tries: defaultdict[int, Window] = defaultdict(Window)
-    everyone = Window()
-    lock = threading.Lock()
+    tries = Tries()
 
     @routes.post("/v1/signup")
-    def sign_up(body: SignUp) -> JoinedReply:
-        _count(body.email)
+    def sign_up(body: SignUp, http: Request) -> JoinedReply:
+        _count(http, body.email)
         joined = accounts.sign_up(
             body.email,
             body.password.get_secret_value(),
@@ -92,8 +78,8 @@ def router(accounts: Accounts) -> APIRouter:
         return _reply(joined)
 
     @routes.post("/v1/login")
-    def log_in(body: Login) -> JoinedReply:
-        _count(body.email)
+    def log_in(body: Login, http: Request) -> JoinedReply:
+        _count(http, body.email)
         joined = accounts.log_in(body.email, body.password.get_secret_value())
         if joined is None:
             raise ApiError(
@@ -104,15 +90,8 @@ def router(accounts: Accounts) -> APIRouter:
             )
         return _reply(joined)
 
-    def _count(email: str) -> None:
-        with lock:
-            one = tries[zlib.crc32(email.encode()) % CHECKSUMS]
-            now = time.monotonic()
-            for window, most in ((one, TRIES), (everyone, ALL_TRIES)):
-                if window.take(1, most, now) is None:
-                    raise too_many(
-                        "There were too many tries within a minute", window.wait(1, most, now)
-                    )
+    def _count(http: Request, email: str) -> None:
+        tries.count(http.client.host if http.client else None, email)
 
     def _reply(joined: Joined) -> JoinedReply:
         home = joined.home
