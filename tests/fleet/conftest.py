@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,10 @@ from openhearth.inference import Delta, Request, Sampling
 from openhearth.models import pull
 from openhearth.store import Store
 from tests.conftest import make_adapter, write_model
+from tests.waiting import until
 
-WAIT = 240.0  # seconds, for what is sure to happen
 NO_END = {2: -100, 4: -100}  # the tokens that end an answer
 PROMPT = list(range(10, 40))
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """What `happened` returns as soon as it is something."""
-    deadline = time.monotonic() + WAIT
-    while not (found := happened()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 def ask(model: str = "long", tokens: int = 8, **sampling: Any) -> Request:

@@ -15,7 +15,7 @@ from openhearth.errors import HearthError, MissingTool
 from openhearth.fleet import Broker, Bus, BusDown, LoopThread, NoResponders
 from openhearth.fleet import broker as module
 from openhearth.fleet import bus as bus_module
-from tests.fleet.conftest import until
+from tests.waiting import until
 
 PARENT = """
 import time

@@ -11,7 +11,7 @@ import pytest
 
 from openhearth.errors import HearthError, NotFound
 from openhearth.fleet import Broker, Bus, BusDown, LoopThread, NoReply, NoResponders
-from tests.fleet.conftest import until
+from tests.waiting import until
 
 
 async def echo(data: bytes) -> bytes:

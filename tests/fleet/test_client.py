@@ -29,7 +29,8 @@ from openhearth.inference import (
 )
 from openhearth.store import Store
 from tests.conftest import make_adapter
-from tests.fleet.conftest import PROMPT, Nodes, ask, tokens, until
+from tests.fleet.conftest import PROMPT, Nodes, ask, tokens
+from tests.waiting import until
 
 MEMORY = '{"kv_memory": 2097152}'  # for 8,192 tokens
 

@@ -17,7 +17,8 @@ from openhearth.inference import Engine, EngineBusy
 from openhearth.inference.served import Settings
 from openhearth.models import base_of, pull
 from openhearth.store import Store
-from tests.fleet.conftest import ask, until
+from tests.fleet.conftest import ask
+from tests.waiting import until
 
 
 def base(store: Store, name: str) -> str:

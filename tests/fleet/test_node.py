@@ -16,14 +16,16 @@ from openhearth.fleet.messages import asks, cancels
 from openhearth.fleet.node import BUS
 from openhearth.inference import Engine, EngineBusy
 from openhearth.store import Store
-from tests.fleet.conftest import Nodes, ask, tokens, until
+from tests.fleet.conftest import Nodes, ask, tokens
+from tests.waiting import until
 
 LONG = 16_000  # tokens, which take seconds
 GATEWAY = """
 import os, sys, time
 from openhearth.fleet import Bus, Fleet, LoopThread
 from openhearth.store import Store
-from tests.fleet.conftest import ask, until
+from tests.fleet.conftest import ask
+from tests.waiting import until
 with LoopThread() as thread:
     bus = thread.run(Bus.connect(os.environ["OPENHEARTH_BUS"], "doomed"))
     fleet = thread.run(Fleet.join(bus, Store(sys.argv[1])))

@@ -6,16 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from openhearth.platform import children
 from openhearth.platform.children import Child
+from tests.waiting import until
 
 FOREVER = "import time; print('here', flush=True); time.sleep(600)"
 STUBBORN = """
@@ -28,19 +27,12 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from openhearth.platform.children import Child
+from tests.waiting import until
 child = Child("x", [sys.executable, "-c", sys.argv[2]], Path(sys.argv[1]), {})
 child.look()
 print(child.pid, flush=True)
 time.sleep(600)
 """
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := happened()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture
@@ -91,7 +83,7 @@ def test_one_that_always_dies_is_started_less_and_less_often(
         assert dead
         dead.wait()
         child.look()
-        while child.pid is None and child._process is None:
+        while child._process is dead:
             now += 0.25
             child.look()
         waits.append(now - begun)
@@ -103,7 +95,7 @@ def test_one_that_always_dies_is_started_less_and_less_often(
     now += children.STEADY + 1  # this one had lived for long
     before = child.deaths
     child.look()
-    assert child._process is not None
+    assert child._process is not dead
     assert child.deaths == before + 1
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +23,8 @@ from openhearth.models import pull
 from openhearth.platform.caller import CREDIT
 from openhearth.store import Store
 from tests.conftest import write_model
-from tests.system.up import Platform, copy_of, hearth, running, start, until
+from tests.system.up import Platform, copy_of, environment, hearth, running, start
+from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -191,6 +195,23 @@ def test_a_part_that_is_killed_comes_back(server: Platform, part: str, answer: s
     assert server.state()["restarts"][part] >= 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds other processes")
+def test_a_disk_that_is_full_for_a_while_ends_nothing(server: Platform) -> None:
+    """No process may make its files longer, as on a full disk; it is not told by another error."""
+    supervisor, before = server.process.pid, server.state()["processes"]["worker"]
+    limits = resource.prlimit(supervisor, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+    others = set(children.read_text().split()) - {str(before)}
+    os.kill(before, signal.SIGKILL)
+    # It starts another one, and cannot write down which.
+    until(lambda: set(children.read_text().split()) - others - {str(before)})
+    assert server.state()["processes"]["worker"] == before
+    resource.prlimit(supervisor, resource.RLIMIT_FSIZE, limits)
+    until(lambda: server.state()["processes"]["worker"] not in (None, before))
+    server.kill("worker")  # for one that may write again
+    assert server.process.poll() is None
+
+
 def test_a_stream_whose_node_dies_ends_with_an_error_and_costs_what_came(server: Platform) -> None:
     before = get(server, "/v1/billing/balance")["balance_units"]
     node = server.state()["processes"]["node"]
@@ -259,3 +280,19 @@ def test_a_key_of_the_users_own_is_the_one_that_is_said(
     with running(home, OPENHEARTH_API_KEY=own) as platform, patient(platform) as client:
         assert platform.key == own
         assert client.models.list().data
+
+
+def test_a_key_of_the_users_own_that_was_revoked_stays_so(
+    tiny_model_home: Path, tmp_path: Path
+) -> None:
+    own, home = "chosen-by-the-user-001", copy_of(tiny_model_home, tmp_path / "home")
+    with running(home, OPENHEARTH_API_KEY=own) as platform:
+        assert hearth(home, "keys", "revoke", "environment").returncode == 0
+        platform.kill("gateway")  # it comes back without that key
+        with pytest.raises(openai.AuthenticationError), patient(platform) as client:
+            client.models.list()
+    command = [sys.executable, "-m", "openhearth.cli", "up", "--port", "0", "--no-model"]
+    variables = environment(home) | {"OPENHEARTH_API_KEY": own}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    assert done.returncode == 1
+    assert "OPENHEARTH_API_KEY was revoked" in done.stderr

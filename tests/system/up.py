@@ -9,13 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WAIT = 240.0  # seconds, for what is sure to happen
+from tests.waiting import WAIT, until
+
 LOCAL = {"OPENHEARTH_API_KEY", "OPENHEARTH_URL", "OPENHEARTH_DATABASE"}
 
 
@@ -37,15 +37,6 @@ class Platform:
         before = self.state()["processes"][part]
         os.kill(before, signal.SIGKILL)
         until(lambda: self.state()["processes"][part] not in (None, before))
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """What `happened` returns as soon as it is something."""
-    deadline = time.monotonic() + WAIT
-    while not (found := happened()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def environment(home: Path) -> dict[str, str]:

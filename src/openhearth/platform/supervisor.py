@@ -26,7 +26,7 @@ from urllib.error import HTTPError
 
 from openhearth.errors import HearthError
 from openhearth.fleet.broker import BUS, Broker
-from openhearth.platform.children import Child
+from openhearth.platform.children import Child, Revival
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
 from openhearth.platform.port import bound, url_of
 from openhearth.platform.running import Running, log_of, only_one
@@ -79,10 +79,10 @@ class Supervisor:
         self._first, self._local = fresh_key(), fresh_key()
         self._since = int(time.time())
         self._url = ""
-        self._broker_deaths = 0
         self._children: list[Child] = []
         self._ready = False
         self._said: Running | None = None
+        self._trouble = ""  # what was logged last
 
     def run(self, ready: Callable[[Ready], None]) -> None:
         """Until SIGINT or SIGTERM; from the main thread.
@@ -100,7 +100,8 @@ class Supervisor:
             listener = stack.enter_context(bound(options.host, options.port))
             listener.listen(BACKLOG)
             self._url = url_of(options.host, listener.getsockname()[1])
-            self._broker = stack.enter_context(Broker())
+            self._broker = broker = stack.enter_context(Broker())
+            self._broker_life = Revival(broker.start, lambda: broker.pid is not None)
             self._children = self._parts(listener.fileno())
             stack.callback(self._end)
             stack.callback(listener.close)  # first of all, so that nobody else comes
@@ -171,14 +172,23 @@ class Supervisor:
 
     def _look(self) -> None:
         """Start what has died, and write down what changed."""
-        if self._broker.pid is None:
-            self._broker_deaths += 1
-            try:
-                self._broker.start()
-            except HearthError as error:
+        for life in (self._broker_life, *self._children):
+            with self._whatever_fails():
+                life.look()
+        with self._whatever_fails():
+            self._tell()
+
+    @contextmanager
+    def _whatever_fails(self) -> Iterator[None]:
+        """Go on: a disk that is full now may not be so the next time."""
+        try:
+            yield
+        except (OSError, HearthError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
                 log.error("%s", error)
-        for child in self._children:
-            child.look()
+
+    def _tell(self) -> None:
         said = Running(
             os.getpid(),
             self._url,
@@ -186,7 +196,7 @@ class Supervisor:
             self._since,
             self._ready,
             {"broker": self._broker.pid} | {child.name: child.pid for child in self._children},
-            {"broker": self._broker_deaths} | {one.name: one.deaths for one in self._children},
+            {"broker": self._broker_life.deaths} | {one.name: one.deaths for one in self._children},
         )
         if said != self._said:
             self._say(said)

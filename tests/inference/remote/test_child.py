@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,8 @@ from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.remote import child as module
 from openhearth.inference.remote.child import PRESETS, Child
 from openhearth.inference.remote.peer import Peer
+from tests.waiting import until
 
-WAIT = 20.0  # seconds, for what is sure to happen
 SERVER = """
 import http.server, os, sys, time
 key = os.environ["VLLM_API_KEY"]
@@ -51,13 +49,6 @@ def pid(child: Child) -> int | None:
         return int(Peer(child.url, child.key).models()[0].id)
     except HearthError:
         return None
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_alive(process: int) -> bool:

@@ -23,7 +23,8 @@ from openhearth.platform.running import running as state_of
 from tests.conftest import write_home, write_model
 from tests.system.chaos.books import wrong
 from tests.system.chaos.clients import Clients
-from tests.system.up import Platform, running, until
+from tests.system.up import Platform, running
+from tests.waiting import until
 
 PARTS = ("gateway", "gateway", "node", "worker", "broker")
 SHORTEST, LONGEST = 0.3, 4.0  # seconds between two kills
