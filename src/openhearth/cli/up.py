@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openhearth.cli.engine_options import engine_options
+from openhearth.cli.engine_options import Size, engine_options
 from openhearth.cli.frame import emit, say, table
 from openhearth.cli.keys import Credits
 from openhearth.errors import HearthError
@@ -60,6 +60,11 @@ PASTE = """
     show_default=True,
     help="What a new organisation begins with.",
 )
+@click.option(
+    "--storage",
+    type=Size(),
+    help="What a project may keep of uploaded files; else 100GiB.",
+)
 @click.option("--no-model", is_flag=True, help=f"Do not bring {FIRST_MODEL} if it is not there.")
 @click.option("--detach", is_flag=True, help="Go on in the background; `hearth down` ends it.")
 @click.pass_context
@@ -68,6 +73,7 @@ def up(
     host: str,
     port: int,
     free: int,
+    storage: int | None,
     no_model: bool,
     detach: bool,
     **engine: Any,
@@ -94,7 +100,7 @@ def up(
             click.echo(_greeting(found, _example(home)))
         sys.stdout.flush()
 
-    Supervisor(Options(home, host, port, models, free, engine)).run(ready)
+    Supervisor(Options(home, host, port, models, free, storage, engine)).run(ready)
     say("Everything has ended.")
 
 

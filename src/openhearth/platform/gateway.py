@@ -32,7 +32,7 @@ from openhearth.platform.accounts import Accounts, KeyRevoked
 from openhearth.platform.app import create_app
 from openhearth.platform.database import Database, database_of
 from openhearth.platform.embedding import EncoderEmbedder
-from openhearth.platform.files import Files
+from openhearth.platform.files import PROJECT_BYTES, Files
 from openhearth.platform.jobs import Jobs, JobService
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY
 from openhearth.platform.ledger import Ledger
@@ -53,9 +53,11 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened(database: Database, root: Path, free: int) -> Iterator[Services]:
+def opened(
+    database: Database, root: Path, free: int, storage: int = PROJECT_BYTES
+) -> Iterator[Services]:
     """What the platform keeps in a database and under a root. Organisations begin with free
-    credits, in units.
+    credits, in units; projects may upload so many bytes.
     """
     with closing(Ledger(database)) as ledger:
 
@@ -67,7 +69,7 @@ def opened(database: Database, root: Path, free: int) -> Iterator[Services]:
         with accounts.changing() as connection:
             operator = accounts.local(connection).organisation
             welcome(connection, operator)  # which a command that makes keys may have made before
-        files = Files(database, root=root)
+        files = Files(database, root=root, project_bytes=storage)
         yield Services(database, accounts, ledger, Jobs(database), files, operator)
 
 
@@ -133,14 +135,15 @@ async def run(listener: socket.socket, bus_url: str, store: Store, services: Ser
 @click.option("--home", type=click.Path(path_type=Path), help="The store's directory.")
 @click.option("--listener", type=int, required=True, help="The descriptor of a bound socket.")
 @click.option("--credits", "free", default=0, help="What organisations begin with, in units.")
-def main(bus: str, home: Path | None, listener: int, free: int) -> None:
+@click.option("--storage", default=PROJECT_BYTES, help="Bytes that a project may upload.")
+def main(bus: str, home: Path | None, listener: int, free: int, storage: int) -> None:
     """Serve the platform of a home."""
     log_as_json(logging.INFO)
     try:
         store = Store(home)
         with (
             closing(database_of(store.root)) as database,
-            opened(database, store.root, free) as services,
+            opened(database, store.root, free, storage) as services,
             asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             admit(services.accounts)

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class Options:
     """How a platform is to run. `models` are those of the catalogue that are to be there before it
     is ready; `engine` are settings of the engines; organisations begin with `credits`, in
-    millionths of a cent.
+    millionths of a cent, and projects may keep `storage` bytes of uploads.
     """
 
     home: Path
@@ -58,6 +58,7 @@ class Options:
     port: int = 8080
     models: Sequence[str] = ()
     credits: int = 0
+    storage: int | None = None
     engine: dict[str, Any] = field(default_factory=dict)
 
 
@@ -113,6 +114,8 @@ class Supervisor:
         bus = {BUS: self._broker.url, "OPENHEARTH_HOME": str(self._options.home)}
         keys = {FIRST_KEY: self._first, LOCAL_KEY: self._local}
         gateway = ["--listener", str(listener), "--credits", str(self._options.credits)]
+        if self._options.storage is not None:
+            gateway += ["--storage", str(self._options.storage)]
         engine = ["--engine", json.dumps(self._options.engine)]
         return [
             self._part("gateway", "openhearth.platform.gateway", gateway, bus | keys, [listener]),

@@ -56,6 +56,35 @@ def test_a_content_is_kept_once_for_a_project(files: Files, contents: Path) -> N
     assert blobs(contents) == []
 
 
+def test_a_project_keeps_only_so_much(database: Database, contents: Path) -> None:
+    files = Files(database, contents.as_uri(), project_bytes=10)
+    files.delete(add(files, b"sixsix").id, "proj_a")
+    add(files, b"sixsix")
+    with pytest.raises(ApiError, match="keeps 6 bytes of 10") as refused:
+        add(files, b"fives")
+    assert (refused.value.status, refused.value.reply.error.code) == (413, "storage_full")
+    assert len(blobs(contents)) == 1
+    add(files, b"fives", B)
+    add(files, b"four")
+    with pytest.raises(ApiError, match="keeps 10 bytes"):
+        add(files, b"1")
+
+
+def test_what_is_expected_needs_room_too(database: Database, contents: Path) -> None:
+    files = Files(database, contents.as_uri(), project_bytes=10)
+    came = Path(contents.parent, "a.txt")
+    came.write_bytes(b"eleven bytes")
+    with incoming("a.txt", MOST) as arriving:
+        arriving.path.write_bytes(came.read_bytes())
+        arriving.look()
+        _, ticket = files.expect("a.txt", "user_data", arriving.sha256, A)
+        with pytest.raises(ApiError, match="delete files"):
+            files.arrived(files.expected(ticket), arriving)
+    assert blobs(contents) == []
+    made = files.keep(came, purpose="user_data", owner=A)  # by a job, which has been paid for
+    assert made.bytes == 12
+
+
 def test_a_content_is_found_by_a_name_that_says_its_format(files: Files) -> None:
     # What is trained on is told by its ending; a text of the same bytes has another.
     text, lines = add(files, EXAMPLE), add(files, EXAMPLE, purpose="fine-tune", name="b")

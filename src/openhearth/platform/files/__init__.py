@@ -5,7 +5,7 @@ that names the first line that is wrong. It owns the rows, and one blob for each
 project has.
 """
 
-from openhearth.platform.files.files import MOST_BYTES, File, Files
+from openhearth.platform.files.files import MOST_BYTES, PROJECT_BYTES, File, Files
 from openhearth.platform.files.routes import router
 
-__all__ = ["MOST_BYTES", "File", "Files", "router"]
+__all__ = ["MOST_BYTES", "PROJECT_BYTES", "File", "Files", "router"]

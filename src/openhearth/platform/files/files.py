@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from openhearth.errors import NotFound, UsageError
 from openhearth.platform.database import Database
+from openhearth.platform.errors import ApiError
 from openhearth.platform.files.checks import CHECKS, check
 from openhearth.platform.files.contents import Contents
 from openhearth.platform.files.incoming import Incoming
@@ -25,6 +26,7 @@ from openhearth.store import home
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_BYTES = 2**30  # of a file
+PROJECT_BYTES = 100 * 2**30  # of all that a project keeps
 AWAITED = 100  # files of a project whose content is still to come
 TICKET_SECONDS = 3600
 
@@ -54,7 +56,8 @@ class File:
 
 class Files:
     """The files that a database knows, with their contents at `url`, else in the home directory, or
-    another `root`.
+    another `root`. A project may upload until it keeps `project_bytes`; what jobs make is kept
+    beyond that.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class Files:
         url: str | None = None,
         most_bytes: int = MOST_BYTES,
         root: Path | None = None,
+        project_bytes: int = PROJECT_BYTES,
     ) -> None:
         self._database = database
         here = root or home()
         self._contents = Contents(url or (here / "files").as_uri(), here / "cache" / "files")
         self.most_bytes = most_bytes
+        self._project_bytes = project_bytes
 
     # -- in -------------------------------------------------------------------------------------
 
@@ -76,7 +81,9 @@ class Files:
 
         Raises:
             UsageError: it is empty, or a line is not what the purpose needs.
+            ApiError: 413, the project has no room for it.
         """
+        self._check_room(came, owner.project)
         lines = check(came.path, purpose)
         filename = safe(name or came.path.name)
         row = _row(owner, purpose, filename) | {
@@ -151,7 +158,9 @@ class Files:
 
         Raises:
             UsageError: it is another content, or not what the purpose needs.
+            ApiError: 413, the project has no room for it.
         """
+        self._check_room(came, row.project)
         if came.sha256 != row.sha256:
             raise UsageError(
                 f"The content has the SHA-256 {came.sha256}, but {row.sha256} was announced: send "
@@ -160,6 +169,18 @@ class Files:
         values = {"bytes": came.bytes, "lines": check(came.path, row.purpose), "ticket": None}
         about = {"purpose": row.purpose, "filename": row.filename, "sha256": row.sha256}
         return self._keep(came, row.project, about | values, row.number)
+
+    def _check_room(self, came: Incoming, project: str) -> None:
+        blobs = _whole(project).with_only_columns(files.c.blob, files.c.bytes).distinct().subquery()
+        with self._database.reading() as connection:
+            kept = int(connection.execute(sa.select(sa.func.sum(blobs.c.bytes))).scalar() or 0)
+        if kept + came.bytes > self._project_bytes:
+            raise ApiError(
+                413,
+                f"The project keeps {kept} bytes of {self._project_bytes} that it may, and this "
+                f"file has {came.bytes}: delete files that are not needed any more.",
+                code="storage_full",
+            )
 
     def _keep(
         self, came: Incoming, project: str, values: dict[str, Any], number: int | None
