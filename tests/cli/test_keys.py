@@ -60,10 +60,15 @@ def test_revoking_by_name(hearth: Any) -> None:
     assert (result.code, "hearth keys list" in result.err) == (3, True)
 
 
-@pytest.mark.parametrize("cap", ["free", "-1", "0.000000001", "1e30", "NaN", "Infinity"])
+@pytest.mark.parametrize("cap", ["free", "-1", "1e30", "NaN", "Infinity"])
 def test_amounts_that_are_none(cap: str, hearth: Any) -> None:
     result = hearth("keys", "create", "--cap", cap)
     assert (result.code, "is no amount" in result.err) == (2, True)
+
+
+def test_an_amount_that_is_too_fine(hearth: Any) -> None:
+    result = hearth("keys", "create", "--cap", "0.000000001")
+    assert (result.code, "at most 8 decimals" in result.err) == (2, True)
 
 
 def test_another_database(hearth: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from openhearth.cli.frame import emit, table
 from openhearth.cli.lazy import LazyGroup
-from openhearth.errors import MissingExtra, NotFound
+from openhearth.errors import MissingExtra, NotFound, UsageError
 
 if TYPE_CHECKING:
     from openhearth.platform.accounts import Accounts
@@ -42,15 +42,13 @@ class Credits(click.ParamType):
     name = "credits"
 
     def convert(self, value: Any, param: Any, context: Any) -> int:
-        from openhearth.platform.caller import CREDIT
+        from openhearth.platform.money import units_of
 
         try:
-            amount = Decimal(value) * CREDIT
-            if amount == int(amount) and 0 <= amount < 2**63:
-                return int(amount)
-        except (InvalidOperation, OverflowError, ValueError):
-            pass
-        return self.fail(f"{value!r} is no amount of credits: write 2.50, for example.")
+            units = units_of(str(value))
+        except UsageError as error:
+            self.fail(str(error))
+        return units if units >= 0 else self.fail(f"{value!r} is no amount of credits to have.")
 
 
 @click.command()

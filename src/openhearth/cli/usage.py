@@ -75,7 +75,7 @@ def _summed(items: list[Used], by: str) -> list[dict[str, Any]]:
 
 
 def _text(values: list[dict[str, Any]], by: str) -> str:
-    from openhearth.platform.ledger.money import credits_of
+    from openhearth.platform.money import credits_of
 
     if not values:
         return "Nobody has a wallet yet: `hearth up` makes the first with its free credits."

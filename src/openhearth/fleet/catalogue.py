@@ -77,7 +77,7 @@ class Catalogue:
         """
         return self._tokenizer(version.base.digest)
 
-    def _look(self, names: Mapping[str, str]) -> dict[str, Version]:
+    def _look(self, names: dict[str, str]) -> dict[str, Version]:
         called = {digest: name for name, digest in reversed(names.items())}
         for digest in called.keys() - self._known.keys():
             try:

@@ -175,7 +175,8 @@ class Supervisor:
 
     def _look(self) -> None:
         """Start what has died, and write down what changed."""
-        for life in (self._broker_life, *self._children):
+        lives: list[Revival | Child] = [self._broker_life, *self._children]
+        for life in lives:
             with self._whatever_fails():
                 life.look()
         with self._whatever_fails():

@@ -8,9 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from openhearth.platform.accounts.pages import Page, could_be, page
-from openhearth.platform.accounts.tables import api_keys, memberships, new_id, now, projects, users
+from openhearth.platform.accounts.pages import Page, page
+from openhearth.platform.accounts.tables import api_keys, memberships, now, projects, users
 from openhearth.platform.caller import ALLOWED, Caller, Limits
+from openhearth.platform.ids import may_be_id, new_id
 from openhearth.platform.keys import digest_of, fresh_key
 
 OF_ITS_USER = sa.and_(
@@ -112,7 +113,7 @@ def get(
     connection: sa.Connection, organisation: str, identifier: str, project: str | None = None
 ) -> Key | None:
     """The key with this id, if there is one here and it was not revoked."""
-    if not could_be(identifier):
+    if not may_be_id(identifier):
         return None
     query = _keys(organisation, project).where(api_keys.c.id == identifier)
     row = connection.execute(query).mappings().first()

@@ -13,16 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from openhearth.errors import UsageError
-from openhearth.platform.accounts.pages import Page, could_be, page
+from openhearth.platform.accounts.pages import Page, page
 from openhearth.platform.accounts.tables import (
     api_keys,
     memberships,
-    new_id,
     now,
     organisations,
     projects,
     users,
 )
+from openhearth.platform.ids import may_be_id, new_id
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def list_projects(
 
 def project(connection: sa.Connection, organisation: str, identifier: str) -> Project | None:
     """The project with this id, if there is one here."""
-    if not could_be(identifier):
+    if not may_be_id(identifier):
         return None
     query = sa.select(projects).where(
         projects.c.organisation == organisation, projects.c.id == identifier
@@ -151,7 +151,7 @@ def list_members(
 
 def member(connection: sa.Connection, organisation: str, user: str) -> Member | None:
     """The member with this user's id, if there is one."""
-    if not could_be(user):
+    if not may_be_id(user):
         return None
     row = connection.execute(_members(organisation).where(users.c.id == user)).mappings().first()
     return Member(**row) if row else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from openhearth.errors import UsageError
-
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+from openhearth.platform.ids import may_be_id
 
 
 @dataclass(frozen=True)
@@ -20,11 +18,6 @@ class Page:
 
     rows: Sequence[sa.RowMapping]
     more: bool
-
-
-def could_be(identifier: str) -> bool:
-    """Whether that could be an id at all. Databases refuse some characters with an error."""
-    return ID.fullmatch(identifier) is not None
 
 
 def page(
@@ -52,7 +45,7 @@ def _place(
     after: str,
 ) -> Any:
     found = None
-    if could_be(after):
+    if may_be_id(after):
         found = connection.execute(query.with_only_columns(*order).where(order[1] == after)).first()
     if found is None:
         raise UsageError(f"There is nothing to go on from at {after!r}: list from the beginning.")

@@ -7,7 +7,6 @@ projects are archived and keys revoked.
 from __future__ import annotations
 
 import time
-import uuid
 
 import sqlalchemy as sa
 
@@ -87,13 +86,6 @@ api_keys = sa.Table(
 )
 
 TABLES = (users, organisations, projects, memberships, invites, api_keys)
-
-
-def new_id(prefix: str) -> str:
-    """An id: the time in microseconds, by which what is as old to the second has an order, and 72
-    random bits.
-    """
-    return f"{prefix}_{time.time_ns() // 1000:014x}{uuid.uuid4().hex[-18:]}"
 
 
 def now() -> int:

@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from openhearth.errors import UsageError
 from openhearth.platform.accounts import passwords
 from openhearth.platform.accounts.organisations import let_in
-from openhearth.platform.accounts.pages import Page, could_be, page
+from openhearth.platform.accounts.pages import Page, page
 from openhearth.platform.accounts.tables import (
     invites,
     memberships,
-    new_id,
     now,
     users,
 )
+from openhearth.platform.ids import may_be_id, new_id
 from openhearth.platform.keys import digest_of, fresh_key
 
 INVITED_SECONDS = 7 * 24 * 3600
@@ -146,7 +146,7 @@ def list_invites(
 
 def invited(connection: sa.Connection, organisation: str, identifier: str) -> Invite | None:
     """The invite with this id, if there is one here."""
-    if not could_be(identifier):
+    if not may_be_id(identifier):
         return None
     query = _invites(organisation).where(invites.c.id == identifier)
     row = connection.execute(query).mappings().first()

@@ -33,7 +33,7 @@ class Pool:
         """
         if not self._room.acquire(blocking=False):
             raise EngineBusy("Too many texts wait for their vectors: try again in a moment.")
-        # With the context, so that logs know the request.
-        working = self._threads.submit(copy_context().run, work, *args, **kwargs)
+        context = copy_context()  # by which logs know the request
+        working = self._threads.submit(lambda: context.run(work, *args, **kwargs))
         working.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(working)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import time
 import uuid
@@ -22,9 +21,9 @@ from openhearth.platform.files.contents import Contents
 from openhearth.platform.files.incoming import Incoming
 from openhearth.platform.files.names import safe, suffix_of
 from openhearth.platform.files.tables import files
+from openhearth.platform.ids import may_be_id
 from openhearth.store import home
 
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_BYTES = 2**30  # of a file
 PROJECT_BYTES = 100 * 2**30  # of all that a project keeps
 AWAITED = 100  # files of a project whose content is still to come
@@ -284,7 +283,7 @@ def _whole(project: str) -> sa.Select[Any]:
 
 def _of_project(connection: sa.Connection, file: str, project: str) -> Any:
     row = None
-    if ID.fullmatch(file):
+    if may_be_id(file):
         row = connection.execute(_whole(project).where(files.c.id == file)).one_or_none()
     if row is None:
         shown = file.encode("ascii", "replace").decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from typing import Any
 
@@ -11,10 +10,10 @@ import sqlalchemy as sa
 
 from openhearth.errors import NotFound, UsageError
 from openhearth.platform.errors import ApiError
+from openhearth.platform.ids import may_be_id
 from openhearth.platform.jobs.job import Job
 from openhearth.platform.jobs.tables import jobs
 
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RETRY_SECONDS = 60
 MOST_BYTES = 256 * 1024  # of a payload, a checkpoint or a result: what the bus carries, and more
 
@@ -54,7 +53,7 @@ def of_project(connection: sa.Connection, job: str, project: str) -> Any:
         NotFound: the project has no such job.
     """
     chosen = sa.select(jobs).where(jobs.c.id == job, jobs.c.project == project)
-    row = connection.execute(chosen).one_or_none() if ID.fullmatch(job) else None
+    row = connection.execute(chosen).one_or_none() if may_be_id(job) else None
     if row is None:
         shown = job.encode("ascii", "replace").decode()
         raise NotFound(f"There is no job {shown!r}: `hearth jobs list` shows those that there are.")

@@ -7,7 +7,6 @@ token is charged once or not at all, no wallet goes below zero, and the books ba
 
 from openhearth.platform.caller import CREDIT
 from openhearth.platform.ledger.ledger import Balance, Ledger
-from openhearth.platform.ledger.money import credits_of, units_of
 from openhearth.platform.ledger.prices import (
     KINDS,
     Counts,
@@ -19,6 +18,7 @@ from openhearth.platform.ledger.prices import (
 )
 from openhearth.platform.ledger.receipts import Receipt
 from openhearth.platform.ledger.refusals import HoldLost, InsufficientCredits, SpendingCapReached
+from openhearth.platform.money import credits_of, units_of
 
 __all__ = [
     "CREDIT",

@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
 from openhearth.platform.ledger.ledger import Ledger
-from openhearth.platform.ledger.money import credits_of
 from openhearth.platform.ledger.prices import Kind, PriceList, PriceTable
 from openhearth.platform.ledger.receipts import Receipt
 from openhearth.platform.ledger.usage_report import Granularity, Month, Page, UsageReport, report
+from openhearth.platform.money import credits_of
 
 MonthName = Annotated[str, Query(pattern=r"^(19[7-9]|2\d\d)\d-(0[1-9]|1[0-2])$")]
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Executable, bindparam, select, update
 # Its ON CONFLICT is SQLite's too.
 from sqlalchemy.dialects.postgresql import insert
 
-from openhearth.platform.ledger.money import MOST
 from openhearth.platform.ledger.tables import accounts, transfers
+from openhearth.platform.money import MOST
 
 GRANTS = "grants"  # where free credits come from; what it is below zero is what was given away
 REVENUE = "revenue"  # what was charged

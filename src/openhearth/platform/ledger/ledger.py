@@ -18,10 +18,10 @@ from openhearth.errors import UsageError
 from openhearth.platform.database import Database
 from openhearth.platform.ledger import books, check, holds, receipts, sweeper
 from openhearth.platform.ledger.holds import Claim
-from openhearth.platform.ledger.money import credits_of
 from openhearth.platform.ledger.prices import Counts, PriceList, Prices, PriceTable
 from openhearth.platform.ledger.receipts import Receipt
 from openhearth.platform.ledger.writer import Writer
+from openhearth.platform.money import credits_of
 
 BEAT_SECONDS = 2.0  # between signs of life; a process counts as dead after five that did not come
 LARGEST_GRANT = 10**15  # units: ten million credits, so that no sum leaves what a database holds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openhearth.errors import HearthError
 from openhearth.platform.errors import ApiError
-from openhearth.platform.ledger.money import credits_of
+from openhearth.platform.money import credits_of
 
 
 class InsufficientCredits(ApiError):

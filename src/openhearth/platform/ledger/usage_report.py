@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from openhearth.platform.errors import bad_request
-from openhearth.platform.ledger.money import credits_of
 from openhearth.platform.ledger.receipts import WAIVED
 from openhearth.platform.ledger.usage import DAY, HOUR, Used, used, windows
+from openhearth.platform.money import credits_of
 
 Granularity = Literal["day", "hour"]
 WIDTHS: dict[Granularity, int] = {"day": DAY, "hour": HOUR}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhearth.errors import UsageError
-from openhearth.platform.ledger import CREDIT, credits_of, units_of
-from openhearth.platform.ledger.money import MOST
+from openhearth.platform.caller import CREDIT
+from openhearth.platform.money import MOST, credits_of, units_of
 
 
 @given(st.integers(-MOST, MOST))
