@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from fastapi import APIRouter, FastAPI
 
-from openhearth.platform import Keys, errors
+from openhearth.platform import errors
 from openhearth.platform.database import Database, metadata
 from openhearth.platform.guard import Guard
 from openhearth.platform.limits import RateLimits
+
+
+@dataclass(frozen=True)
+class Unlimited:
+    """What a key may spend."""
+
+    spending_cap: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Caller:
     project: str = "proj_a"
     organisation: str = "org_a"
     key: str = "key_a"
+    limits: Unlimited = Unlimited()
 
 
 class Identified:
@@ -41,12 +49,15 @@ class Identified:
         await self.app(scope, receive, send)
 
 
-def application(keys: Keys, *routers: APIRouter) -> FastAPI:
+def application(keys: Any, *routers: APIRouter, within: Sequence[Any] = ()) -> FastAPI:
+    """`within` is more middleware between the guard and the routes."""
     app = FastAPI()
     errors.install(app)
     for router in routers:
         app.include_router(router)
     app.add_middleware(Identified)
+    for middleware in within:
+        app.add_middleware(middleware)
     app.add_middleware(Guard, authority=keys, limits=RateLimits())
     return app
 

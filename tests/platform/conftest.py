@@ -31,11 +31,16 @@ from openhearth.inference.request import (
     TokenLogprob,
     Usage,
 )
+from openhearth.models import pull
 from openhearth.platform import Keys, create_app
-from openhearth.platform.caller import Caller
+from openhearth.platform.accounts import passwords
+from openhearth.platform.caller import CREDIT, Caller
 from openhearth.platform.database import Database
 from openhearth.platform.embedding import EmbeddingCard
 from openhearth.platform.embedding.encoders import normalised
+from openhearth.platform.gateway import opened
+from openhearth.platform.metering.ledger_meter import LedgerMeter
+from openhearth.store import Store
 
 CONTEXT = 2000
 SPEECH = "Grüße 🔥 an alle, die hier wärmen. " * 200
@@ -242,8 +247,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         url = f"sqlite:///{tmp_path / 'platform.db'}"
     else:
         url = new_database(request.getfixturevalue("postgres"))
-    with contextlib.closing(Database.open(url)) as opened:
-        yield opened
+    with contextlib.closing(Database.open(url)) as made:
+        yield made
 
 
 def new_database(url: str) -> str:
@@ -292,8 +297,8 @@ def http(engine: FakeEngine, keys: Keys) -> Iterator[TestClient]:
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Database]:
     """A new SQLite database, for tests that are not about databases."""
-    with contextlib.closing(Database.open(tmp_path / "platform.db")) as opened:
-        yield opened
+    with contextlib.closing(Database.open(tmp_path / "platform.db")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -303,6 +308,32 @@ def whole(engine: FakeEngine, keys: Keys, kept: Database) -> Iterator[TestClient
     app = create_app(engine, ByKey(keys), kept, embedder=FakeEmbedder())
     with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def everything(
+    engine: FakeEngine,
+    kept: Database,
+    tmp_path: Path,
+    tiny_directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[TestClient]:
+    """The application as `hearth up` has it, called by the owner; `tiny` is in its store too."""
+    monkeypatch.setattr(passwords, "N", 2**4)
+    store = Store(tmp_path / "home")
+    pull(store, str(tiny_directory), name="tiny")
+    with opened(kept, store, 25 * CREDIT) as services:
+        app = create_app(
+            engine,
+            services.accounts,
+            kept,
+            meter=LedgerMeter(services.ledger),
+            services=services,
+            embedder=FakeEmbedder(),
+        )
+        headers = {"authorization": f"Bearer {services.accounts.first_start()}"}
+        with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
+            yield client
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from openhearth.platform.accounts import Accounts, api_keys
 from openhearth.platform.database import Database
 from openhearth.platform.gateway import LOCAL, admit, opened
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
-from openhearth.store import home
+from openhearth.store import Store
 
 FREE = 2_500_000_000
 
@@ -24,13 +24,13 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wealth(database: Database, free: int = FREE) -> int:
-    with opened(database, home(), free) as services:
+    with opened(database, Store(), free) as services:
         return asyncio.run(services.ledger.balance(services.operator)).owned
 
 
 def test_an_organisation_begins_with_free_credits_once(database: Database) -> None:
     assert [wealth(database) for _ in range(3)] == [FREE] * 3
-    with opened(database, home(), FREE) as services:
+    with opened(database, Store(), FREE) as services:
         joined = services.accounts.sign_up("a@example.org", "correct horse", "A")
         assert joined
         balance = asyncio.run(services.ledger.balance(joined.home.organisation))

@@ -16,6 +16,8 @@ from typing import Any
 
 from tests.waiting import WAIT, until
 
+# A tiny model gains nothing by more, which only wait for each other where others compute too.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 LOCAL = {"OPENHEARTH_API_KEY", "OPENHEARTH_URL", "OPENHEARTH_DATABASE"}
 
 

@@ -8,7 +8,17 @@ from __future__ import annotations
 from openhearth.platform.caller import Caller
 from openhearth.platform.errors import ApiError
 
-OPEN = frozenset({"/health", "/healthz", "/readyz", "/openapi.json", "/v1/signup", "/v1/login"})
+OPEN = frozenset(
+    {
+        "/health",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/v1/signup",
+        "/v1/login",
+        "/v1/finetune/dataset",  # whose address is itself the permission
+    }
+)
 FILES = "/v1/files"
 UPLOADS = "/v1/files/uploads/"  # where Together's client puts files, without its key
 # By the beginning of the path, up to a slash; the first that fits.

@@ -12,13 +12,16 @@ from starlette.middleware.cors import CORSMiddleware
 from openhearth import __version__
 from openhearth.platform import (
     accounts,
+    batches,
     catalogue,
     chat,
     completions,
     embedding,
     endpoints,
     errors,
+    evaluations,
     files,
+    finetuning,
     jobs,
     models,
     openapi,
@@ -71,6 +74,7 @@ def create_app(
     metrics, limits, chosen = Metrics(), RateLimits(), settings or Settings()
     # The last of them is the outermost.
     app.add_middleware(InRequest)
+    app.add_middleware(jobs.Lines)
     app.add_middleware(Guard, authority=authority, limits=limits)
     app.add_middleware(Gate, metrics=metrics, settings=chosen)
     if chosen.origins:
@@ -98,17 +102,20 @@ def create_app(
             endpoints.router(seen, database, placed),
         ]
     if services is not None:
-        routers += _services(services)
+        routers += _services(seen, services)
     operator = services.operator if services is not None else None
     for router in [health.router(metrics, looks, operator), *routers]:
         app.include_router(router)
     return app
 
 
-def _services(services: Services) -> list[APIRouter]:
+def _services(engine: Engine, services: Services) -> list[APIRouter]:
     return [
         accounts.router(services.accounts),
         billing.router(services.ledger, services.database, services.operator),
         jobs.router(services.jobs, {"data": submit.data(services.files.path)}),
         files.router(services.files),
+        finetuning.router(services.store, services.jobs, services.files, services.charges),
+        batches.router(services.jobs, services.files),
+        evaluations.router(engine, services.jobs, services.files),
     ]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
-from openhearth.errors import NotFound
 from openhearth.inference.request import ModelCard
 from openhearth.platform.embedding.ports import Embedder, EmbeddingCard
 from openhearth.platform.errors import ApiError
-from openhearth.platform.models import served
+from openhearth.platform.models import not_served, served
+from openhearth.platform.tenant import tenant_of
 from openhearth.platform.wire import MOST_LISTED, Page, Wire, page
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def router(
 
     @routes.get("/v2/supported-models")
     async def list_supported_models(
+        http: Request,
         after: str | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
         search: str | None = None,
@@ -156,7 +157,7 @@ def router(
     ) -> Page[SupportedModel]:
         found = [
             model
-            for model in map(_supported, served(engine, embedder))
+            for model in map(_supported, served(engine, embedder, tenant_of(http)))
             if (search or "").lower() in model.name.lower()
             and modality in (None, *model.input_modalities)
             and product in (None, *model.products)
@@ -165,11 +166,11 @@ def router(
         return page(found, lambda model: model.id, after, limit)
 
     @routes.get("/v2/supported-models/{name:path}")
-    async def retrieve_supported_model(name: str) -> SupportedModel:
-        for card in served(engine, embedder):
+    async def retrieve_supported_model(name: str, http: Request) -> SupportedModel:
+        for card in served(engine, embedder, tenant_of(http)):
             if card.name == name:
                 return _supported(card)
-        raise NotFound(f"The model {name!r} is not served here: see GET /v2/supported-models.")
+        raise not_served(name)
 
     @routes.get("/v2/public/inference-instance-types")
     async def list_instance_types() -> InstanceTypes:

@@ -43,7 +43,7 @@ from openhearth.platform.logprobs import (
 )
 from openhearth.platform.messages import InputMessage
 from openhearth.platform.metering import FREE, Meter, Tab
-from openhearth.platform.models import find_card
+from openhearth.platform.models import find_card, tokenizer_of
 from openhearth.platform.old_tools import OldToolParameters, old_reason
 from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import Alternatives, GenerationParameters, room_after
@@ -51,6 +51,7 @@ from openhearth.platform.preparing import Preparing
 from openhearth.platform.reading import Reader, Step
 from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
 from openhearth.platform.sse import EventStream
+from openhearth.platform.tenant import tenant_of
 from openhearth.platform.thoughts import begins_inside
 from openhearth.platform.tools import CallDelta, ToolUse, steps, whole
 
@@ -195,7 +196,7 @@ def prepare(engine: Engine, body: ChatRequest, tenant: str) -> Asked:
         NotFound: the model is not served.
     """
     body.refuse_unserved()
-    tokenizer = engine.tokenizer(body.model)
+    tokenizer = tokenizer_of(engine, body.model, tenant)
     tools = ToolUse.of(body.in_new_form(), tokenizer, body.constraint())
     text = tokenizer.chat(
         [message.for_template() for message in body.messages],
@@ -252,7 +253,7 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
 
     @routes.post("/v1/chat/completions", response_model=None, responses=answer)
     async def create_chat_completion(body: ChatRequest, http: HttpRequest) -> Response:
-        work = partial(prepare, engine, body, http.state.caller.tenant)
+        work = partial(prepare, engine, body, tenant_of(http))
         asked = await prepared(http, body.model, work)
         generation = await start(engine, asked, meter.tab(http))
         fields = head("chatcmpl", body.model)

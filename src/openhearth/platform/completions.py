@@ -26,12 +26,13 @@ from openhearth.platform.errors import bad_request
 from openhearth.platform.generation import Generation, begin
 from openhearth.platform.logprobs import TokenLists, finite, token_lists
 from openhearth.platform.metering import FREE, Meter
-from openhearth.platform.models import find_card
+from openhearth.platform.models import find_card, tokenizer_of
 from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import MAX_CHOICES, Alternatives, GenerationParameters
 from openhearth.platform.preparing import Preparing
 from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
 from openhearth.platform.sse import EventStream
+from openhearth.platform.tenant import tenant_of
 
 if TYPE_CHECKING:
     from openhearth.data import Tokenizer
@@ -158,7 +159,7 @@ def _prepare(
             "echo",
         )
     constraint = body.constraint()
-    prompts = _prompts(engine.tokenizer(body.model), body)
+    prompts = _prompts(tokenizer_of(engine, body.model, tenant), body)
     if len(prompts) * body.drawn > MAX_GENERATIONS:
         raise bad_request(f"Prompts times n is over {MAX_GENERATIONS}: send fewer at once.", "n")
     card = find_card(engine, body.model)
@@ -259,7 +260,7 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
 
     @routes.post("/v1/completions", response_model=None, responses=answer)
     async def create_completion(body: CompletionRequest, http: HttpRequest) -> Response:
-        work = partial(_prepare, engine, body, http.state.caller.tenant)
+        work = partial(_prepare, engine, body, tenant_of(http))
         prompts, requests = await prepared(http, body.model, work)
         generation = await begin(engine, requests, body.drawn, meter.tab(http))
         fields = head("cmpl", body.model)

@@ -101,6 +101,8 @@ def from_validation(errors: Sequence[Any]) -> ApiError:
         return ApiError(400, f"The body is not valid JSON: {first['ctx']['error']}.")
     # A lone surrogate in a key of the body could not be sent back.
     path = [str(part).encode("utf-8", "replace").decode() for part in first["loc"][1:]]
+    if first["type"].startswith("union_tag"):
+        return bad_request(f"{first['msg']}.", first["ctx"]["discriminator"].strip("'"))
     if not path:
         return ApiError(400, "The body must be a JSON object, with Content-Type: application/json.")
     return bad_request(f"{'.'.join(path)}: {first['msg']}.", path[0])

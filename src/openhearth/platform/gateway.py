@@ -16,6 +16,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -30,14 +32,17 @@ from openhearth.fleet.broker import BUS
 from openhearth.fleet.thread import new_loop
 from openhearth.platform.accounts import Accounts, KeyRevoked
 from openhearth.platform.app import create_app
+from openhearth.platform.caller import Caller
 from openhearth.platform.database import Database, database_of
 from openhearth.platform.embedding import EncoderEmbedder
 from openhearth.platform.files import PROJECT_BYTES, Files
-from openhearth.platform.jobs import Jobs, JobService
+from openhearth.platform.finetuning import Charges
+from openhearth.platform.jobs import Entry, Job, Jobs, JobService, PaidOnce, WithJobs
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY
 from openhearth.platform.ledger import Ledger
 from openhearth.platform.metering.ledger_meter import LedgerMeter
 from openhearth.platform.operations.logs import log_as_json
+from openhearth.platform.port import url_of
 from openhearth.platform.server import uvicorn_options
 from openhearth.platform.services import Services
 from openhearth.store import Store
@@ -54,9 +59,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def opened(
-    database: Database, root: Path, free: int, storage: int = PROJECT_BYTES
+    database: Database, store: Store, free: int, storage: int = PROJECT_BYTES
 ) -> Iterator[Services]:
-    """What the platform keeps in a database and under a root. Organisations begin with free
+    """What the platform keeps in a database and beside a store. Organisations begin with free
     credits, in units; projects may upload so many bytes.
     """
     with closing(Ledger(database)) as ledger:
@@ -69,8 +74,10 @@ def opened(
         with accounts.changing() as connection:
             operator = accounts.local(connection).organisation
             welcome(connection, operator)  # which a command that makes keys may have made before
-        files = Files(database, root=root, project_bytes=storage)
-        yield Services(database, accounts, ledger, Jobs(database), files, operator)
+        jobs = Jobs(database)
+        files = Files(database, root=store.root, project_bytes=storage)
+        charges = Charges(database, jobs, ledger)
+        yield Services(database, accounts, ledger, jobs, files, charges, store, operator)
 
 
 def admit(accounts: Accounts) -> None:
@@ -94,14 +101,25 @@ def _telling_of_revoked() -> Iterator[None]:
         log.error("%s", error)
 
 
+def rights(accounts: Accounts, job: Job) -> Caller | None:
+    """As whom a job asks: whoever made it, who may always hand in what was made."""
+    caller = accounts.caller_of(job.key)
+    return caller and replace(caller, scopes=caller.scopes | {"files", "jobs"})
+
+
 @asynccontextmanager
-async def joined(bus_url: str, store: Store, services: Services) -> AsyncIterator[FastAPI]:
-    """The application, as long as it is a member of the fleet."""
+async def joined(
+    bus_url: str, store: Store, services: Services, url: str
+) -> AsyncIterator[FastAPI]:
+    """The application at `url`, as long as it is a member of the fleet."""
+    entry = Entry(url, services.jobs, partial(rights, services.accounts))
+    authority: WithJobs[Caller] = WithJobs(services.accounts, entry)
     async with AsyncExitStack() as stack:
         name = f"gateway-{secrets.token_hex(8)}"
         bus = await stack.enter_async_context(await Bus.connect(bus_url, name))
         fleet = await stack.enter_async_context(await Fleet.join(bus, store))
-        await stack.enter_async_context(JobService(services.jobs, bus).serving())
+        await stack.enter_async_context(JobService(services.jobs, bus, entry).serving())
+        await stack.enter_async_context(services.charges.running())
 
         def check_nodes() -> None:
             if not fleet.nodes():
@@ -109,9 +127,9 @@ async def joined(bus_url: str, store: Store, services: Services) -> AsyncIterato
 
         yield create_app(
             cast("Engine", fleet),  # all of it that routes use
-            services.accounts,
+            authority,
             services.database,
-            meter=LedgerMeter(services.ledger),
+            meter=PaidOnce(LedgerMeter(services.ledger), services.ledger.receipt),
             services=services,
             embedder=EncoderEmbedder(store),
             checks={"node": check_nodes},
@@ -123,7 +141,8 @@ async def run(listener: socket.socket, bus_url: str, store: Store, services: Ser
     for number in (signal.SIGTERM, signal.SIGINT):
         # Uvicorn sends itself again the signal that ended it, after which there is more to do.
         signal.signal(number, lambda *_: None)
-    async with joined(bus_url, store, services) as app:
+    url = url_of(*listener.getsockname()[:2])
+    async with joined(bus_url, store, services, url) as app:
         gc.collect()
         gc.freeze()  # what is here now stays, and need not be looked through again and again
         config = uvicorn.Config(app, **uvicorn_options(GRACE))
@@ -143,7 +162,7 @@ def main(bus: str, home: Path | None, listener: int, free: int, storage: int) ->
         store = Store(home)
         with (
             closing(database_of(store.root)) as database,
-            opened(database, store.root, free, storage) as services,
+            opened(database, store, free, storage) as services,
             asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             admit(services.accounts)

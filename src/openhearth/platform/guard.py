@@ -43,7 +43,8 @@ class Guard:
             return
         request_id = f"req-{uuid.uuid4().hex}"
         scope.setdefault("state", {})["request_id"] = request_id
-        send = _with_headers(send, lambda: {"x-request-id": request_id})
+        # A line of a job is called by another id further in.
+        send = _with_headers(send, lambda: {"x-request-id": scope["state"]["request_id"]})
         try:
             if access.is_open(scope["method"], scope["path"]):
                 await self.app(scope, await _body(scope, receive, MAX_OPEN_BODY), send)

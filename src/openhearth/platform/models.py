@@ -6,6 +6,7 @@ Old clients of Together's read the list bare, without an object around it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Request
@@ -15,9 +16,13 @@ from openhearth.errors import NotFound
 from openhearth.inference.request import ModelCard
 from openhearth.platform.dialect import speaks_together
 from openhearth.platform.embedding.ports import Embedder, EmbeddingCard
+from openhearth.platform.tenant import tenant_of
 
 if TYPE_CHECKING:
+    from openhearth.data import Tokenizer
     from openhearth.inference import Engine
+
+PROJECT = "proj_"  # how ids of projects begin
 
 
 class Model(BaseModel):
@@ -56,6 +61,29 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
+def is_visible(name: str, project: str) -> bool:
+    """Whether a project may know of a name: what begins with a project is that one's alone."""
+    owner, slash, _ = name.partition("/")
+    return owner == project or not (slash and owner.startswith(PROJECT))
+
+
+def not_served(name: str) -> NotFound:
+    """What is said of a name that nothing has, and of one that belongs to another project."""
+    return NotFound(f"The model {name!r} is not served here: GET /v1/models lists what is.")
+
+
+def tokenizer_of(engine: Engine, name: str, project: str) -> Tokenizer:
+    """The tokenizer of a model that writes.
+
+    Raises:
+        NotFound: the project knows none of this name.
+    """
+    if is_visible(name, project):
+        with suppress(NotFound):
+            return engine.tokenizer(name)
+    raise not_served(name)
+
+
 def find_card(engine: Engine, name: str) -> ModelCard | None:
     """The card of a model that writes; None if it is not served."""
     return next((card for card in engine.models() if card.name == name), None)
@@ -86,9 +114,10 @@ def _bare(model: Model) -> BareModel:
     )
 
 
-def served(engine: Engine, embedder: Embedder) -> Sequence[ModelCard | EmbeddingCard]:
-    """All that has a name here."""
-    return [*engine.models(), *embedder.models()]
+def served(engine: Engine, embedder: Embedder, project: str) -> Sequence[ModelCard | EmbeddingCard]:
+    """All that has a name which a project may know."""
+    cards: list[ModelCard | EmbeddingCard] = [*engine.models(), *embedder.models()]
+    return [card for card in cards if is_visible(card.name, project)]
 
 
 def router(engine: Engine, embedder: Embedder) -> APIRouter:
@@ -97,16 +126,16 @@ def router(engine: Engine, embedder: Embedder) -> APIRouter:
 
     @routes.get("/v1/models")
     async def list_models(http: Request) -> ModelList | list[BareModel]:
-        models = [describe(card) for card in served(engine, embedder)]
+        models = [describe(card) for card in served(engine, embedder, tenant_of(http))]
         if speaks_together(http):
             return [_bare(model) for model in models]
         return ModelList(data=models)
 
     @routes.get("/v1/models/{name:path}")
-    async def retrieve_model(name: str) -> Model:
-        for card in served(engine, embedder):
+    async def retrieve_model(name: str, http: Request) -> Model:
+        for card in served(engine, embedder, tenant_of(http)):
             if card.name == name:
                 return describe(card)
-        raise NotFound(f"The model {name!r} is not served here: GET /v1/models lists what is.")
+        raise not_served(name)
 
     return routes

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from openhearth.platform.accounts import Accounts
 from openhearth.platform.database import Database
 from openhearth.platform.files import Files
+from openhearth.platform.finetuning import Charges
 from openhearth.platform.jobs import Jobs
 from openhearth.platform.ledger import Ledger
+from openhearth.store import Store
 
 
 @dataclass(frozen=True)
@@ -20,4 +22,6 @@ class Services:
     ledger: Ledger
     jobs: Jobs
     files: Files
+    charges: Charges
+    store: Store
     operator: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from typing import Any
 import openai
 import pytest
 import together
+import zstandard
 
 from openhearth.models import pull
 from openhearth.platform.finetuning import Asked, limits_of
@@ -148,3 +151,10 @@ def trained(asked: Asked, recipe: TrainRecipe) -> Artifact:
 def steps(artifact: Artifact, name: str = "rate") -> list[float]:
     """A number of each step."""
     return [step[name] for step in artifact.read_json("history.json")]
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The files of a download."""
+    plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
+    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]

@@ -353,3 +353,16 @@ def test_a_job_that_ends_before_it_hears_of_the_cancelling_has_succeeded(jobs: J
     jobs.finish(lease, {"sum": 6})
     assert jobs.get(job, "proj_a").state == "succeeded"
     assert jobs.cancel(job, "proj_a").state == "succeeded"
+
+
+def test_a_job_that_is_over_can_be_forgotten(jobs: Jobs) -> None:
+    made = jobs.create("count", {}, caller=A, id="ft-1")
+    assert jobs.find("ft-1") == made
+    with pytest.raises(UsageError, match="cancel"):
+        jobs.forget(made.id, A.project)
+    jobs.cancel(made.id, A.project)
+    with pytest.raises(NotFound):
+        jobs.forget(made.id, "proj_b")
+    jobs.forget(made.id, A.project)
+    assert jobs.find(made.id) is None
+    assert jobs.events(made.id) == []

@@ -219,7 +219,7 @@ def test_fine_tuning_killed_twice_makes_the_same_weights(
     whole, store = Store(tmp_path / "whole"), Store(place.home)
     for each in (whole, store):
         pull(each, str(tiny_directory), name="tiny")
-    job = place.jobs.create("fine-tune", recipe, caller=A).id
+    job = place.jobs.create("fine-tune", {"recipe": recipe}, caller=A).id
     worker = place.worker()
     for attempt in (1, 2):
         place.until(job, lambda found, n=attempt: found.attempt == n)

@@ -1,8 +1,9 @@
 """Chaos: processes of a platform are killed (kill -9) at random while callers ask without a pause.
 
-`python -m tests.system.chaos --kills 200 --seed 1` takes some minutes on two cores. At the end the
-books balance, every finished answer is paid for exactly as its caller was told, nobody paid for a
-refusal, or more than was asked for, and no hold is left.
+`python -m tests.system.chaos --kills 200 --seed 1` takes some minutes on two cores. A fine-tuning
+job runs meanwhile. At the end the books balance, every finished answer is paid for exactly as its
+caller was told, the job for what it trained, nobody paid for a refusal, or more than was asked for,
+and no hold is left.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from openhearth.platform.running import running as state_of
 from tests.conftest import write_home, write_model
 from tests.system.chaos.books import wrong
 from tests.system.chaos.clients import Clients
-from tests.system.up import Platform, running
+from tests.system.chaos.tuning import Tuning
+from tests.system.up import ONE_THREAD, Platform, running
 from tests.waiting import until
 
 PARTS = ("gateway", "gateway", "node", "worker", "broker")
@@ -63,16 +65,19 @@ def settle(platform: Platform) -> None:
 def chaos(home: Path, *, kills: int, requests: int, seed: int) -> None:
     """All of it. Raises AssertionError."""
     begun = time.monotonic()
-    with running(home) as platform:
+    with running(home, **ONE_THREAD) as platform:
         clients = Clients(platform, seed)
         asking = threading.Thread(target=clients.run)
+        tuning = threading.Thread(target=Tuning(platform).run, daemon=True)
         asking.start()
+        tuning.start()
         try:
             killed = kill(platform, random.Random(seed), kills)
             until(lambda: clients.ends["finished"] >= requests)
         finally:
             clients.stop.set()
             asking.join()
+        until(lambda: not tuning.is_alive())
         settle(platform)
     seen = clients.seen
     print(

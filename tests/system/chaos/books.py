@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import func, select
 
 from openhearth.platform.database import database_of
+from openhearth.platform.jobs.tables import jobs
 from openhearth.platform.ledger.check import audit
 from openhearth.platform.ledger.tables import holds, lines, receipts
 from tests.system.chaos.clients import Seen
 
-INPUT, CACHED, OUTPUT = 10, 5, 40  # units for a token, by the prices that ship
+INPUT, CACHED, OUTPUT, TRAINING = 10, 5, 40, 50  # units for a token, by the prices that ship
 
 Charged = dict[str, dict[str, int]]  # tokens by kind, of each request
 
@@ -32,7 +33,18 @@ def wrong(home: Path, seen: Sequence[Seen]) -> list[str]:
         charged: Charged = defaultdict(dict)
         for row in connection.execute(select(lines)):
             charged[row.request_id][row.kind] = row.quantity
+        tuned = connection.execute(select(jobs).where(jobs.c.kind == "fine-tune")).all()
+    if not any(job.state == "succeeded" for job in tuned):
+        found.append("no fine-tuning job has succeeded")
+    found += [fault for job in tuned for fault in _wrongly_paid(job, totals.get(job.id))]
     return [*found, *(fault for one in seen for fault in _faults(one, totals, charged))]
+
+
+def _wrongly_paid(job: Any, total: int | None) -> Iterator[str]:
+    """What a fine-tuning job cost else than what it trained, or than nothing if it failed."""
+    tokens = job.result["trained_tokens"] if job.state == "succeeded" else 0
+    if (total or 0) != TRAINING * tokens:
+        yield f"{job.id} has {job.state} after {tokens} tokens and was charged {total}"
 
 
 def _faults(one: Seen, totals: dict[str, int], charged: Charged) -> Iterator[str]:

@@ -112,6 +112,13 @@ class Accounts:
             return None
         return None if found.expires is not None and found.expires <= t.now() else found.caller
 
+    def caller_of(self, key: str) -> Caller | None:
+        """Whose key has this id; None if it works no more."""
+        with self.database.reading() as connection:
+            found = api_keys.find_by_id(connection, key)
+        is_late = found and found.expires is not None and found.expires <= t.now()
+        return None if found is None or is_late else found.caller
+
     def _remembered(self, digest: str) -> api_keys.Found | None:
         known = self._known.get(digest)
         return known.found if known and known.until > time.monotonic() else None

@@ -199,13 +199,22 @@ class Found:
 
 def find(connection: sa.Connection, sha256: str) -> Found | None:
     """The key with this digest, if it works: neither it, nor its project, nor its user is gone."""
+    return _working(connection, api_keys.c.sha256 == sha256)
+
+
+def find_by_id(connection: sa.Connection, identifier: str) -> Found | None:
+    """The key with this id, if it works."""
+    return _working(connection, api_keys.c.id == identifier)
+
+
+def _working(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Found | None:
     query = (
         sa.select(api_keys, memberships.c.role)
         .select_from(api_keys)
         .join(memberships, OF_ITS_USER)
         .join(projects, projects.c.id == api_keys.c.project)
         .where(
-            api_keys.c.sha256 == sha256,
+            which,
             api_keys.c.revoked.is_(None),
             projects.c.archived.is_(None),
         )

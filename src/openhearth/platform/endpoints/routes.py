@@ -33,7 +33,7 @@ from openhearth.platform.endpoints.shapes import (
 )
 from openhearth.platform.endpoints.tables import deployments, endpoints
 from openhearth.platform.errors import ApiError, bad_request
-from openhearth.platform.models import find_card
+from openhearth.platform.models import find_card, is_visible, not_served
 from openhearth.platform.tenant import tenant_of
 from openhearth.platform.wire import MOST_LISTED, Page, page
 
@@ -151,7 +151,7 @@ def router(engine: Engine, database: Database, placement: Placement) -> APIRoute
         body: NewDeployment,
         validate_only: Annotated[bool, Query(alias="validateOnly")] = False,
     ) -> DeploymentReply:
-        values = _values(engine, body) | {"project": project, "endpoint": endpoint_id}
+        values = _values(engine, body, project) | {"project": project, "endpoint": endpoint_id}
 
         def create(connection: sa.Connection) -> DeploymentReply:
             endpoint = find(connection, endpoints, project, id=endpoint_id)
@@ -231,13 +231,12 @@ def router(engine: Engine, database: Database, placement: Placement) -> APIRoute
     return routes
 
 
-def _values(engine: Engine, body: NewDeployment) -> dict[str, Any]:
+def _values(engine: Engine, body: NewDeployment, project: str) -> dict[str, Any]:
     model = body.model or body.model_id
     if not model:
         raise bad_request("model is missing: name one of GET /v2/supported-models.", "model")
-    if find_card(engine, model) is None:
-        message = f"The model {model!r} is not served here: see GET /v2/supported-models."
-        raise ApiError(404, message, param="model", code="model_not_found")
+    if not is_visible(model, project) or find_card(engine, model) is None:
+        raise not_served(model)
     return {
         "name": body.name,
         "model": model,

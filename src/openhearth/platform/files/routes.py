@@ -28,6 +28,29 @@ from openhearth.platform.files.replies import AlreadyThere, Deleted, FileList, F
 MOST_LISTED = 10_000
 FIELDS, FIELD_BYTES = 16, 8192  # of a form, beside the file
 UNSERVED = {"expires_after": "files stay until they are deleted"}
+FORM = {
+    "purpose": {"type": "string", "example": "fine-tune"},
+    "file": {"type": "string", "format": "binary", "description": "as OpenAI's client sends it"},
+    "file_name": {"type": "string", "description": "without `file`, as Together's announces it"},
+    "file_type": {"type": "string", "enum": ["jsonl", "parquet", "csv"]},
+    "checksum": {"type": "string", "description": "the SHA-256 of what will come"},
+}
+UPLOADED: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": FORM, "required": ["purpose"]}
+            }
+        },
+    }
+}
+PUT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
@@ -46,14 +69,22 @@ def router(files: Files) -> APIRouter:
     """The routes over these files."""
     routes = APIRouter()
 
-    @routes.post("/v1/files", response_model=FileReply)
+    @routes.post(
+        "/v1/files",
+        response_model=FileReply,
+        responses={
+            302: {"description": "Where to put what was announced"},
+            409: {"model": AlreadyThere},
+        },
+        openapi_extra=UPLOADED,
+    )
     async def upload(http: Request) -> Response | FileReply:
         async with http.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
             if isinstance(form.get("file"), UploadFile):
                 return FileReply.of(await _take(files, form, http), speaks_together(http))
             return await _announce(files, form, http)
 
-    @routes.put("/v1/files/uploads/{ticket}")
+    @routes.put("/v1/files/uploads/{ticket}", openapi_extra=PUT)
     async def put(ticket: str, http: Request) -> FileReply:
         row = await asyncio.to_thread(files.expected, ticket)
         with incoming(row.filename, files.most_bytes) as came:
@@ -121,12 +152,15 @@ async def _take(files: Files, form: FormData, http: Request) -> File:
         if any(field.partition("[")[0] == name for field in form):
             message = f"{name} is not supported by this server: {reason}."
             raise bad_request(message, name, "unsupported_parameter")
-    purpose = purpose_of(said)
+    made = hasattr(http.state, "job")
+    purpose = said if made else purpose_of(said)
 
     def keep() -> File:
         with incoming(part.filename or "", files.most_bytes) as came:
             came.copy(part.file)
-            return files.add(came, purpose=purpose, owner=http.state.caller)
+            # A job that is carried out again makes the same once more.
+            found = files.find(came.sha256, purpose, http.state.caller.project) if made else None
+            return found or files.add(came, purpose=purpose, owner=http.state.caller)
 
     return await asyncio.to_thread(keep)
 

@@ -28,16 +28,19 @@ class Asked:
     """Who asks, and what the names in a request stand for.
 
     `file` finds an uploaded JSONL file by its id, `version` what is called `JOB:STEP` or
-    `MODEL:STEP` by the name that it has in the store.
+    `MODEL:STEP` by the name that it has in the store. `check_model` raises what keeps the owner
+    from a model.
     """
 
     store: Store
     owner: str
     file: Callable[[str], Path]
     version: Callable[[str], str] = str
+    check_model: Callable[[str], object] = str
 
     def beginning(self, name: str) -> tuple[dict[str, str], Artifact]:
         """What a recipe says to begin with this model or version, and the version itself."""
+        self.check_model(name)
         found = self.store.get(name)
         return {"from" if found.kind == "adapter" else "model": name}, base_of(found)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel
 
-from openhearth.models import Model, ModelConfig, config_of
-from openhearth.models.names import translate
 from openhearth.platform.errors import bad_request
 from openhearth.store import Artifact
+
+if TYPE_CHECKING:
+    from openhearth.models import ModelConfig
 
 SHORTEST, LONGEST = 64, 4096  # tokens of an example
 
@@ -53,6 +55,8 @@ class Limits(BaseModel):
 
 def limits_of(name: str, model: Artifact) -> Limits:
     """Of a model in the store."""
+    from openhearth.models import config_of
+
     config = config_of(model)
     length = min(config.context_length, LONGEST)
     return Limits(
@@ -65,6 +69,12 @@ def limits_of(name: str, model: Artifact) -> Limits:
 
 def _matrices(config: ModelConfig) -> list[str]:
     """What the family calls the matrices that can carry an adapter."""
+    # Here and in this whole folder late: what needs torch keeps no server from starting.
+    import torch
+
+    from openhearth.models import Model
+    from openhearth.models.names import translate
+
     with torch.device("meta"):
         model = Model(config)
     named = (translate(path, config.names) for path, _ in model.linears())

@@ -31,10 +31,12 @@ class Sft(Body):
 
 
 class Dpo(Body):
-    """Preference. A `simpo_gamma` above 0 is SimPO's margin, without a reference and with means."""
+    """Preference. A `simpo_gamma` above 0 is SimPO's margin, without a reference and with means.
+    Their client sends 0 for a number that is not given when it asks for a price.
+    """
 
     method: Literal["dpo"]
-    dpo_beta: Annotated[float, Field(gt=0)] | None = None
+    dpo_beta: Annotated[float, Field(ge=0)] | None = None
     dpo_normalize_logratios_by_length: bool = False
     dpo_reference_free: bool = False
     rpo_alpha: Annotated[float, Field(ge=0)] | None = None

@@ -7,14 +7,16 @@ defaults for the rest. A run keeps a checkpoint for each epoch.
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from openhearth.platform.errors import bad_request
 from openhearth.platform.finetuning.asked import MOST_EVALUATED, Asked, Body, refuse
 from openhearth.platform.finetuning.limits import Limits, limits_of, within
-from openhearth.training import TrainRecipe
+
+if TYPE_CHECKING:
+    from openhearth.training import TrainRecipe
 
 Epochs = Annotated[int, Field(ge=1, le=50)]
 BatchSize = Annotated[int, Field(ge=1, le=256)]
@@ -69,6 +71,14 @@ class Method(Body):
 class OpenAIJob(Body):
     """The body of a request. `metadata` is the job's, not the recipe's."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "smollm2-135m", "training_file": "file-0", "seed": 1, "suffix": "bot"}
+            ]
+        }
+    )
+
     model: str = Field(max_length=256)
     training_file: str
     validation_file: str | None = None
@@ -87,6 +97,8 @@ class OpenAIJob(Body):
             NotFound: there is no such model or file.
             UsageError: the recipe is wrong.
         """
+        from openhearth.training import TrainRecipe
+
         refuse(self.model_dump(), UNSERVED)
         kind, said = self._method()
         begin, model = asked.beginning(self.model)

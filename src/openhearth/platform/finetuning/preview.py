@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.data import Tokenizer
 from openhearth.data.tokens.formats import read_rows
@@ -23,6 +23,12 @@ THEIR_NAMES = {"text": "general", "messages": "conversation", "prompt": "instruc
 
 class PreviewRequest(Body):
     """The body of a request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"model": "smollm2-135m", "training_file": "file-0", "top_k": 2}]
+        }
+    )
 
     model: str
     training_file: str

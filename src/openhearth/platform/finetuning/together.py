@@ -6,16 +6,18 @@ without it `batch_size` examples. Neither attends across examples, and neither p
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from openhearth.platform.errors import bad_request
 from openhearth.platform.finetuning.asked import MOST_EVALUATED, Asked, Body, refuse
 from openhearth.platform.finetuning.limits import Limits, limits_of, within
 from openhearth.platform.finetuning.methods import Dpo, Full, Lora, LrScheduler, Sft
 from openhearth.store import Artifact
-from openhearth.training import TrainRecipe
+
+if TYPE_CHECKING:
+    from openhearth.training import TrainRecipe
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -44,6 +46,19 @@ class Vision(Body):
 
 class TogetherJob(Body):
     """The body of a request."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "smollm2-135m",
+                    "training_file": "file-0",
+                    "n_epochs": 2,
+                    "learning_rate": 1e-3,
+                }
+            ]
+        }
+    )
 
     training_file: str
     validation_file: str | None = None
@@ -90,6 +105,8 @@ class TogetherJob(Body):
             NotFound: there is no such model, checkpoint or file.
             UsageError: the recipe is wrong.
         """
+        from openhearth.training import TrainRecipe
+
         refuse(self.model_dump(), UNSERVED)
         refuse(
             dict(self.multimodal_params or ()),

@@ -5,13 +5,16 @@ table, the leases that let one worker at a time have a job, and the way by which
 database, speak with it. What a kind does is its runner's business.
 """
 
+from openhearth.platform.jobs.entry import Entry, Lines, WithJobs
 from openhearth.platform.jobs.following import follow
 from openhearth.platform.jobs.job import Event, Job, Lease, Leased, LeaseLost, Metric, News, Order
 from openhearth.platform.jobs.jobs import Jobs
+from openhearth.platform.jobs.paid_once import PaidOnce
 from openhearth.platform.jobs.routes import router
 from openhearth.platform.jobs.service import JobService
 
 __all__ = [
+    "Entry",
     "Event",
     "Job",
     "JobService",
@@ -19,9 +22,12 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Leased",
+    "Lines",
     "Metric",
     "News",
     "Order",
+    "PaidOnce",
+    "WithJobs",
     "follow",
     "router",
 ]

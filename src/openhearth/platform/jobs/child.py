@@ -23,8 +23,9 @@ from typing import Any
 import orjson
 
 from openhearth.errors import HearthError
+from openhearth.platform.jobs.entry import Pass
 from openhearth.platform.jobs.runners import runner_of
-from openhearth.platform.jobs.task import Stopped, Task
+from openhearth.platform.jobs.task import Again, Stopped, Task
 from openhearth.store.disk import locked
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -41,7 +42,15 @@ def main() -> None:
     work = Path(asked["work"])
     work.mkdir(parents=True, exist_ok=True)
     tell = _Voice(channel)
-    task = Task(asked["id"], asked["project"], asked["payload"], asked["checkpoint"], work, tell)
+    task = Task(
+        asked["id"],
+        asked["project"],
+        asked["payload"],
+        asked["checkpoint"],
+        work,
+        tell,
+        Pass(asked["url"], asked["key"]) if asked["url"] else None,
+    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's business
     signal.signal(signal.SIGTERM, lambda *_: setattr(task, "cancelled", True))
     tell(_outcome(task, asked["kind"]))
@@ -59,6 +68,8 @@ def _outcome(task: Task, kind: str) -> dict[str, Any]:
         return {"stopped": True}
     except HearthError as error:
         return {"fail": str(error), "retry": False}
+    except Again as error:
+        return {"fail": str(error), "retry": True}
     except Exception as error:
         traceback.print_exc()
         name = type(error).__name__

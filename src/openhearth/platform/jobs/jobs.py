@@ -7,14 +7,15 @@ last one left.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
 
+from openhearth.errors import UsageError
 from openhearth.platform.database import Database
+from openhearth.platform.ids import new_id
 from openhearth.platform.jobs import clock as clocks
 from openhearth.platform.jobs import journal, leases, rows
 from openhearth.platform.jobs.bells import Bells
@@ -63,10 +64,10 @@ class Jobs:
         caller: Owner,
         key: str | None = None,
         parent: str | None = None,
-        name: str = "job_",
+        id: str | None = None,  # noqa: A002
     ) -> Job:
         """Put a job into the queue. With an idempotency `key` that the project has used already, it
-        is the job of that time. `name` is how its id begins.
+        is the job of that time. Its `id` is new, or one that `new_id` gave before.
 
         Raises:
             UsageError: the payload is too large, or the key was used for something else.
@@ -80,7 +81,7 @@ class Jobs:
                 rows.check_queue(connection, caller.project, self._most_queued)
                 now = self._clock(connection)
                 row = {
-                    "id": f"{name}{uuid.uuid4().hex}",
+                    "id": id or new_id("job"),
                     "kind": kind,
                     "organisation": caller.organisation,
                     "project": caller.project,
@@ -114,6 +115,12 @@ class Jobs:
         """
         with self._database.reading() as connection:
             return rows.job_of(rows.of_project(connection, job, project))
+
+    def find(self, job: str) -> Job | None:
+        """A job of any project: for those who know its id from the table itself."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(jobs).where(jobs.c.id == job)).one_or_none()
+            return None if row is None else rows.job_of(row)
 
     def list(
         self, project: str, kind: str | None = None, after: str | None = None, limit: int = 20
@@ -150,6 +157,20 @@ class Jobs:
                 said = News("cancel_requested", "The job is asked to stop.")
                 journal.say(connection, job, now, [said])
             return rows.job_of(rows.of_project(connection, job, project))
+
+    def forget(self, job: str, project: str) -> None:
+        """Remove a job that is over, with all that was said of it.
+
+        Raises:
+            NotFound: the project has no such job.
+            UsageError: it is not over.
+        """
+        with self._database.writing() as connection:
+            row = rows.of_project(connection, job, project)
+            if row.state not in ENDED:
+                raise UsageError(f"The job {job} is {row.state}: cancel it first.")
+            journal.forget(connection, job)
+            connection.execute(sa.delete(jobs).where(jobs.c.number == row.number))
 
     def events(self, job: str, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """What was said of a job after an event's number, in order."""

@@ -71,3 +71,9 @@ def metrics(
         chosen = chosen.where(job_metrics.c.step <= until)
     rows = connection.execute(chosen.order_by(job_metrics.c.step).limit(limit))
     return [Metric(row.step, row.values, row.created) for row in rows]
+
+
+def forget(connection: sa.Connection, job: str) -> None:
+    """Remove all that was said of a job."""
+    for table in (job_events, job_metrics):
+        connection.execute(sa.delete(table).where(table.c.job == job))

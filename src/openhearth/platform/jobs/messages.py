@@ -109,6 +109,8 @@ class Work(Message):
     project: str
     payload: dict[str, Any]
     checkpoint: dict[str, Any] | None
+    url: str | None = None  # of the gateway, and a key to it as long as the lease is held
+    key: str | None = None
 
 
 class Reply(Message):

@@ -47,6 +47,8 @@ class Process:
             "checkpoint": tenure.work.checkpoint,
             "seconds": tenure.seconds,
             "work": str(work),
+            "url": tenure.work.url,
+            "key": tenure.work.key,
             "worker": os.getpid(),
         }
         assert process.stdin is not None

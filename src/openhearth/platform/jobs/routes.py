@@ -40,7 +40,14 @@ STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 class NewJob(BaseModel):
     """What is to be done: a kind, and its recipe."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"kind": "data", "recipe": {"source": "file-0", "rules": ["c4"], "name": "mine"}}
+            ]
+        },
+    )
 
     kind: Kind
     recipe: dict[str, Any]

@@ -7,11 +7,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import ValidationError
 
 from openhearth.errors import HearthError
 from openhearth.platform.jobs.bus import Bus
+from openhearth.platform.jobs.entry import Entry
 from openhearth.platform.jobs.job import Lease, LeaseLost, Metric, News
 from openhearth.platform.jobs.jobs import Jobs
 from openhearth.platform.jobs.messages import (
@@ -34,11 +36,12 @@ log = logging.getLogger(__name__)
 
 
 class JobService:
-    """Answers workers."""
+    """Answers workers. By an `entry` their jobs can use the gateway's routes."""
 
-    def __init__(self, jobs: Jobs, bus: Bus) -> None:
+    def __init__(self, jobs: Jobs, bus: Bus, entry: Entry[Any] | None = None) -> None:
         self._jobs = jobs
         self._bus = bus
+        self._entry = entry
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -74,6 +77,8 @@ class JobService:
             if leased is None:
                 return Reply()
             work = {k: v for k, v in asdict(leased).items() if k != "seconds"}
+            if self._entry is not None:
+                work |= asdict(self._entry.admit(leased))
             return Reply(work=Work(**work))
         lease = Lease(ask.id, ask.attempt, ask.seconds)
         if isinstance(ask, Renew):

@@ -6,16 +6,24 @@ import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openhearth.platform.jobs.job import Level
 from openhearth.store import Store
+
+if TYPE_CHECKING:
+    from openhearth.platform.jobs.entry import Pass
+    from openhearth.platform.jobs.gateway import Gateway
 
 LONGEST = 8000  # characters of a message
 
 
 class Stopped(Exception):
     """The job was asked to end, and has: what it saved is where another attempt goes on."""
+
+
+class Again(Exception):
+    """This attempt has failed by something that the next one may be spared."""
 
 
 class Task:
@@ -32,6 +40,7 @@ class Task:
         checkpoint: dict[str, Any] | None,
         work: Path,
         tell: Callable[[dict[str, Any]], None],
+        entry: Pass | None = None,
     ) -> None:
         self.id = id
         self.project = project
@@ -40,11 +49,20 @@ class Task:
         self.work = work
         self.cancelled = False
         self._tell = tell
+        self._entry = entry
 
     @cached_property
     def store(self) -> Store:
         """The store of this machine."""
         return Store()
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The platform's own routes, as whoever made the job uses them."""
+        from openhearth.platform.jobs.gateway import Gateway
+
+        assert self._entry is not None, "the worker was told of no gateway"
+        return Gateway(self._entry, self.pause)
 
     def save(self, value: dict[str, Any]) -> None:
         """Say how far the job is; what `checkpoint` will be if another process has to go on."""

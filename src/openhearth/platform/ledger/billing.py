@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
@@ -102,6 +102,8 @@ class PricesReply(BaseModel):
 
 class PricesRequest(BaseModel):
     """New prices, valid from now or from a moment in seconds of UTC."""
+
+    model_config = ConfigDict(extra="forbid")
 
     prices: PriceList
     valid_from: Annotated[int, Field(ge=0, lt=2**40)] | None = None

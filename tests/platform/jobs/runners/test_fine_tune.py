@@ -51,7 +51,7 @@ class Said(list[dict[str, Any]]):
     """What a task tells, and the process's end after so many steps."""
 
     def task(self, recipe: dict[str, Any], work: Path) -> Task:
-        return Task("job_1", "proj_a", recipe, None, work, self.append)
+        return Task("job_1", "proj_a", {"recipe": recipe}, None, work, self.append)
 
     def of(self, kind: str) -> list[Any]:
         return [said[kind] for said in self if kind in said]
@@ -105,7 +105,8 @@ last = int(sys.argv[2])
 def tell(said):
     if said.get("metric", {}).get("step") == last:
         os.kill(os.getpid(), signal.SIGKILL)
-print(fine_tune.run(Task("job_1", "proj_a", orjson.loads(sys.argv[1]), None, None, tell))["digest"])
+payload = {"recipe": orjson.loads(sys.argv[1])}
+print(fine_tune.run(Task("job_1", "proj_a", payload, None, None, tell))["digest"])
 """
 
 

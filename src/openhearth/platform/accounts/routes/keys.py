@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from openhearth.platform.accounts import api_keys, organisations
 from openhearth.platform.accounts.routes.common import (
@@ -50,6 +50,10 @@ class KeyChanges(Body):
 
 class KeyBody(KeyChanges):
     """A new key. Without scopes it may do all that the role of its user allows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "laptop", "scopes": ["inference"]}]}
+    )
 
     name: Name
 

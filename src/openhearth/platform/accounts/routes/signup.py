@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from openhearth.platform.accounts import organisations
 from openhearth.platform.accounts.routes.common import PRINTABLE, Body, Email, Name
@@ -17,9 +17,13 @@ from openhearth.platform.errors import ApiError, bad_request
 if TYPE_CHECKING:
     from openhearth.platform.accounts.accounts import Accounts, Joined
 
+EXAMPLE: dict[str, Any] = {"email": "ada@example.org", "password": "correct horse battery"}
+
 
 class Login(Body):
     """Who, and the proof."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     email: Email
     password: Annotated[SecretStr, Field(min_length=1, max_length=256)]
@@ -29,6 +33,8 @@ class SignUp(Body):
     """A new user. `organization` is what its own is called; `invite`, the token of one, leads into
     the organisation of another instead.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE | {"organization": "Ours"}]})
 
     email: Email
     password: Annotated[SecretStr, Field(min_length=8, max_length=256)]

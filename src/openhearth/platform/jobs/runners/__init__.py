@@ -11,7 +11,9 @@ from openhearth.platform.jobs.task import Task
 Runner = Callable[[Task], dict[str, Any]]
 
 RUNNERS = {
+    "batch": "openhearth.platform.jobs.runners.batch:run",
     "data": "openhearth.platform.jobs.runners.data:run",
+    "evaluation": "openhearth.platform.jobs.runners.evaluation:run",
     "fine-tune": "openhearth.platform.jobs.runners.fine_tune:run",
 }
 """Where they are; imported when a job of the kind comes."""

@@ -1,4 +1,4 @@
-"""Jobs of the kind `fine-tune`: the payload is a recipe of training, the result names versions.
+"""Jobs of the kind `fine-tune`: the payload has a `recipe` of training, the result names versions.
 
 Training resumes by itself, from checkpoints in the store, to the same bytes; that of the job only
 says how far it is.
@@ -16,7 +16,7 @@ from openhearth.training.stages import evenly
 
 def run(task: Task) -> dict[str, Any]:
     """Train."""
-    recipe = TrainRecipe.parse(task.payload)
+    recipe = TrainRecipe.parse(task.payload["recipe"])
     watch = _Watch(task, recipe)
     made = carry_out(task.store, recipe, watch)
     _fill_in(task, recipe, made)

@@ -1,0 +1,95 @@
+"""From a request to a job: its recipe, what it will cost, the credits held, and the row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from openhearth.models import base_of
+from openhearth.platform.files import Files
+from openhearth.platform.finetuning.books import Payer
+from openhearth.platform.finetuning.charges import Charges, Estimate
+from openhearth.platform.finetuning.names import KIND, Names
+from openhearth.platform.finetuning.openai import OpenAIJob
+from openhearth.platform.finetuning.together import TogetherJob
+from openhearth.platform.ids import new_id
+from openhearth.platform.jobs import Job, Jobs
+from openhearth.store import Store
+
+if TYPE_CHECKING:
+    from openhearth.training import TrainRecipe
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What the routes work with."""
+
+    store: Store
+    jobs: Jobs
+    files: Files
+    charges: Charges
+
+    def names(self, project: str) -> Names:
+        """What names stand for in a project."""
+        return Names(self.store, self.jobs, self.files, project)
+
+    async def estimate(self, body: TogetherJob, payer: Payer) -> Estimate:
+        """What a request would cost."""
+        recipe = await asyncio.to_thread(self._recipe, body, payer)
+        return await self._estimated(recipe, payer)
+
+    async def make(self, body: TogetherJob | OpenAIJob, payer: Payer) -> Job:
+        """The job that a request asks for.
+
+        Raises:
+            ApiError: 400 or 404, the request is wrong; 402, it cannot be paid.
+        """
+        recipe = await asyncio.to_thread(self._recipe, body, payer)
+        estimate = await self._estimated(recipe, payer)
+        job = new_id("ft", "-")
+        await self.charges.hold(job, payer, self._model(recipe), estimate.tokens)
+        try:
+            return await asyncio.to_thread(self._create, job, body, recipe, payer)
+        except Exception:
+            await self.charges.release(job)
+            raise
+
+    def _recipe(self, body: TogetherJob | OpenAIJob, payer: Payer) -> TrainRecipe:
+        return body.recipe(self.names(payer.project).asked())
+
+    async def _estimated(self, recipe: TrainRecipe, payer: Payer) -> Estimate:
+        """Reading the data now finds a wrong line before the job is made, and the run need not."""
+        tokens = await asyncio.to_thread(self._tokens, recipe)
+        return await self.charges.estimate(self._model(recipe), tokens, payer.organisation)
+
+    def _tokens(self, recipe: TrainRecipe) -> int:
+        """On how many tokens a run trains."""
+        from openhearth.training.preview import preview
+
+        return preview(self.store, recipe, 0).tokens * recipe.epochs
+
+    def _model(self, recipe: TrainRecipe) -> str:
+        """A name of the model that is adapted, by whose price the job is charged."""
+        begin = recipe.start or recipe.model
+        assert isinstance(begin, str)
+        found = self.store.get(begin)
+        base = base_of(found)
+        return begin if base == found else next(iter(self.store.names_of(base.digest)), begin)
+
+    def _create(self, job: str, body: Any, recipe: TrainRecipe, payer: Payer) -> Job:
+        training = self.names(payer.project).file(body.training_file)
+        payload = {
+            "recipe": recipe.model_dump(mode="json"),
+            "asked": _told_again(body),
+            "lines": training.lines,
+            "bytes": training.bytes,
+        }
+        return self.jobs.create(KIND, payload, caller=payer, id=job)
+
+
+def _told_again(body: TogetherJob | OpenAIJob) -> Mapping[str, Any]:
+    """The fields that no recipe has, as they were given."""
+    names = {"model", "from_checkpoint", "training_file", "validation_file", "suffix", "metadata"}
+    return {name: value for name, value in body.model_dump(include=names).items() if value}
