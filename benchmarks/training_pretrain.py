@@ -51,15 +51,18 @@ PLAIN_RATE = 2e-3
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is done: steps of a turn, turns, seconds for the same loss, by model."""
+    """How much is done: steps of a turn, measures of a share, turns beside a peer, and seconds for
+    the same loss, by model.
+    """
 
     steps: dict[str, int]
+    shares: int
     rounds: int
     seconds: dict[str, float]
 
 
-FULL = Extent({"10M": 4, "30M": 2}, 2, {"10M": 60.0, "30M": 90.0})
-SHORT = Extent({"10M": 1, "30M": 1}, 1, {"10M": 8.0, "30M": 8.0})
+FULL = Extent({"10M": 4, "30M": 2}, 5, 2, {"10M": 60.0, "30M": 90.0})
+SHORT = Extent({"10M": 1, "30M": 1}, 1, 1, {"10M": 8.0, "30M": 8.0})
 
 
 def ours(name: str) -> Measure:
@@ -108,14 +111,14 @@ def compare(name: str, extent: Extent, python: Path) -> list[Row]:
         trainer = peer_side(python, HERE / "_hf_trainer.py", *said)
         ask("speed", 1, "auto"), ask_plain(1.0), trainer(1, False)  # until all are ready
         return [
-            *(_share(name, ask, steps, dtype, extent.rounds) for dtype in ("float32", "bfloat16")),
+            *(_share(name, ask, steps, dtype, extent.shares) for dtype in ("float32", "bfloat16")),
             _speed(name, ask, trainer, steps, extent.rounds),
             _loss(name, ask, ask_plain, extent.seconds[name]),
         ]
 
 
-def _share(name: str, ask: Measure, steps: int, dtype: str, rounds: int) -> Row:
-    shares = [ask("share", steps, dtype) for _ in range(rounds + 1)][1:]
+def _share(name: str, ask: Measure, steps: int, dtype: str, times: int) -> Row:
+    shares = [ask("share", steps, dtype) for _ in range(times + 1)][1:]
     found = statistics.median(shares)
     return Row(f"{name}: share of products, {dtype}", "", found, 1.0, "products alone", 0.75)
 
