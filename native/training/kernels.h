@@ -1,5 +1,5 @@
-// Kernels of training on single rows, of floats or of bfloat16: each does in one pass over memory what
-// torch does in several. Sums and exponentials are of floats; what comes out is rounded once.
+// Kernels of training on single rows, of floats or of bfloat16: each does while a row is in the
+// cache what torch does in several passes over memory. Sums and exponentials are of floats; what comes out is rounded once.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 template <class Number>
 struct RowKernels {
-    // x / rms(x) * weight, and 1 / rms(x).
+    // x / sqrt(mean square + eps) * weight, and the factor of x in it.
     void (*norm)(const Number* x, const Number* weight, size_t width, float eps, Number* out, float* inverse);
     // The gradient of x, if `dx` is there, and what this row adds to that of the weight, if `dweight` is.
     void (*norm_back)(const Number* outer, const Number* x, const Number* weight, size_t width, float inverse, Number* dx, float* dweight);

@@ -12,7 +12,7 @@ struct Threads {
 // What torch has brought into this process, or nulls.
 const Threads& torch_threads();
 
-// use(begin, end) for parts of 0 to `count`, one after another in each thread.
+// use(begin, end) for parts of 0 to `count`, one for each thread.
 template <class Use>
 void shared(size_t count, const Use& use) {
     const Threads& threads = torch_threads();

@@ -66,10 +66,12 @@ def test_norms(size: tuple[int, int], dtype: torch.dtype, eps: float) -> None:
 def test_a_norm_of_many_rows_is_the_same_for_any_number_of_threads() -> None:
     x, weight = numbers(1000, 40, dtype=torch.float32), numbers(40, dtype=torch.float32, seed=1)
     threads, found = torch.get_num_threads(), []
-    for count in (1, 2, 3):
-        torch.set_num_threads(count)
-        found.append(both_ways(lambda x, w: Normed.apply(x, w, 1e-5), x, weight))
-    torch.set_num_threads(threads)
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found.append(both_ways(lambda x, w: Normed.apply(x, w, 1e-5), x, weight))
+    finally:
+        torch.set_num_threads(threads)
     for mine, plain in found:
         torch.testing.assert_close(mine, found[0][0], rtol=0, atol=0)
         torch.testing.assert_close(mine, plain, rtol=1e-5, atol=1e-4)  # sums of 1,000 rows
@@ -122,6 +124,73 @@ def test_what_is_no_number_is_not_hidden(wrong: float, dtype: torch.dtype) -> No
     seen = torch.zeros(1, 2, dtype=torch.int64)
     shares = fused.softmax(scores, seen, seen + 20, 1.0)
     assert shares.isfinite().all(-1).tolist() == [[True, False]]
+
+
+def test_what_does_not_fit_is_refused_before_it_is_touched() -> None:
+    x, short = torch.zeros(4, 8), torch.zeros(3, 8)
+    ranges = torch.ones(1, 3, dtype=torch.int64)
+    for wrong in (
+        lambda: fused.norm(x, torch.zeros(9), 1e-5),
+        lambda: fused.norm_back(short, x, torch.zeros(8), torch.zeros(4, 1), (True, True)),
+        lambda: fused.gate(x, short),
+        lambda: fused.gate_back(short, x, x),
+        lambda: fused.rotate(x[:, None], torch.zeros(3, 1, 4), torch.zeros(3, 1, 4)),
+        lambda: fused.nats(x, torch.zeros(3, dtype=torch.int64), torch.zeros(3)),
+        lambda: fused.softmax(x[None], ranges, ranges, 1.0),
+    ):
+        with pytest.raises(ValueError, match="do not fit"):
+            wrong()
+    sums = torch.zeros(2, 3)
+    fused.add(torch.ones(3), sums)  # as torch does it
+    assert sums.tolist() == [[1.0] * 3] * 2
+
+
+def test_scratch_is_fp32_whatever_the_default_is() -> None:
+    x, weight = numbers(30, 8, dtype=torch.float32), torch.ones(8)
+    expected = fused.norm(x, weight, 1e-5)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found = fused.norm(x, weight, 1e-5)
+        assert fused.nats(x.clone(), torch.zeros(30).long(), torch.ones(30)).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_several_threads_share_long_work(threads: int, dtype: torch.dtype) -> None:
+    """No size is a multiple of what a thread takes at once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        x, y = (numbers(211, 7, 30, dtype=dtype, seed=seed) for seed in (0, 1))
+        cos, sin = (numbers(211, 1, 13, dtype=dtype, seed=seed) for seed in (2, 3))
+        for make, given in (
+            (lambda g, u: gated("silu", g, u), (x, y)),
+            (lambda x: rotate(x, cos, sin), (x,)),
+            (lambda x, w: Normed.apply(x, w, 1e-5), (x, y[0, 0])),
+        ):
+            mine, plain = both_ways(make, *given)
+            close = CLOSE[dtype] | {"atol": 0.5 if dtype == torch.bfloat16 else 1e-3}
+            torch.testing.assert_close(mine[:2], plain[:2], **CLOSE[dtype])
+            torch.testing.assert_close(mine[2:], plain[2:], **close)  # a sum of 1,477 rows, or not
+        scores = numbers(41, 13, 50, dtype=dtype)
+        first = torch.arange(13)[None] * 2
+        at = torch.arange(50)
+        hidden = (at < first[..., None]) | (at >= first[..., None] + 9)
+        expected = scores.float().masked_fill(hidden, -torch.inf).softmax(-1).to(dtype)
+        shares = fused.softmax(scores, first, first + 9, 1.0)
+        torch.testing.assert_close(shares, expected, **CLOSE[dtype])
+        logits, targets = numbers(301, 77, dtype=dtype), torch.arange(301) % 77
+        nats = F.cross_entropy(logits.float(), targets, reduction="none")
+        torch.testing.assert_close(fused.nats(logits, targets, torch.ones(301)), nats)
+        for sums in (torch.ones(41, 13, 50), torch.ones(41, 20, 50)[:, 3:16]):
+            expected = sums + shares
+            fused.add(shares, sums)
+            torch.testing.assert_close(sums, expected, rtol=0, atol=0)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_target_outside_the_vocabulary_is_refused() -> None:

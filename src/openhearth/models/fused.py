@@ -45,8 +45,9 @@ def serve(*tensors: torch.Tensor) -> bool:
 
 def norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
     """x [..., width] / rms(x) * weight [width], and 1 / rms(x), fp32 [..., 1]."""
-    x, out = x.contiguous(), torch.empty_like(x, memory_format=torch.contiguous_format)
-    inverse = torch.empty(*x.shape[:-1], 1)
+    _check(weight.shape == x.shape[-1:], x, weight)
+    x, weight = x.contiguous(), weight.contiguous()
+    out, inverse = torch.empty_like(x), x.new_empty(*x.shape[:-1], 1, dtype=torch.float32)
     count, width = inverse.numel(), len(weight)
     ROWS[x.dtype].norm(*_at(x, weight), count, width, eps, *_at(out, inverse))
     return out, inverse
@@ -60,9 +61,10 @@ def norm_back(
     needs: tuple[bool, bool],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """The gradients of `norm` for x and its weight, of those that are needed."""
-    outer, x = outer.contiguous(), x.contiguous()
+    _check(outer.shape == x.shape and weight.shape == x.shape[-1:], outer, x, weight)
+    outer, x, weight = outer.contiguous(), x.contiguous(), weight.contiguous()
     dx = torch.empty_like(x) if needs[0] else None
-    sums = torch.zeros(len(weight)) if needs[1] else None
+    sums = torch.zeros_like(weight, dtype=torch.float32) if needs[1] else None
     ends = (0 if made is None else made.data_ptr() for made in (dx, sums))
     count, width = inverse.numel(), len(weight)
     ROWS[x.dtype].norm_back(*_at(outer, x, weight, inverse), count, width, *ends)
@@ -71,6 +73,7 @@ def norm_back(
 
 def gate(gates: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
     """silu(gates) * up, all of one shape."""
+    _check(gates.shape == up.shape, gates, up)
     gates, up = gates.contiguous(), up.contiguous()
     out = torch.empty_like(gates)
     ROWS[gates.dtype].gate(*_at(gates, up), gates.numel(), *_at(out))
@@ -81,6 +84,7 @@ def gate_back(
     outer: torch.Tensor, gates: torch.Tensor, up: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradients of `gate` for both."""
+    _check(outer.shape == gates.shape == up.shape, outer, gates, up)
     outer, gates, up = outer.contiguous(), gates.contiguous(), up.contiguous()
     dgates, dup = torch.empty_like(gates), torch.empty_like(up)
     ROWS[gates.dtype].gate_back(*_at(outer, gates, up), gates.numel(), *_at(dgates, dup))
@@ -93,6 +97,8 @@ def rotate(
     """Each pair (x[i], x[i + half]) of x [rows, heads, size] turned by its angle, cos and sin
     [rows, 1, half], or back.
     """
+    fits = len(cos) == len(x) and 2 * cos.shape[-1] <= x.shape[-1]
+    _check(fits and cos.shape == sin.shape == (len(x), 1, cos.shape[-1]), x, cos, sin)
     x, cos, sin = x.contiguous(), cos.contiguous(), sin.contiguous()
     out = torch.empty_like(x)
     sizes = (*x.shape, cos.shape[-1])
@@ -102,10 +108,15 @@ def rotate(
 
 def nats(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The nats of targets [n] under logits [n, vocabulary], fp32 [n]. The gradient of their sum,
-    weighted by `weights` [n], takes the place of the logits.
+    weighted by `weights` [n], takes the place of the logits. Where a logit is not finite, neither
+    is what comes of its row.
+
+    Raises:
+        IndexError: a target lies outside the vocabulary.
     """
-    assert logits.is_contiguous()
-    out = torch.empty(len(targets))
+    fits = targets.shape == weights.shape == logits.shape[:1]
+    _check(fits and logits.is_contiguous(), logits, targets, weights)
+    out = logits.new_empty(len(targets), dtype=torch.float32)
     targets, weights = targets.long().contiguous(), weights.float().contiguous()
     ROWS[logits.dtype].nats(*_at(logits, targets, weights), *logits.shape, *_at(out))
     return out
@@ -116,8 +127,13 @@ def softmax(
 ) -> torch.Tensor:
     """In place of scores [n, rows, width] their shares: softmax of scale * scores from `first` to
     before `last`, int64 [1 or n, rows], and zeros elsewhere.
+
+    Raises:
+        IndexError: a row sees nothing, or what is not there.
     """
-    assert scores.is_contiguous()
+    n, rows, _ = scores.shape
+    fits = first.shape == last.shape and first.shape in ((1, rows), (n, rows))
+    _check(fits and scores.is_contiguous(), scores, first, last)
     first, last = first.contiguous(), last.contiguous()
     sizes = (scores.numel() // scores.shape[-1], scores.shape[-1], first.numel())
     ROWS[scores.dtype].softmax(*_at(scores, first, last), *sizes, scale)
@@ -126,13 +142,23 @@ def softmax(
 
 def add(x: torch.Tensor, sums: torch.Tensor) -> None:
     """sums += x, where sums may be wider; torch would make a wide copy of x first."""
-    count = 1 if sums.is_contiguous() else len(sums)
-    if serve(x) and sums.dtype == torch.float32 and (count == 1 or sums[0].is_contiguous()):
-        x = x.contiguous()
-        sizes = (count, x.numel() // count)
-        ROWS[x.dtype].add(x.data_ptr(), *sizes, sums.data_ptr(), sums.stride(0))
-    else:
+    if not serve(x) or not _takes(sums) or x.shape != sums.shape:
         sums += x
+        return
+    x, count = x.contiguous(), 1 if sums.is_contiguous() else len(sums)
+    sizes = (count, x.numel() // count)
+    ROWS[x.dtype].add(x.data_ptr(), *sizes, sums.data_ptr(), sums.stride(0))
+
+
+def _takes(sums: torch.Tensor) -> bool:
+    """Whether there is a kernel that adds to these: fp32, in one piece or in one for each entry."""
+    plain = serve(sums) and sums.dtype == torch.float32 and sums.dim() > 0
+    return plain and (sums.is_contiguous() or sums[0].is_contiguous())
+
+
+def _check(fits: bool, *tensors: torch.Tensor) -> None:
+    if not fits:  # kernels would read or write what is not theirs
+        raise ValueError(f"these shapes do not fit: {[tuple(x.shape) for x in tensors]}")
 
 
 def _at(*tensors: torch.Tensor) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from openhearth.models import fused
 
@@ -26,6 +27,7 @@ class Normed(torch.autograd.Function):
         return made
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, inverse = ctx.saved_tensors
         if fused.serve(outer[0], x, weight):
@@ -50,7 +52,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.is_cuda:  # one kernel there, and several on a processor
+        if x.is_cuda:  # where torch has one kernel
             return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
         return Normed.apply(x, self.weight, self.eps)
 

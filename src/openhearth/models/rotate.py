@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from openhearth.models import fused
 
@@ -38,6 +39,7 @@ class Rotation(torch.autograd.Function):
         return _turned(x, cos, sin, back=False)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         return _turned(outer[0], cos, sin, back=True), None, None

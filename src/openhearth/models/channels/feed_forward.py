@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from openhearth.models import fused
 from openhearth.models.channel_config import MLP, SwiGLU
@@ -36,6 +37,7 @@ class SiluProduct(torch.autograd.Function):
         return fused.gate(gates, up)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *outer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return fused.gate_back(outer[0], *ctx.saved_tensors)
 

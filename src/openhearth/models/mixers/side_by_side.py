@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from openhearth.models import fused
 from openhearth.models.mixer_config import Attention
@@ -119,6 +120,7 @@ class SideBySide(torch.autograd.Function):
         return mixed
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *outer: torch.Tensor) -> Gradients:
         kept, shared = iter(ctx.saved_tensors), ctx.shared
         rows, _, d = outer[0].shape
