@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Request
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from openhearth.inference import Engine
 
 PROJECT = "proj_"  # how ids of projects begin
+Card = ModelCard | EmbeddingCard
 
 
 class Model(BaseModel):
@@ -89,7 +91,7 @@ def find_card(engine: Engine, name: str) -> ModelCard | None:
     return next((card for card in engine.models() if card.name == name), None)
 
 
-def describe(card: ModelCard | EmbeddingCard) -> Model:
+def describe(card: Card) -> Model:
     """A card in the API's words."""
     return Model(
         id=card.name,
@@ -114,10 +116,17 @@ def _bare(model: Model) -> BareModel:
     )
 
 
-def served(engine: Engine, embedder: Embedder, project: str) -> Sequence[ModelCard | EmbeddingCard]:
+def served(engine: Engine, embedder: Embedder, project: str) -> Sequence[Card]:
     """All that has a name which a project may know."""
-    cards: list[ModelCard | EmbeddingCard] = [*engine.models(), *embedder.models()]
-    return [card for card in cards if is_visible(card.name, project)]
+    cards: list[Card] = [*engine.models(), *embedder.models()]
+    return [_seen_by(project, card) for card in cards if is_visible(card.name, project)]
+
+
+def _seen_by(project: str, card: Card) -> Card:
+    """Without the name of a base that another project has given to the same bytes."""
+    if isinstance(card, ModelCard) and card.base and not is_visible(card.base, project):
+        return replace(card, base=None)
+    return card
 
 
 def router(engine: Engine, embedder: Embedder) -> APIRouter:

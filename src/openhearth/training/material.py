@@ -84,15 +84,16 @@ def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Pro
         inputs=objective.train_on_inputs if isinstance(objective, Sft) else "auto",
         progress=progress,
     )
+    name = Path(recipe.data).name
     for said in tokens.manifest.metrics.values():
         if said["format"] not in FORMATS_OF[objective.name]:
             raise UsageError(
-                f"{recipe.data} is of the format `{said['format']}`, but `{objective.name}` learns "
+                f"{name} is of the format `{said['format']}`, but `{objective.name}` learns "
                 f"from {' or '.join(FORMATS_OF[objective.name])}: name another objective or file."
             )
         if said["sequences"] != objective.together:
             raise UsageError(
-                f"The lines of {recipe.data} hold {said['sequences']} texts, but the objective "
+                f"The lines of {name} hold {said['sequences']} texts, but the objective "
                 f"takes {objective.together}: set its `sequences`."
             )
     return _examples(tokens, recipe)

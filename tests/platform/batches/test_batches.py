@@ -70,6 +70,33 @@ def test_openai_answers_every_line_in_its_order(there: Place, upload: Upload) ->
     assert [found.id for found in client.batches.list()] == [batch.id]
 
 
+def test_a_full_project_gets_what_it_paid_for(
+    there: Place, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = there.openai()
+    batch = client.batches.create(
+        completion_window="24h", endpoint=ENDPOINT, input_file_id=upload([chat(0)])
+    )
+    monkeypatch.setattr(there.files, "_project_bytes", 1)
+    with pytest.raises(openai.APIStatusError, match="delete files"):
+        client.files.create(file=("a.txt", b"some more"), purpose="user_data")
+    there.worker()
+    assert there.until(batch.id).state == "succeeded"
+    assert rows(client, client.batches.retrieve(batch.id).output_file_id)
+
+
+def test_lines_that_were_deleted_end_the_batch_with_the_reason(
+    there: Place, upload: Upload
+) -> None:
+    client, file = there.openai(), upload([chat(0)])
+    batch = client.batches.create(completion_window="24h", endpoint=ENDPOINT, input_file_id=file)
+    client.files.delete(file)
+    there.worker()
+    found = there.until(batch.id)
+    assert (found.state, found.attempt) == ("failed", 1)
+    assert "input file was deleted" in (found.error or "")
+
+
 def test_together_submits_lists_and_reads(there: Place, upload: Upload) -> None:
     client = there.together()
     line = {"custom_id": "a", "body": {"messages": [{"role": "user", "content": "Hi"}]}}

@@ -24,6 +24,12 @@ def test_columns_filters_conditions_and_loops() -> None:
         "{% include 'x' %}",
         "{% import 'x' as x %}",
         "{% extends 'x' %}",
+        "{% block a %}{{ self.b() }}{{ self.b() }}{% endblock %}{% block b %}{% endblock %}",
+        "{{ 'a'.ljust(3000000000) }}",
+        "{% set a = a ~ a %}",
+        "{% set a %}{{ a }}{% endset %}",
+        "{{ a | center(3000000000) }}",
+        "{{ a | replace('', a) }}",
     ],
 )
 def test_what_is_not_carried_out_is_refused(template: str) -> None:

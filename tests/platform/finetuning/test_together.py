@@ -192,6 +192,13 @@ def test_what_counts(sent: Any, asked: Asked) -> None:
     assert texts[0] == texts[1] - 20
 
 
+def test_a_result_has_a_name_that_all_its_versions_can_have(asked: Asked) -> None:
+    assert asked.result("tiny", "long" * 16) == f"me/tiny-{'long' * 16}"
+    with pytest.raises(ApiError, match="too long") as error:
+        asked.result("tiny" * 10, "long" * 16)
+    assert error.value.reply.error.param == "suffix"
+
+
 def test_long_examples_are_cut(made: Any) -> None:
     cut = made(training_file="long", max_seq_length=64, batch_size=1, n_epochs=1)
     assert set(steps(cut, "tokens")) == {64}

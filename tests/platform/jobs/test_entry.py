@@ -80,17 +80,18 @@ def test_a_line_names_its_request(
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.update(scope["state"])
 
-    def ask(key: str) -> dict[str, Any]:
+    def ask(key: str, **state: str) -> dict[str, Any]:
         headers = [(b"authorization", f"Bearer {key}".encode()), (b"x-job-line", line.encode())]
-        scope = {"type": "http", "headers": headers, "state": {"request_id": "req-1"}}
+        scope = {"type": "http", "headers": headers, "state": {"request_id": "req-1"} | state}
         seen.clear()
         asyncio.run(Lines(app)(scope, None, None))  # type: ignore[arg-type]
         return seen
 
-    found = ask(entry.admit(lease).key)
+    found = ask(entry.admit(lease).key, caller="whose key was checked")
     assert found["job"] == lease.id
     assert found["request_id"] == (f"{lease.id}{name}" if name else "req-1")
-    assert ask("oh-key") == {"request_id": "req-1"}
+    assert ask("oh-key", caller="b") == {"request_id": "req-1", "caller": "b"}
+    assert ask(entry.admit(lease).key) == {"request_id": "req-1"}
 
 
 class Others:

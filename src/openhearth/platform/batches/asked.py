@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from openhearth.errors import UsageError
 from openhearth.platform.errors import bad_request
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
@@ -43,7 +44,7 @@ class BatchRequest(BaseModel):
     completion_window: str = "24h"
     metadata: Annotated[dict[Key, Value], Field(max_length=16)] | None = None
     model_id: Annotated[str, StringConstraints(max_length=256)] | None = None
-    priority: int | None = None
+    priority: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
     output_expires_after: dict[str, Any] | None = None
 
     def check(self) -> None:
@@ -81,7 +82,13 @@ class Line:
 
 
 def lines_of(path: Path) -> Iterator[Line]:
-    """The lines of a file that was checked when it came."""
+    """The lines of a file that was checked when it came.
+
+    Raises:
+        UsageError: it is gone.
+    """
+    if not path.exists():
+        raise UsageError("Its input file was deleted before the batch could read it.")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():

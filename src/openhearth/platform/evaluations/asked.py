@@ -48,7 +48,7 @@ class Asked(Part):
     model: Model
     model_source: Literal["serverless", "dedicated", "external"]
     system_template: Template
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     temperature: Annotated[FiniteFloat, Field(ge=0, le=2)] = 0.05
     num_workers: Annotated[int, Field(ge=1, le=1000)] | None = None
     external_api_token: str | None = None

@@ -14,7 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from openhearth.errors import UsageError
 
 LONGEST = 100_000  # characters of what is rendered
-LARGEST = 10_000  # times that a loop may go round, and numbers that may be multiplied
+LARGEST = 10_000  # numbers that may be multiplied
 REFUSED = (
     nodes.Macro,
     nodes.CallBlock,
@@ -22,6 +22,16 @@ REFUSED = (
     nodes.Import,
     nodes.FromImport,
     nodes.Extends,
+    nodes.Block,
+    nodes.Call,
+    nodes.Assign,
+    nodes.AssignBlock,
+)
+# Those whose result is not much larger than what they are given.
+FILTERS = (
+    *("abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "last"),
+    *("length", "list", "lower", "max", "min", "reverse", "round", "sort", "string", "striptags"),
+    *("sum", "title", "trim", "truncate", "unique", "upper", "wordcount"),
 )
 
 
@@ -39,6 +49,7 @@ def _environment() -> _Environment:
     # What the optimiser would compute while it compiles is not bounded.
     environment = _Environment(undefined=StrictUndefined, optimized=False, autoescape=False)
     environment.globals.clear()
+    environment.filters = {name: environment.filters[name] for name in FILTERS}
     return environment
 
 
@@ -65,6 +76,9 @@ def columns_of(template: str, field: str) -> set[str]:
             f"{field} nests loops, or defines, calls or includes something: use columns, filters, "
             "conditions and plain loops."
         )
+    for one in tree.find_all(nodes.Filter):
+        if one.name not in FILTERS:
+            raise UsageError(f"{field} has the filter {one.name}: use of {', '.join(FILTERS)}.")
     return names
 
 

@@ -160,7 +160,10 @@ async def _take(files: Files, form: FormData, http: Request) -> File:
             came.copy(part.file)
             # A job that is carried out again makes the same once more.
             found = files.find(came.sha256, purpose, http.state.caller.project) if made else None
-            return found or files.add(came, purpose=purpose, owner=http.state.caller)
+            owner, name = http.state.caller, part.filename
+            if made:
+                return found or files.keep(came.path, purpose=purpose, owner=owner, name=name)
+            return files.add(came, purpose=purpose, owner=owner)
 
     return await asyncio.to_thread(keep)
 

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from openhearth.models import base_of
 from openhearth.platform.errors import bad_request
 from openhearth.store import Artifact, Store
+from openhearth.store.refs import LONGEST
 
 MOST_EVALUATED = 1_000_000  # of a validation file all
+LONGEST_VERSION = ":999999-step-99999999"  # of what a run leaves
 
 
 class Body(BaseModel):
@@ -50,10 +52,18 @@ class Asked:
         return {"data": str(self.file(training)), "heldout": held}
 
     def result(self, model: str, suffix: str | None) -> str:
-        """What the result is called; each run makes a version of it."""
+        """What the result is called; each run makes a version of it.
+
+        Raises:
+            ApiError: 400, the store has no such long names.
+        """
         base = model.partition(":")[0].rpartition("/")[2]
         words = re.sub(r"[^a-z0-9._-]+", "-", (suffix or "tuned").lower()).strip("-._")
-        return f"{self.owner}/{base}-{words or 'tuned'}"
+        name = f"{self.owner}/{base}-{words or 'tuned'}"
+        if len(f"{name}{LONGEST_VERSION}") > LONGEST:
+            message = f"The result would be called {name}, which is too long: shorten the suffix."
+            raise bad_request(message, "suffix", "name_too_long")
+        return name
 
 
 def refuse(values: Mapping[str, Any], reasons: Mapping[str, str], where: str = "") -> None:

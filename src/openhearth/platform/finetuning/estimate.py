@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from openhearth.platform.finetuning.asked import Body
 from openhearth.platform.finetuning.methods import Dpo, Full, Lora, Sft
-from openhearth.platform.finetuning.together import Count, Natural, TogetherJob
+from openhearth.platform.finetuning.together import Count, Name, Natural, TogetherJob
 
 
 class EstimateRequest(Body):
@@ -20,8 +20,8 @@ class EstimateRequest(Body):
 
     training_file: str
     validation_file: str | None = None
-    model: str | None = None
-    from_checkpoint: str | None = None
+    model: Name | None = None
+    from_checkpoint: Name | None = None
     n_epochs: Count | None = None
     n_evals: Natural | None = None
     training_type: Annotated[Full | Lora, Field(discriminator="type")] | None = None

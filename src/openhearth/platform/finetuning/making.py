@@ -16,6 +16,7 @@ from openhearth.platform.finetuning.openai import OpenAIJob
 from openhearth.platform.finetuning.together import TogetherJob
 from openhearth.platform.ids import new_id
 from openhearth.platform.jobs import Job, Jobs
+from openhearth.platform.models import is_visible
 from openhearth.store import Store
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Tuning:
         recipe = await asyncio.to_thread(self._recipe, body, payer)
         estimate = await self._estimated(recipe, payer)
         job = new_id("ft", "-")
-        await self.charges.hold(job, payer, self._model(recipe), estimate.tokens)
+        await self.charges.hold(job, payer, self._model(recipe, payer.project), estimate.tokens)
         try:
             return await asyncio.to_thread(self._create, job, body, recipe, payer)
         except Exception:
@@ -62,7 +63,9 @@ class Tuning:
     async def _estimated(self, recipe: TrainRecipe, payer: Payer) -> Estimate:
         """Reading the data now finds a wrong line before the job is made, and the run need not."""
         tokens = await asyncio.to_thread(self._tokens, recipe)
-        return await self.charges.estimate(self._model(recipe), tokens, payer.organisation)
+        return await self.charges.estimate(
+            self._model(recipe, payer.project), tokens, payer.organisation
+        )
 
     def _tokens(self, recipe: TrainRecipe) -> int:
         """On how many tokens a run trains."""
@@ -70,13 +73,16 @@ class Tuning:
 
         return preview(self.store, recipe, 0).tokens * recipe.epochs
 
-    def _model(self, recipe: TrainRecipe) -> str:
+    def _model(self, recipe: TrainRecipe, project: str) -> str:
         """A name of the model that is adapted, by whose price the job is charged."""
         begin = recipe.start or recipe.model
         assert isinstance(begin, str)
         found = self.store.get(begin)
         base = base_of(found)
-        return begin if base == found else next(iter(self.store.names_of(base.digest)), begin)
+        if base == found:
+            return begin
+        names = self.store.names_of(base.digest)  # of which other projects may have some
+        return next((name for name in names if is_visible(name, project)), begin)
 
     def _create(self, job: str, body: Any, recipe: TrainRecipe, payer: Payer) -> Job:
         training = self.names(payer.project).file(body.training_file)

@@ -6,6 +6,7 @@ here: they would open what others made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from openhearth.store.refs import NAME
 
 KIND = "fine-tune"
 ID = "ft-"  # how ids of jobs begin
+STEP = re.compile(r"[0-9]{1,9}")
 
 
 class Names:
@@ -73,7 +75,7 @@ class Names:
         """
         if name.startswith(ID):
             job, _, step = name.partition(":")
-            return version_of(self.job(job), int(step) if step.isdecimal() else None)
+            return version_of(self.job(job), int(step) if STEP.fullmatch(step) else None)
         model, _, step = name.rpartition(":")
         kept = f"{model}-step-{step}"
         return kept if self._is_there(kept) else name

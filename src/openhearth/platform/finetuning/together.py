@@ -19,8 +19,9 @@ from openhearth.store import Artifact
 if TYPE_CHECKING:
     from openhearth.training import TrainRecipe
 
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, StringConstraints(max_length=256)]
 SEED = 42  # as their clients document
 PATIENCE, GRACE = 2, 1  # likewise
 HUB = "it fetches nothing from a hub; import the model by `hearth models import`"
@@ -62,8 +63,8 @@ class TogetherJob(Body):
 
     training_file: str
     validation_file: str | None = None
-    model: Annotated[str, StringConstraints(max_length=256)] | None = None
-    from_checkpoint: Annotated[str, StringConstraints(max_length=256)] | None = None
+    model: Name | None = None
+    from_checkpoint: Name | None = None
     n_epochs: Count = 1
     n_evals: Natural | None = None
     n_checkpoints: Count | None = None

