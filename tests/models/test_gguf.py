@@ -245,11 +245,20 @@ def test_weights_that_are_no_numbers_are_refused_by_name(quantised: bool, tmp_pa
         import_model(Store(tmp_path / "home"), path)
 
 
-@pytest.mark.parametrize("field", [b"llama.embedding_length", b"llama.feed_forward_length"])
-def test_weights_of_another_shape_are_refused(field: bytes, intact: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (b"llama.embedding_length", 128),
+        (b"llama.feed_forward_length", 128),
+        (b"llama.attention.head_count", 6),  # of a width that six heads do not share
+    ],
+)
+def test_weights_of_another_shape_are_refused(
+    field: bytes, value: int, intact: bytes, tmp_path: Path
+) -> None:
     at = intact.index(field) + len(field) + 4  # behind its name and its type
     path = tmp_path / "other.gguf"
-    path.write_bytes(intact[:at] + (128).to_bytes(4, "little") + intact[at + 4 :])
+    path.write_bytes(intact[:at] + value.to_bytes(4, "little") + intact[at + 4 :])
     with pytest.raises(CorruptArtifact, match="do not belong together"):
         import_model(Store(tmp_path / "home"), path)
 

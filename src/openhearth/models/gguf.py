@@ -126,9 +126,20 @@ class GgufFile(Weights):
         return np.array(self._ordered(name, self._expand(theirs)), dtype=np.float32)
 
     def _ordered(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """The rows of a matrix in our order."""
+        """The rows of a matrix in our order.
+
+        Raises:
+            CorruptArtifact: they are not of as many heads as the header says.
+        """
         heads = _interleaved_heads(name, self.config, self.architecture)
-        return rows if heads is None else _uninterleave(rows, heads)
+        if heads is None:
+            return rows
+        if len(rows) % (2 * heads):
+            raise CorruptArtifact(
+                f"{name} in {self.path.name} has {len(rows)} rows, not of {heads} heads: "
+                "the two do not belong together, so import them again."
+            )
+        return _uninterleave(rows, heads)
 
     def packed(self, name: str) -> Packed:
         tensor = self._tensors.get(translate(name, GGUF))
