@@ -21,16 +21,12 @@ except ImportError:  # installed without a compiler
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # and not what stands for numbers elsewhere
 
 
-def rows_for(dtype: torch.dtype, kind: str) -> Any:
-    """The kernels of a kind of processor for numbers of a type."""
-    return _training.Wide(kind) if dtype == torch.float32 else _training.Narrow(kind)
-
-
 def _rows_here() -> dict[torch.dtype, Any]:
+    """The kernels for each type, of the kind of processor that this one is."""
     if _training is None:
         return {}
     kind = chosen(_training.kinds())
-    return {dtype: rows_for(dtype, kind) for dtype in (torch.float32, torch.bfloat16)}
+    return {torch.float32: _training.Wide(kind), torch.bfloat16: _training.Narrow(kind)}
 
 
 ROWS = _rows_here()
