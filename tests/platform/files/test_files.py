@@ -187,7 +187,7 @@ def test_contents_may_be_anywhere(
     for _ in range(2):
         assert far.path(made.id, "proj_a").read_bytes() == b"far away"
     far.delete(made.id, "proj_a")
-    assert not far._contents._files.exists(far._contents._path(made.blob))
+    assert not far._contents._place.has(made.blob)
 
 
 def test_a_file_that_was_made_here_is_kept(files: Files, tmp_path: Path) -> None:

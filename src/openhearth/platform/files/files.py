@@ -17,7 +17,7 @@ from openhearth.errors import NotFound, UsageError
 from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files.checks import CHECKS, check
-from openhearth.platform.files.contents import Contents
+from openhearth.platform.files.contents import Contents, usual_place
 from openhearth.platform.files.incoming import Incoming
 from openhearth.platform.files.names import safe, suffix_of
 from openhearth.platform.files.tables import files
@@ -54,9 +54,9 @@ class File:
 
 
 class Files:
-    """The files that a database knows, with their contents at `url`, else in the home directory, or
-    another `root`. A project may upload until it keeps `project_bytes`; what jobs make is kept
-    beyond that.
+    """The files that a database knows, with their contents at `url`, else where the store's lasting
+    place is: the home directory, or another `root`, if none is set. A project may upload until it
+    keeps `project_bytes`; what jobs make is kept beyond that.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Files:
     ) -> None:
         self._database = database
         here = root or home()
-        self._contents = Contents(url or (here / "files").as_uri(), here / "cache" / "files")
+        self._contents = Contents(url or usual_place(here), here / "files")
         self.most_bytes = most_bytes
         self._project_bytes = project_bytes
 
