@@ -164,7 +164,7 @@ class Place:
 
 def shown(url: str) -> str:
     """A URL without a user's name and secret."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    return re.sub(r"://[^/]*@", "://", url)
 
 
 def _why(url: str, error: HearthError) -> HearthError:

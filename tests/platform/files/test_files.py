@@ -190,6 +190,35 @@ def test_contents_may_be_anywhere(
     assert not far._contents._place.has(made.blob)
 
 
+def test_contents_are_at_the_lasting_place_and_those_of_before_are_still_found(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, there = tmp_path / "home", tmp_path / "there"
+    before = add(Files(database, root=home), b"before")
+    monkeypatch.setenv("OPENHEARTH_STORE", there.as_uri())
+    files = Files(database, root=home)
+    after = add(files, b"after")
+    assert (there / "files" / after.blob).read_bytes() == b"after"
+    assert not (home / "files" / after.blob).exists()
+    for made, content in ((before, b"before"), (after, b"after")):
+        assert b"".join(files.read(made)) == content
+        assert files.path(made.id, "proj_a").read_bytes() == content
+        files.delete(made.id, "proj_a")
+    assert not [path for path in tmp_path.rglob(f"{before.blob}*") if path.is_file()]
+    assert not (there / "files" / after.blob).exists()
+
+
+def test_bytes_that_are_gone_are_told(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(database, f"memory://{tmp_path.name}", root=tmp_path)
+    made = add(files, b"far away")
+    files._contents.remove(made.blob)
+    with pytest.raises(NotFound, match="upload it again"):
+        files.path(made.id, "proj_a")
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+
+
 def test_a_file_that_was_made_here_is_kept(files: Files, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_bytes(b"not json")
     made = files.keep(tmp_path / "out.jsonl", purpose="batch_output", owner=A)
