@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
+import multiprocessing
+import os
+import signal
 import threading
 import uuid
 from pathlib import Path
@@ -22,8 +23,6 @@ from openhearth.store import Artifact, Draft, Store, Watch, collect, pull, push,
 from openhearth.store import mirror as mirrors
 from tests.store.conftest import add, files_under, text
 from tests.waiting import until
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -253,28 +252,6 @@ def test_unreachable_places_are_explained(
             ask()
 
 
-KILLED = """
-import os, signal, sys
-from openhearth.store import Store
-from tests.store.test_mirror import two_files
-
-step, store = int(sys.argv[3]), Store(sys.argv[1], sys.argv[2])
-seen = []
-
-def dying(move):
-    def moves(source, target, **how):
-        seen.append(target)
-        if len(seen) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return move(source, target, **how)
-    return moves
-
-os.replace, os.rename = dying(os.replace), dying(os.rename)
-two_files(store)
-print(len(seen))
-"""
-
-
 def two_files(store: Store) -> None:
     """Make and name an artifact."""
 
@@ -285,24 +262,43 @@ def two_files(store: Store) -> None:
     store.tag("named", store.make("corpus", build, recipe={"v": 1}).digest)
 
 
+def die_at(step: int, home: Path, url: str, renames: Any) -> None:
+    """Do that in this process, which ends by SIGKILL before it renames its `step`-th file."""
+
+    def dying(move: Any) -> Any:
+        def moves(source: str, target: str, **how: Any) -> None:
+            renames.value += 1
+            if renames.value == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            move(source, target, **how)
+
+        return moves
+
+    os.replace, os.rename = dying(os.replace), dying(os.rename)
+    two_files(Store(home, url))
+
+
 def test_killed_at_any_rename_it_is_whole_there_or_absent(tmp_path: Path) -> None:
     """It dies before each rename: of two blobs, the manifest and the name here and there, of what
     the recipe made there, and of those there that find no folder at first.
     """
+    forked = multiprocessing.get_context("fork")
 
-    def run(place: str, step: int) -> subprocess.CompletedProcess[str]:
-        home, there = tmp_path / place / "home", (tmp_path / place / "there").as_uri()
-        command = [sys.executable, "-c", KILLED, str(home), there, str(step)]
-        return subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, check=False, timeout=60, cwd=ROOT
-        )
+    def run(place: Path, step: int) -> tuple[int | None, int]:
+        renames = forked.Value("i", 0)
+        url = (place / "there").as_uri()
+        process = forked.Process(target=die_at, args=(step, place / "home", url, renames))
+        process.start()
+        process.join()
+        return process.exitcode, renames.value
 
-    renames = int(run("whole", 0).stdout)
+    code, renames = run(tmp_path / "whole", 0)
+    assert code == 0
     assert renames >= 9
     whole = files_under(tmp_path / "whole/there")
     for step in range(1, renames + 1):
         place, there = tmp_path / f"{step}", (tmp_path / f"{step}" / "there").as_uri()
-        assert run(place.name, step).returncode == -9
+        assert run(place, step) == (-signal.SIGKILL, step)
         other = Store(place / "other", there)
         for artifact in other.artifacts():
             assert {artifact.path(n).read_text() for n in ("a", "b")} == {"first", "second"}

@@ -110,4 +110,5 @@ def send(names: tuple[str, ...], url: str) -> None:
         raise UsageError("Where to? Give --to URL, or set OPENHEARTH_STORE.")
     store = Store(url="")
     sent = {name: push(store.get(name), url, name=name) for name in names or store.refs.all()}
+    Store().catalogue.sync()  # so that the next command knows
     emit({"sent": sent}, f"Sent {', '.join(sent) or 'nothing'}: {size(sum(sent.values()))}.")
