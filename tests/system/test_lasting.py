@@ -1,4 +1,4 @@
-"""Two `hearth up`, one after the other, with homes of their own over one lasting place."""
+"""Two `hearth up`, one after the other, with empty homes over one lasting place and database."""
 
 from __future__ import annotations
 
@@ -55,15 +55,18 @@ def test_a_model_made_on_one_machine_answers_on_another(
     assert sent.returncode == 0, sent.stderr
     examples = tmp_path / "examples.jsonl"
     examples.write_text("".join(json.dumps({"text": f"Fire {i}."}) + "\n" for i in range(8)))
-    with running(tmp_path / "one", **ONE_THREAD) as one, client_of(one) as client:
+    shared = ONE_THREAD | {"OPENHEARTH_DATABASE": f"sqlite:///{tmp_path / 'books.db'}"}
+    with running(tmp_path / "one", **shared) as one, client_of(one) as client:
         name = tuned(client, examples)
         said = answer(client, name)
         assert {"tiny", "tiny-adapter", name} <= {model.id for model in client.models.list()}
         (upload,) = (there / "files").rglob("*.jsonl")
         assert upload.read_bytes() == examples.read_bytes()
-    with running(tmp_path / "two", **ONE_THREAD) as two, client_of(two) as client:
+    with running(tmp_path / "two", **shared) as two, client_of(two) as client:
         assert {"tiny", "tiny-adapter", name} <= {model.id for model in client.models.list()}
         assert answer(client, name) == said
+        (file,) = client.files.list(purpose="fine-tune")
+        assert client.files.content(file.id).read() == examples.read_bytes()
         gone = hearth(tmp_path / "three", "rm", name)
         assert gone.returncode == 0, gone.stderr
         until(lambda: name not in {model.id for model in client.models.list()})
