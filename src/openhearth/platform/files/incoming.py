@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files.names import safe
@@ -40,27 +40,22 @@ class Incoming:
             async for chunk in stream:
                 self._add(file, chunk)
 
-    def look(self) -> None:
-        """Count and hash what is at the path already."""
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                self._count(chunk)
-
     def copy(self, source: BinaryIO) -> None:
         """Write what a file holds, as `take` does."""
         with explain_disk_errors(self.path.parent), self.path.open("wb") as file:
             while chunk := source.read(CHUNK):
                 self._add(file, chunk)
 
-    def _add(self, file: BinaryIO, chunk: bytes) -> None:
-        self._count(chunk)
-        file.write(chunk)
+    def known(self) -> dict[str, Any]:
+        """What a row says of the bytes."""
+        return {"bytes": self.bytes, "sha256": self.sha256}
 
-    def _count(self, chunk: bytes) -> None:
+    def _add(self, file: BinaryIO, chunk: bytes) -> None:
         self.bytes += len(chunk)
         if self.bytes > self._limit:
             raise ApiError(413, f"The file is larger than {self._limit} bytes: split it.")
         self._hash.update(chunk)
+        file.write(chunk)
 
 
 @contextmanager

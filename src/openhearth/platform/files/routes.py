@@ -20,10 +20,11 @@ from openhearth.errors import NotFound
 from openhearth.platform.access import UPLOADS
 from openhearth.platform.dialect import speaks_together
 from openhearth.platform.errors import ApiError, ErrorDetail, bad_request
-from openhearth.platform.files.files import File, Files
+from openhearth.platform.files.files import Files
 from openhearth.platform.files.incoming import incoming
 from openhearth.platform.files.names import purpose_of
 from openhearth.platform.files.replies import AlreadyThere, Deleted, FileList, FileReply
+from openhearth.platform.files.rows import File
 
 MOST_LISTED = 10_000
 FIELDS, FIELD_BYTES = 16, 8192  # of a form, beside the file
@@ -160,9 +161,9 @@ async def _take(files: Files, form: FormData, http: Request) -> File:
             came.copy(part.file)
             # A job that is carried out again makes the same once more.
             found = files.find(came.sha256, purpose, http.state.caller.project) if made else None
-            owner, name = http.state.caller, part.filename
+            owner = http.state.caller
             if made:
-                return found or files.keep(came.path, purpose=purpose, owner=owner, name=name)
+                return found or files.keep(came, purpose=purpose, owner=owner)
             return files.add(came, purpose=purpose, owner=owner)
 
     return await asyncio.to_thread(keep)
