@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from openhearth.data import TokenShards, tokenize
+from openhearth.data import Tokenizer, TokenShards, tokenize
 from openhearth.data.tokenizer import FILES
-from openhearth.data.tokens import TokenCorpus, tokenize_corpus, tokenize_file
+from openhearth.data.tokens import TokenCorpus, measure_file, tokenize_corpus, tokenize_file
 from openhearth.errors import UsageError
 from openhearth.progress import Progress
 from openhearth.store import Artifact, Store
@@ -72,20 +74,54 @@ FORMATS_OF = {
 """The formats that each objective learns from."""
 
 
+def measure(recipe: TrainRecipe, tokenizer: Artifact) -> dict[str, dict[str, Any]]:
+    """What there is in a recipe's files, `train` and `heldout`; their tokens are not kept.
+
+    Raises:
+        NotFound, UsageError: as `material`.
+    """
+    backend = Tokenizer.load(tokenizer)
+    said = {
+        split: measure_file(path, backend, max_tokens=recipe.max_tokens, inputs=_inputs(recipe))
+        for split, path in _files(recipe).items()
+    }
+    _check_forms(recipe, said)
+    return said
+
+
 def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Progress) -> Material:
     """A fine-tuning file."""
-    objective = recipe.objective
+    paths = _files(recipe)
     tokens = tokenize_file(
         store,
-        Path(recipe.data),
+        paths["train"],
         tokenizer,
-        heldout=Path(recipe.heldout) if recipe.heldout else None,
+        heldout=paths.get("heldout"),
         max_tokens=recipe.max_tokens,
-        inputs=objective.train_on_inputs if isinstance(objective, Sft) else "auto",
+        inputs=_inputs(recipe),
         progress=progress,
     )
-    name = Path(recipe.data).name
-    for said in tokens.manifest.metrics.values():
+    _check_forms(recipe, tokens.manifest.metrics)
+    return _examples(tokens, recipe)
+
+
+def _files(recipe: TrainRecipe) -> dict[str, Path]:
+    named = {"train": recipe.data, "heldout": recipe.heldout}
+    return {split: Path(name) for split, name in named.items() if name}
+
+
+def _inputs(recipe: TrainRecipe) -> bool | str:
+    """Whether prompts count."""
+    objective = recipe.objective
+    return objective.train_on_inputs if isinstance(objective, Sft) else "auto"
+
+
+def _check_forms(recipe: TrainRecipe, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises:
+    UsageError: the objective does not learn from what was found in the files.
+    """
+    name, objective = Path(recipe.data).name, recipe.objective
+    for said in metrics.values():
         if said["format"] not in FORMATS_OF[objective.name]:
             raise UsageError(
                 f"{name} is of the format `{said['format']}`, but `{objective.name}` learns "
@@ -96,7 +132,6 @@ def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Pro
                 f"The lines of {name} hold {said['sequences']} texts, but the objective "
                 f"takes {objective.together}: set its `sequences`."
             )
-    return _examples(tokens, recipe)
 
 
 def _stream(
