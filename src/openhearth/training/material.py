@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openhearth.data import Tokenizer, TokenShards, tokenize
+from openhearth.data import TokenShards, tokenize
 from openhearth.data.tokenizer import FILES
-from openhearth.data.tokens import TokenCorpus, measure_file, tokenize_corpus, tokenize_file
+from openhearth.data.tokens import TokenCorpus, tokenize_corpus, tokenize_file
 from openhearth.errors import UsageError
 from openhearth.progress import Progress
 from openhearth.store import Artifact, Store
@@ -74,51 +74,37 @@ FORMATS_OF = {
 """The formats that each objective learns from."""
 
 
-def measure(recipe: TrainRecipe, tokenizer: Artifact) -> dict[str, dict[str, Any]]:
-    """What there is in a recipe's files, `train` and `heldout`; their tokens are not kept.
-
-    Raises:
-        NotFound, UsageError: as `material`.
-    """
-    backend = Tokenizer.load(tokenizer)
-    said = {
-        split: measure_file(path, backend, max_tokens=recipe.max_tokens, inputs=_inputs(recipe))
-        for split, path in _files(recipe).items()
-    }
-    _check_forms(recipe, said)
-    return said
-
-
 def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Progress) -> Material:
     """A fine-tuning file."""
-    paths = _files(recipe)
+    paths = files_of(recipe)
     tokens = tokenize_file(
         store,
         paths["train"],
         tokenizer,
         heldout=paths.get("heldout"),
         max_tokens=recipe.max_tokens,
-        inputs=_inputs(recipe),
+        inputs=inputs_of(recipe),
         progress=progress,
     )
-    _check_forms(recipe, tokens.manifest.metrics)
+    check_forms(recipe, tokens.manifest.metrics)
     return _examples(tokens, recipe)
 
 
-def _files(recipe: TrainRecipe) -> dict[str, Path]:
+def files_of(recipe: TrainRecipe) -> dict[str, Path]:
+    """The fine-tuning files that a recipe names, by `train` and `heldout`."""
     named = {"train": recipe.data, "heldout": recipe.heldout}
     return {split: Path(name) for split, name in named.items() if name}
 
 
-def _inputs(recipe: TrainRecipe) -> bool | str:
+def inputs_of(recipe: TrainRecipe) -> bool | str:
     """Whether prompts count."""
     objective = recipe.objective
     return objective.train_on_inputs if isinstance(objective, Sft) else "auto"
 
 
-def _check_forms(recipe: TrainRecipe, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+def check_forms(recipe: TrainRecipe, metrics: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises:
-    UsageError: the objective does not learn from what was found in the files.
+    UsageError: the objective does not learn from what `measure_file` has found in the files.
     """
     name, objective = Path(recipe.data).name, recipe.objective
     for said in metrics.values():

@@ -8,7 +8,7 @@ from typing import Any
 from openhearth.data import Tokenizer
 from openhearth.progress import Progress, silent
 from openhearth.store import Store
-from openhearth.training.material import material, measure
+from openhearth.training.material import material
 from openhearth.training.order import order
 from openhearth.training.recipe import TrainRecipe
 from openhearth.training.train import base_and_start, budget_of
@@ -59,17 +59,6 @@ def preview(
         len(order(items, budget_of(recipe))),
         found.tokens.manifest.metrics.get("train", {}),
     )
-
-
-def tokens_of(store: Store, recipe: TrainRecipe) -> int:
-    """The tokens of one pass over a recipe's file. Nothing is kept, and no more than a line of the
-    file is in memory.
-
-    Raises:
-        NotFound, UsageError: as `carry_out`.
-    """
-    base, _ = base_and_start(store, recipe)
-    return int(measure(recipe, base)["train"]["tokens"])
 
 
 def _spans(tokenizer: Tokenizer, ids: list[int], counts: list[bool]) -> list[Span]:

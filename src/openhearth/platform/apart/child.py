@@ -23,7 +23,7 @@ from openhearth.errors import HearthError
 from openhearth.fleet.errors import kind_of
 from openhearth.platform.apart.work import BROKEN, DONE, HEADER, REFUSED, TOO_MUCH
 
-NICE = 10
+NICE = 5
 FIRST_TO_GO = "1000"  # of Linux's oom_score_adj
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from openhearth.platform.apart import Apart
 from openhearth.platform.files import File
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 1000  # counts
 
+Metrics = dict[str, dict[str, Any]]
 Key = tuple[str | int | None, ...]
 
 
@@ -25,7 +28,7 @@ class Counting:
     def __init__(self, store: Store, apart: Apart) -> None:
         self._store = store
         self._apart = apart
-        self._known: OrderedDict[Key, int] = OrderedDict()
+        self._known: OrderedDict[Key, Metrics] = OrderedDict()
 
     async def tokens(
         self, recipe: TrainRecipe, training: File, validation: File | None, owner: str
@@ -33,32 +36,34 @@ class Counting:
         """Of one pass over the files that the recipe names.
 
         Raises:
-            UsageError: a line is wrong, or the method does not learn from such lines.
+            NotFound, UsageError: as the run would when it begins.
             ApiError: as `Apart.do`.
         """
-        key = await asyncio.to_thread(self._key, recipe, training, validation)
+        from openhearth.training.material import check_forms
+
+        asked = await asyncio.to_thread(self._asked, recipe)
+        contents = (training.sha256, validation.sha256 if validation else None)
+        key = (*contents, asked["model"], asked["max_tokens"], str(asked["inputs"]))
         if key not in self._known:
-            counted = await self._apart.do(
-                heavy.count,
-                owner=owner,
-                reads=training.bytes + (validation.bytes if validation else 0),
-                home=str(self._store.root),
-                recipe=recipe.model_dump(mode="json"),
-            )
-            self._known[key] = int(counted)
+            reads = training.bytes + (validation.bytes if validation else 0)
+            found = await self._apart.do(heavy.count, owner=owner, reads=reads, **asked)
+            self._known[key] = orjson.loads(found)
         self._known.move_to_end(key)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return self._known[key]
+        check_forms(recipe, self._known[key])
+        return int(self._known[key]["train"]["tokens"])
 
-    def _key(self, recipe: TrainRecipe, training: File, validation: File | None) -> Key:
-        """All on which a count depends."""
-        begin = recipe.start or recipe.model
-        assert isinstance(begin, str)
-        return (
-            self._store.get(begin).digest,
-            training.sha256,
-            validation.sha256 if validation else None,
-            recipe.max_tokens,
-            recipe.objective.model_dump_json(),
-        )
+    def _asked(self, recipe: TrainRecipe) -> dict[str, Any]:
+        """The arguments of `heavy.count`."""
+        from openhearth.training.material import files_of, inputs_of
+        from openhearth.training.train import base_and_start
+
+        base, _ = base_and_start(self._store, recipe)
+        return {
+            "home": str(self._store.root),
+            "model": base.digest,
+            "files": {split: str(path) for split, path in files_of(recipe).items()},
+            "max_tokens": recipe.max_tokens,
+            "inputs": inputs_of(recipe),
+        }

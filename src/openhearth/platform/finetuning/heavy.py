@@ -5,20 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from openhearth.data import Tokenizer
+from openhearth.data.tokens import measure_file
 from openhearth.platform.finetuning.archive import Form, archive
 from openhearth.platform.finetuning.asked import Asked
 from openhearth.platform.finetuning.preview import PreviewRequest
 from openhearth.store import Store
 
 
-def count(home: str, recipe: dict[str, Any]) -> bytes:
-    """On how many tokens one pass of a recipe over its file trains. Raises what reading the data
-    for the run would raise.
+def count(
+    home: str, model: str, files: dict[str, str], max_tokens: int, inputs: bool | str
+) -> bytes:
+    """What there is in files for a model of this digest, by their splits. Raises what
+    `measure_file` does.
     """
-    from openhearth.training import TrainRecipe
-    from openhearth.training.preview import tokens_of
-
-    return str(tokens_of(Store(home), TrainRecipe.parse(recipe))).encode()
+    tokenizer = Tokenizer.load(Store(home).load(model))
+    return orjson.dumps(
+        {
+            split: measure_file(Path(path), tokenizer, max_tokens=max_tokens, inputs=inputs)
+            for split, path in files.items()
+        }
+    )
 
 
 def preview(home: str, body: dict[str, Any], file: str) -> bytes:
