@@ -43,10 +43,8 @@ def main() -> None:
 
 def _outcome(asked: dict[str, Any]) -> tuple[int, bytes]:
     """How a piece of work ended, and what it made or why it failed."""
-    # What is written to counts here; files that are only mapped do not.
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (asked["memory"], most))
     try:
+        _bound(asked["memory"])
         module, _, name = asked["function"].partition(":")
         return DONE, getattr(importlib.import_module(module), name)(**asked["arguments"])
     except HearthError as error:
@@ -56,6 +54,14 @@ def _outcome(asked: dict[str, Any]) -> tuple[int, bytes]:
     except Exception:
         traceback.print_exc()
         return BROKEN, b""
+
+
+def _bound(memory: int) -> None:
+    """Allow so many bytes for what is written; files that are only mapped do not count."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most != resource.RLIM_INFINITY:
+        memory = min(memory, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
 
 
 if __name__ == "__main__":
