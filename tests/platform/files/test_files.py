@@ -16,6 +16,7 @@ from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files import File, Files
 from openhearth.platform.files import files as module
+from openhearth.platform.files.checks import check
 from openhearth.platform.files.incoming import Incoming, incoming
 from tests.platform.area import Caller, differences
 from tests.platform.files.conftest import EXAMPLE, MOST
@@ -28,7 +29,7 @@ def add(
     files: Files, data: bytes, owner: Caller = A, purpose: str = "user_data", name: str = "a.txt"
 ) -> File:
     with arrived(data, name) as came:
-        return files.add(came, purpose=purpose, owner=owner)
+        return files.add(came, lines=check(came.path, purpose), purpose=purpose, owner=owner)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def test_what_is_expected_needs_room_too(database: Database, contents: Path) -> 
     with arrived(b"twelve bytes") as came:
         _, ticket = files.expect("a.txt", "user_data", came.sha256, A)
         with pytest.raises(ApiError, match="delete files"):
-            files.arrived(files.expected(ticket), came)
+            files.arrived(files.expected(ticket), came, None)
         assert blobs(contents) == []
         made = files.keep(came, purpose="user_data", owner=A)  # by a job, which has been paid for
     assert made.bytes == 12
@@ -180,9 +181,9 @@ def test_an_expected_content_arrives_once(files: Files) -> None:
         files.get(file, "proj_a")
     row = files.expected(ticket)
     with arrived(b"other", "b.jsonl") as came, pytest.raises(UsageError, match="announced"):
-        files.arrived(row, came)
+        came.match(row.sha256)
     with arrived(EXAMPLE, "b.jsonl") as came:
-        found = files.arrived(row, came)
+        found = files.arrived(row, came, 1)
     assert (found.id, found.filename, found.lines) == (file, "b.jsonl", 1)
     assert files.find(made.sha256, "fine-tune", "proj_a") == found
     for wrong in (ticket, "none", "\0"):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openhearth.platform import Keys, guard
+from openhearth.platform.apart import Apart
 from openhearth.platform.files import Files, router
 from openhearth.platform.files import incoming as arriving
 from tests.platform.area import application
@@ -242,7 +243,7 @@ def test_what_comes_is_hashed_once(
     monkeypatch.setattr(arriving, "hashlib", SimpleNamespace(sha256=Counting))
     headers = {"authorization": f"Bearer {keys.create('proj_a')}"}
     for within, letter in (([], b"x"), ([OfAJob], b"y")):
-        app = application(keys, router(files), within=within)
+        app = application(keys, router(files, Apart()), within=within)
         with TestClient(app, headers=headers) as client:
             assert upload(client, letter * 5000, "user_data").json()["bytes"] == 5000
         assert sum(hashed) == 5000

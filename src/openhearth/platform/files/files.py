@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from openhearth.errors import NotFound, UsageError
 from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
-from openhearth.platform.files.checks import CHECKS, check
+from openhearth.platform.files.checks import CHECKS
 from openhearth.platform.files.contents import Contents
 from openhearth.platform.files.incoming import Incoming
 from openhearth.platform.files.names import safe, suffix_of
@@ -60,19 +60,17 @@ class Files:
 
     # -- in -------------------------------------------------------------------------------------
 
-    def add(self, came: Incoming, *, purpose: str, owner: Owner) -> File:
-        """Keep a file that has come, under its own name.
+    def add(self, came: Incoming, *, lines: int | None, purpose: str, owner: Owner) -> File:
+        """Keep a file that has come, under its own name. `lines` are what `check` has found.
 
         Raises:
-            UsageError: it is empty, or a line is not what the purpose needs.
             ApiError: 413, the project has no room for it.
         """
-        lines = check(came.path, purpose)
         row = new_row(owner, purpose, came.path.name) | came.known() | {"lines": lines}
         return self._keep(came, owner.project, row, most=self._project_bytes)
 
     def keep(self, came: Incoming, *, purpose: str, owner: Owner) -> File:
-        """Keep what a job has made, as `add` does, without looking into it or for room."""
+        """Keep what a job has made, as `add` does, without looking for room."""
         row = new_row(owner, purpose, came.path.name) | came.known()
         return self._keep(came, owner.project, row)
 
@@ -127,20 +125,10 @@ class Files:
             raise NotFound("No file is expected here any more: begin the upload again.")
         return row
 
-    def arrived(self, row: Any, came: Incoming) -> File:
-        """Keep the content that was expected for a row.
-
-        Raises:
-            UsageError: it is another content, or not what the purpose needs.
-            ApiError: 413, the project has no room for it.
-        """
-        if came.sha256 != row.sha256:
-            raise UsageError(
-                f"The content has the SHA-256 {came.sha256}, but {row.sha256} was announced: send "
-                "it again."
-            )
+    def arrived(self, row: Any, came: Incoming, lines: int | None) -> File:
+        """Keep the content that was expected for a row, as `add` does."""
         values = {"purpose": row.purpose, "filename": row.filename, "ticket": None} | came.known()
-        values["lines"] = check(came.path, row.purpose)
+        values["lines"] = lines
         return self._keep(came, row.project, values, row.number, self._project_bytes)
 
     def _keep(

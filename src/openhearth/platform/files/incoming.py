@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from openhearth.errors import UsageError
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files.names import safe
 from openhearth.store.disk import explain_disk_errors
@@ -45,6 +46,16 @@ class Incoming:
         with explain_disk_errors(self.path.parent), self.path.open("wb") as file:
             while chunk := source.read(CHUNK):
                 self._add(file, chunk)
+
+    def match(self, sha256: str) -> None:
+        """Raises:
+        UsageError: it is another content than was announced.
+        """
+        if self.sha256 != sha256:
+            raise UsageError(
+                f"The content has the SHA-256 {self.sha256}, but {sha256} was announced: send it "
+                "again."
+            )
 
     def known(self) -> dict[str, Any]:
         """What a row says of the bytes."""

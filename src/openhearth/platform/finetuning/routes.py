@@ -14,9 +14,8 @@ from openhearth.platform.jobs import Jobs
 from openhearth.store import Store
 
 
-def router(store: Store, jobs: Jobs, files: Files, charges: Charges) -> APIRouter:
-    """All of them. `charges` is to be kept running beside."""
-    apart = Apart()
+def router(store: Store, jobs: Jobs, files: Files, charges: Charges, apart: Apart) -> APIRouter:
+    """All of them. `charges` is to be kept running beside; what takes long is done `apart`."""
     tuning = Tuning(store, jobs, files, charges, apart, Counting(store, apart))
     routes = APIRouter()
     routes.include_router(together_routes.router(tuning))
