@@ -9,7 +9,7 @@ import orjson
 
 from openhearth.data import Tokenizer
 from openhearth.data.tokens import measure_file
-from openhearth.platform.finetuning.archive import Form, archive
+from openhearth.platform.finetuning.archive import Form, archive, kept
 from openhearth.platform.finetuning.asked import Asked
 from openhearth.platform.finetuning.preview import PreviewRequest
 from openhearth.store import Store
@@ -38,5 +38,7 @@ def preview(home: str, body: dict[str, Any], file: str) -> bytes:
 
 def pack(home: str, digest: str, form: Form) -> bytes:
     """Nothing, once the archive is there. Raises what `archive` does."""
-    archive(Store(home).load(digest), form)
+    artifact = Store(home).load(digest)
+    if kept(artifact, form) is None:  # whoever came before may have asked for the same
+        archive(artifact, form)
     return b""
