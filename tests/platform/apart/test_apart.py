@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,24 @@ def test_a_queue_is_bounded_for_all_and_for_each(lane: Lane, gate: Path) -> None
     assert first.result(WAIT) == b"go"
     assert second.result(WAIT) == fourth.result(WAIT)
     assert done(lane, labour.pid)
+
+
+ENDING = """
+from openhearth.platform.apart import Lane
+from openhearth.platform.apart.work import Work
+from tests.platform.apart import labour
+
+lane = Lane()
+print(int(lane.submit(Work.of(labour.pid, {}, 1000), "a").result()), flush=True)
+lane.submit(Work.of(labour.stay, {}, 1000), "a")
+"""
+
+
+def test_who_ends_waits_for_nothing_and_leaves_nothing() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING], capture_output=True, timeout=WAIT, check=True
+    )
+    until(lambda: not is_there(int(ended.stdout)))
 
 
 def test_it_knows_no_secrets(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:

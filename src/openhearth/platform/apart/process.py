@@ -69,6 +69,7 @@ class Process:
         assert process.stdin is not None
         assert process.stdout is not None
         late = threading.Timer(work.seconds, process.kill)
+        late.daemon = True  # who ends meanwhile need not wait for it
         late.start()
         try:
             with contextlib.suppress(BrokenPipeError):  # it has died, which reading will tell
