@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from openhearth.platform import Keys
+from openhearth.platform.apart import Apart
 from openhearth.platform.database import Database
 from openhearth.platform.files import Files
 from openhearth.platform.files import router as files_router
@@ -27,7 +28,7 @@ def jobs(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The jobs of a server that the commands find."""
     database, keys = Database.open(tmp_path / "platform.db"), Keys.open(tmp_path)
     made = Jobs(database)
-    app = application(keys, jobs_router(made, {}), files_router(Files(database)))
+    app = application(keys, jobs_router(made, {}), files_router(Files(database), Apart()))
     with serving(app, keys.create("proj_a")) as served:
         monkeypatch.setenv("OPENHEARTH_URL", served.url)
         monkeypatch.setenv("OPENHEARTH_API_KEY", served.key)

@@ -9,7 +9,7 @@ import pytest
 
 from openhearth.platform.accounts import Accounts, api_keys
 from openhearth.platform.database import Database
-from openhearth.platform.gateway import LOCAL, admit, opened
+from openhearth.platform.gateway import LOCAL, PROJECTS, admit, main, opened
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
 from openhearth.store import Store
 
@@ -94,3 +94,19 @@ def test_a_revoked_key_of_the_users_own_is_told_of_and_all_others_work(
     assert "revoked" in caplog.text
     assert accounts.check("chosen-by-the-user-001") is None
     assert accounts.check(local)
+
+
+def test_what_a_crash_left_is_swept_at_the_start(kept: Database, tmp_path: Path) -> None:
+    left = tmp_path / "cache" / "archives" / "part-dead"
+    left.mkdir(parents=True)
+    with opened(kept, Store(), 0):
+        assert not left.exists()
+
+
+def test_whoever_runs_it_says_how_many_projects_there_may_be(
+    kept: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROJECTS, "7")
+    told = main.make_context("gateway", ["--bus", "nats://x", "--listener", "3"]).params
+    with opened(kept, Store(), 0, projects=told["projects"]) as services:
+        assert services.accounts.most_projects == 7

@@ -27,6 +27,7 @@ from openhearth.platform import (
     openapi,
     responses,
 )
+from openhearth.platform.apart import Apart
 from openhearth.platform.caller import Authority
 from openhearth.platform.catalogue import Machine, this_machine
 from openhearth.platform.database import Database
@@ -110,12 +111,13 @@ def create_app(
 
 
 def _services(engine: Engine, services: Services) -> list[APIRouter]:
+    apart = Apart()
     return [
         accounts.router(services.accounts),
         billing.router(services.ledger, services.database, services.operator),
         jobs.router(services.jobs, {"data": submit.data(services.files.path)}),
-        files.router(services.files),
-        finetuning.router(services.store, services.jobs, services.files, services.charges),
+        files.router(services.files, apart),
+        finetuning.router(services.store, services.jobs, services.files, services.charges, apart),
         batches.router(services.jobs, services.files),
         evaluations.router(engine, services.jobs, services.files),
     ]

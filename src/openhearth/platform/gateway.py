@@ -30,13 +30,13 @@ from openhearth.errors import HearthError
 from openhearth.fleet import Bus, Fleet
 from openhearth.fleet.broker import BUS
 from openhearth.fleet.thread import new_loop
-from openhearth.platform.accounts import Accounts, KeyRevoked
+from openhearth.platform.accounts import MOST_PROJECTS, Accounts, KeyRevoked
 from openhearth.platform.app import create_app
 from openhearth.platform.caller import Caller
 from openhearth.platform.database import Database, database_of
 from openhearth.platform.embedding import EncoderEmbedder
 from openhearth.platform.files import PROJECT_BYTES, Files
-from openhearth.platform.finetuning import Charges
+from openhearth.platform.finetuning import Charges, archive
 from openhearth.platform.jobs import Entry, Job, Jobs, JobService, PaidOnce, WithJobs
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY
 from openhearth.platform.ledger import Ledger
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from openhearth.inference import Engine
 
 GRACE = 5  # seconds
+PROJECTS = "OPENHEARTH_PROJECTS"  # in the environment: most projects of an organisation
 WELCOME = "welcome"  # the name of the credits that an organisation begins with
 LOCAL = "this machine"  # the name of the key for commands here, which is another at each start
 
@@ -59,10 +60,14 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def opened(
-    database: Database, store: Store, free: int, storage: int = PROJECT_BYTES
+    database: Database,
+    store: Store,
+    free: int,
+    storage: int = PROJECT_BYTES,
+    projects: int = MOST_PROJECTS,
 ) -> Iterator[Services]:
     """What the platform keeps in a database and beside a store. Organisations begin with free
-    credits, in units; projects may upload so many bytes.
+    credits, in units, and may have so many projects; projects may upload so many bytes.
     """
     with closing(Ledger(database)) as ledger:
 
@@ -70,13 +75,14 @@ def opened(
             if free:
                 ledger.grant_within(connection, organisation, free, once=WELCOME)
 
-        accounts = Accounts(database, welcome)
+        accounts = Accounts(database, welcome, projects)
         with accounts.changing() as connection:
             operator = accounts.local(connection).organisation
             welcome(connection, operator)  # which a command that makes keys may have made before
         jobs = Jobs(database)
         files = Files(database, root=store.root, project_bytes=storage)
         charges = Charges(database, jobs, ledger)
+        archive.sweep(store)
         yield Services(database, accounts, ledger, jobs, files, charges, store, operator)
 
 
@@ -155,14 +161,23 @@ async def run(listener: socket.socket, bus_url: str, store: Store, services: Ser
 @click.option("--listener", type=int, required=True, help="The descriptor of a bound socket.")
 @click.option("--credits", "free", default=0, help="What organisations begin with, in units.")
 @click.option("--storage", default=PROJECT_BYTES, help="Bytes that a project may upload.")
-def main(bus: str, home: Path | None, listener: int, free: int, storage: int) -> None:
+@click.option(
+    "--projects",
+    envvar=PROJECTS,
+    default=MOST_PROJECTS,
+    type=click.IntRange(1),
+    help=f"What an organisation may have; also from {PROJECTS}.",
+)
+def main(
+    bus: str, home: Path | None, listener: int, free: int, storage: int, projects: int
+) -> None:
     """Serve the platform of a home."""
     log_as_json(logging.INFO)
     try:
         store = Store(home)
         with (
             closing(database_of(store.root)) as database,
-            opened(database, store, free, storage) as services,
+            opened(database, store, free, storage, projects) as services,
             asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             admit(services.accounts)

@@ -28,6 +28,7 @@ from openhearth.platform.keys import OWN_KEY, digest_of, long_enough
 FRESH = 5.0  # seconds that what was found is believed
 USE_SECONDS = 60  # at most so often it is written down that a key was used
 LOGGED_IN_SECONDS = 30 * 24 * 3600
+MOST_PROJECTS = 100  # of an organisation
 LOCAL_EMAIL = "local"  # no address, so that nobody can sign up with it
 ENVIRONMENT = "environment"
 
@@ -77,15 +78,17 @@ class Accounts:
     """The accounts in a database. Its methods may be called from any thread.
 
     `welcome` is called with each organisation that begins, in the transaction in which it does, and
-    may give it something to begin with.
+    may give it something to begin with. An organisation may have `most_projects`.
     """
 
     def __init__(
         self,
         database: Database,
         welcome: Callable[[sa.Connection, str], None] = lambda connection, organisation: None,
+        most_projects: int = MOST_PROJECTS,
     ) -> None:
         self.database = database
+        self.most_projects = most_projects
         self._welcome = welcome
         self._known: dict[str, _Known] = {}
         self._changes = 0
