@@ -127,7 +127,7 @@ def test_status_tells_of_all_parts_and_of_no_key(hearth: Any, home: Path) -> Non
 class Gateway(BaseHTTPRequestHandler):
     """Tells commands of this machine, and nobody else, which models there are."""
 
-    def do_GET(self) -> None:  # noqa: N802  # the name that it is called by
+    def do_GET(self) -> None:
         known = self.headers["authorization"] == f"Bearer {STATE.key}"
         models = [
             {"id": "mine", "base": None, "state": "loaded", "load_seconds": 0.8125},

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from openhearth.fleet.messages import Load
 from openhearth.inference import Engine, EngineBusy
+from openhearth.processes import give_back
 
 log = logging.getLogger(__name__)
 
@@ -119,4 +120,6 @@ async def _close(opening: asyncio.Task[Engine], base: str) -> None:
     except Exception:
         return  # told to those who waited for it
     await asyncio.to_thread(engine.close)
+    del engine, opening  # nobody else has it, so that now its memory is free
+    await asyncio.to_thread(give_back)
     log.info("let go of %s", base[:12])
