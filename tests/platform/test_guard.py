@@ -119,8 +119,10 @@ def test_who_leaves_an_answer_unread_gives_up_its_share(
     app, headers = Guard(large, keys, RateLimits()), {"authorization": f"Bearer {keys.create('t')}"}
     with running(app) as url, httpx.Client(headers=headers) as http:
         with http.stream("GET", f"{url}/v1/models") as slow:
-            next(slow.iter_raw())
+            pieces = slow.iter_raw()
+            next(pieces)
             assert app.in_flight.total() == 1
+            pieces.close()
         until(lambda: app.in_flight.total() == 0)
 
 
