@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -45,7 +48,7 @@ def test_up_says_where_and_how_and_shows_a_key_once(
 ) -> None:
     first, second = (
         hearth("up"),
-        hearth("up", "--credits", "0", "--kv-memory", "2GiB", "--no-model"),
+        hearth("up", "--credits", "0", "--kv-memory", "2GiB", "--no-model", "--idle", "60"),
     )
     assert "shown only this once: oh-first" in first.out
     assert "oh-" not in second.out
@@ -55,6 +58,7 @@ def test_up_says_where_and_how_and_shows_a_key_once(
     assert started[0].models == ["smollm2-135m"]
     assert (started[1].models, started[1].credits) == ([], 0)
     assert started[1].engine["kv_memory"] == 2**31
+    assert [one.idle for one in started] == [None, 60.0]
 
 
 def test_what_is_to_be_pasted_is_whole(hearth: Any, started: list[Options]) -> None:
@@ -114,8 +118,45 @@ def test_status_tells_of_all_parts_and_of_no_key(hearth: Any, home: Path) -> Non
         found, text = hearth("--json", "status").json, hearth("status").out
     assert found["running"]
     assert (found["url"], found["pid"], found["restarts"]) == (STATE.url, 7, {"node": 3})
+    assert found["models"] is None  # nobody answers there
+    assert "does not say" in text
     assert "oh-secret" not in text + json.dumps(found)
     assert re.search(r"node +8 +3", text)
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Tells commands of this machine, and nobody else, which models there are."""
+
+    def do_GET(self) -> None:
+        known = self.headers["authorization"] == f"Bearer {STATE.key}"
+        models = [
+            {"id": "mine", "base": None, "state": "loaded", "load_seconds": 0.8125},
+            {"id": "tuned", "base": "mine", "state": "loaded", "load_seconds": 0.8125},
+            {"id": "other", "base": None, "state": "not_loaded", "load_seconds": None},
+            {"id": "vectors", "base": None, "state": None, "load_seconds": None},
+        ]
+        self.send_response(200 if known and self.path == "/v1/models" else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": models}).encode())
+
+
+def test_status_tells_what_is_in_memory(hearth: Any, home: Path) -> None:
+    Store()
+    with HTTPServer(("127.0.0.1", 0), Gateway) as gateway, only_one(home) as say:
+        Thread(target=gateway.serve_forever, daemon=True).start()
+        say(replace(STATE, url=f"http://127.0.0.1:{gateway.server_port}"))
+        found, text = hearth("--json", "status").json, hearth("status").out
+        gateway.shutdown()
+    assert found["models"] == [{"model": "mine", "load_seconds": 0.8125}]
+    assert re.search(r"mine +0\.81 s", text)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "1e12", "soon"])
+def test_how_long_models_stay_is_a_time(hearth: Any, started: list[Options], wrong: str) -> None:
+    result = hearth("up", "--no-model", "--idle", wrong)
+    assert result.code == 2
+    assert "--idle" in result.err
+    assert not started
 
 
 def test_what_does_not_end_is_said(

@@ -138,6 +138,7 @@ async def joined(
             meter=PaidOnce(LedgerMeter(services.ledger), services.ledger.receipt),
             services=services,
             embedder=EncoderEmbedder(store),
+            memory=fleet.memory,
             checks={"node": check_nodes},
         )
 

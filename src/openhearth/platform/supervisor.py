@@ -50,7 +50,8 @@ log = logging.getLogger(__name__)
 class Options:
     """How a platform is to run. `models` are those of the catalogue that are to be there before it
     is ready; `engine` are settings of the engines; organisations begin with `credits`, in
-    millionths of a cent, and projects may keep `storage` bytes of uploads.
+    millionths of a cent, and projects may keep `storage` bytes of uploads. A model that nobody asks
+    leaves memory after `idle` seconds.
     """
 
     home: Path
@@ -59,6 +60,7 @@ class Options:
     models: Sequence[str] = ()
     credits: int = 0
     storage: int | None = None
+    idle: float | None = None
     engine: dict[str, Any] = field(default_factory=dict)
 
 
@@ -116,10 +118,12 @@ class Supervisor:
         gateway = ["--listener", str(listener), "--credits", str(self._options.credits)]
         if self._options.storage is not None:
             gateway += ["--storage", str(self._options.storage)]
-        engine = ["--engine", json.dumps(self._options.engine)]
+        node = ["--engine", json.dumps(self._options.engine)]
+        if self._options.idle is not None:
+            node += ["--idle", str(self._options.idle)]
         return [
             self._part("gateway", "openhearth.platform.gateway", gateway, bus | keys, [listener]),
-            self._part("node", "openhearth.fleet.node", engine, bus),
+            self._part("node", "openhearth.fleet.node", node, bus),
             self._part("worker", "openhearth.platform.jobs.worker", [], bus),
         ]
 
@@ -247,12 +251,24 @@ def _pulling(options: Options) -> Iterator[Callable[[], bool]]:
             pull.wait()
 
 
+def ask(url: str, key: str) -> Any:
+    """What our gateway answers, read as JSON; None if it refuses, or does not answer in time."""
+    try:
+        with DIRECTLY.open(_request(url, key), timeout=ANSWERING) as answer:
+            return json.load(answer)
+    except (OSError, HTTPException, ValueError):
+        return None
+
+
+def _request(url: str, key: str | None) -> urllib.request.Request:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return urllib.request.Request(url, headers=headers)  # noqa: S310  # it is our own
+
+
 def _status(url: str, key: str | None = None) -> int:
     """With which status our gateway answers; 0 if it does not, in time."""
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    asked = urllib.request.Request(url, headers=headers)  # noqa: S310  # it is our own
     try:
-        with DIRECTLY.open(asked, timeout=ANSWERING) as answer:
+        with DIRECTLY.open(_request(url, key), timeout=ANSWERING) as answer:
             return answer.status
     except HTTPError as refusal:
         refusal.close()
