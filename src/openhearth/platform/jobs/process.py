@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 
 from openhearth.fleet.broker import BUS
+from openhearth.platform.jobs.child import CANCEL
 from openhearth.platform.jobs.client import Refused, Tenure
 from openhearth.platform.jobs.messages import MOST_ROWS
 from openhearth.platform.keys import OWN_KEY
 
-GRACE_SECONDS = 10.0  # for a process that was asked to stop
+GRACE_SECONDS = 10.0  # of silence, for a process that was asked to stop
 GATHERING_SECONDS = 0.2  # in which lines go together
 MOST_BYTES = 400_000  # of a line, and of what goes together before the last one
 
@@ -27,6 +28,7 @@ class Process:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._cancelled = False
         self._killing: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -45,6 +47,7 @@ class Process:
             "project": tenure.work.project,
             "payload": tenure.work.payload,
             "checkpoint": tenure.work.checkpoint,
+            "cancel": tenure.work.cancel,
             "seconds": tenure.seconds,
             "work": str(work),
             "url": tenure.work.url,
@@ -56,9 +59,9 @@ class Process:
         return cls(process)
 
     @property
-    def asked_to_stop(self) -> bool:
-        """Whether `stop` was called."""
-        return self._killing is not None
+    def handed_back(self) -> bool:
+        """Whether it was asked to end for others to go on, and for nothing else."""
+        return self._killing is not None and not self._cancelled
 
     @property
     def ending(self) -> str:
@@ -77,6 +80,8 @@ class Process:
         assert self._process.stdout is not None
         try:
             while line := await self._process.stdout.readline():
+                if self._killing is not None:
+                    self._give_time()
                 together, size = [orjson.loads(line)], len(line)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GATHERING_SECONDS):
@@ -96,10 +101,15 @@ class Process:
             self._process.stdin.write(b"\n")
 
     def stop(self) -> None:
-        """Ask it to end; after a while, make it."""
+        """Ask it to end, for others to go on; when nothing is heard of it any more, make it."""
         if self._killing is None:
-            self._signal(signal.SIGTERM)
-            self._killing = asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
+            self._ask_to_end(signal.SIGTERM)
+
+    def cancel(self) -> None:
+        """Ask it to end for good, likewise."""
+        if not self._cancelled:
+            self._cancelled = True
+            self._ask_to_end(CANCEL)
 
     def kill(self) -> None:
         """End it at once."""
@@ -115,6 +125,16 @@ class Process:
             self._killing.cancel()
         self.kill()
         await self.wait()
+
+    def _ask_to_end(self, how: signal.Signals) -> None:
+        self._signal(how)
+        self._give_time()
+
+    def _give_time(self) -> None:
+        """From the last that was heard of it."""
+        if self._killing is not None:
+            self._killing.cancel()
+        self._killing = asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
