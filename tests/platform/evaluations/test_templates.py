@@ -92,11 +92,13 @@ def test_what_would_take_long_or_much_is_cut_short(
 ) -> None:
     monkeypatch.setattr(bounds, "SECONDS", 0.2)
     columns_of(template, "t")
-    with pytest.raises(UsageError, match="takes more than|comes to more than|more than .* bytes"):
+    with pytest.raises(UsageError, match=r"takes more than|comes to more than|more than .* bytes"):
         render(template, row)
 
 
-@pytest.mark.parametrize("template", ["{{ " + "t + " * 8000 + "t }}", "{{ t" + " | e" * 8000 + " }}"])
+@pytest.mark.parametrize(
+    "template", ["{{ " + "t + " * 8000 + "t }}", "{{ t" + " | e" * 8000 + " }}"]
+)
 def test_what_is_nested_deeply_is_refused_at_once(template: str) -> None:
     with pytest.raises(UsageError, match="no template"):
         columns_of(template, "t")

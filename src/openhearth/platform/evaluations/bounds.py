@@ -102,22 +102,22 @@ def _check_argument(value: Any) -> None:
 class Guarded(NodeTransformer):
     """Puts looks at the time, and at sizes, into what Jinja2 compiles of a template."""
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         node.iter = _filtered(node.iter, TURN)
         return node
 
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         node.expr = _filtered(node.expr, LOOK)
         return node
 
-    def visit_Test(self, node: nodes.Test) -> nodes.Node:
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         node.node = _filtered(node.node, LOOK)
         return node
 
-    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         node.nodes = [
             one if isinstance(one, nodes.TemplateData) else _filtered(one, LOOK)
@@ -125,7 +125,7 @@ class Guarded(NodeTransformer):
         ]
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), JOIN)
 

@@ -1,6 +1,6 @@
 """Templates of callers over the columns of a row: Jinja2 in a sandbox, and of that only what ends
-soon. Loops are not nested, nothing is defined, called or included, and nothing grows by itself; what
-is left has [bounds](bounds.py).
+soon. Loops are not nested, nothing is defined, called or included, and nothing grows by itself; of
+what is left `bounds` says how much there may be.
 """
 
 from __future__ import annotations

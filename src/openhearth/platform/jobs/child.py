@@ -3,7 +3,8 @@
 The first line of standard input is the task, each further one says that the lease was renewed. The
 process ends when the lease runs out or the worker dies, so that there are never two that believe to
 have the job. Standard output is the way back, a JSON line for each thing said; what a runner prints
-goes to standard error. SIGTERM asks it to end at the next place where it may, SIGUSR1 to do so for good.
+goes to standard error. SIGTERM asks it to end at the next place where it may, SIGUSR1 to do so for
+good.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ def cancel(connection: sa.Connection, row: Any, now: float) -> None:
 
 
 def _let_go(connection: sa.Connection, row: Any, **values: Any) -> None:
-    """Let another worker take a job. One that is to be cancelled stays so, which is a state in which
-    it may be held: there the fence is raised, so that whoever had it is not heard.
+    """Let another worker take a job. One that is to be cancelled stays so, which is a state in
+    which it may be held: there the fence is raised, so that whoever had it is not heard.
     """
     is_ending = row.state == "cancelling"
     left = {"worker": None, "leased_until": None, "attempt": row.attempt + is_ending}
