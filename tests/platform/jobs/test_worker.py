@@ -220,7 +220,7 @@ def test_what_is_left_of_jobs_that_are_over_is_removed_and_nothing_else(place: P
 
 
 def test_who_has_to_wait_leaves_the_worker_to_others(place: Place) -> None:
-    waits = place.create(waits=30)
+    waits = place.create(waits=3000)
     place.worker()
     place.until(waits, lambda job: job.state == "queued" and job.attempt == 1)
     assert place.until(place.create()).state == "succeeded"

@@ -130,5 +130,5 @@ class Guarded(NodeTransformer):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), JOIN)
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)

@@ -25,6 +25,7 @@ import orjson
 
 from openhearth.errors import HearthError
 from openhearth.platform.jobs.entry import Pass
+from openhearth.platform.jobs.job import LONGEST
 from openhearth.platform.jobs.runners import runner_of
 from openhearth.platform.jobs.task import Again, Later, Stopped, Task
 from openhearth.store.disk import locked
@@ -71,7 +72,7 @@ def _outcome(task: Task, kind: str) -> dict[str, Any]:
     except Stopped as stopped:
         return {"stopped": {"cancelled": stopped.cancelled}}
     except Later as later:
-        return {"stopped": {"wait": later.seconds}}
+        return {"stopped": {"wait": min(later.seconds, LONGEST)}}
     except HearthError as error:
         return {"fail": str(error), "retry": False}
     except Again as error:
