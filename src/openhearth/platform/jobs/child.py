@@ -58,6 +58,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's business
     signal.signal(signal.SIGTERM, lambda *_: setattr(task, "stopping", True))
     signal.signal(CANCEL, lambda *_: setattr(task, "cancelled", True))
+    tell({"busy": True})  # from now on it hears what it is asked
     tell(_outcome(task, asked["kind"]))
     sys.stdout.flush()
     os._exit(0)  # whatever threads a runner has left

@@ -24,11 +24,12 @@ MOST_BYTES = 400_000  # of a line, and of what goes together before the last one
 
 
 class Process:
-    """Runs until it is done, or is ended."""
+    """Runs until it is done, or is ended. Before its first word signals would kill it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, cancel: bool) -> None:
         self._process = process
-        self._cancelled = False
+        self._begun = False
+        self._asked: signal.Signals | None = CANCEL if cancel else None
         self._killing: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -56,12 +57,12 @@ class Process:
         }
         assert process.stdin is not None
         process.stdin.write(orjson.dumps(task) + b"\n")
-        return cls(process)
+        return cls(process, tenure.work.cancel)
 
     @property
     def handed_back(self) -> bool:
         """Whether it was asked to end for others to go on, and for nothing else."""
-        return self._killing is not None and not self._cancelled
+        return self._asked == signal.SIGTERM
 
     @property
     def ending(self) -> str:
@@ -80,8 +81,7 @@ class Process:
         assert self._process.stdout is not None
         try:
             while line := await self._process.stdout.readline():
-                if self._killing is not None:
-                    self._give_time()
+                self._heard()
                 together, size = [orjson.loads(line)], len(line)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GATHERING_SECONDS):
@@ -102,13 +102,12 @@ class Process:
 
     def stop(self) -> None:
         """Ask it to end, for others to go on; when nothing is heard of it any more, make it."""
-        if self._killing is None:
+        if self._asked is None:
             self._ask_to_end(signal.SIGTERM)
 
     def cancel(self) -> None:
         """Ask it to end for good, likewise."""
-        if not self._cancelled:
-            self._cancelled = True
+        if self._asked != CANCEL:
             self._ask_to_end(CANCEL)
 
     def kill(self) -> None:
@@ -127,8 +126,18 @@ class Process:
         await self.wait()
 
     def _ask_to_end(self, how: signal.Signals) -> None:
-        self._signal(how)
+        self._asked = how
+        if self._begun:
+            self._signal(how)
         self._give_time()
+
+    def _heard(self) -> None:
+        """Tell it with its first word what it was asked meanwhile; who says something is at it."""
+        if self._asked is not None:
+            if not self._begun:
+                self._signal(self._asked)
+            self._give_time()
+        self._begun = True
 
     def _give_time(self) -> None:
         """From the last that was heard of it."""
