@@ -246,6 +246,16 @@ def test_whoever_hands_in_has_time_for_it(place: Place, cancelled: bool) -> None
     assert found.attempt == 1
 
 
+def test_cancelled_before_its_process_has_begun_it_ends_as_it_should(place: Place) -> None:
+    job = place.create(steps=1000, pace=0.05)
+    place.worker()
+    place.until(job, lambda job: job.attempt == 1)
+    place.jobs.cancel(job, A.project)
+    found = place.until(job)
+    assert (found.state, found.attempt) == ("cancelled", 1)
+    assert found.checkpoint["handed in"]
+
+
 def test_whoever_says_nothing_when_it_should_end_is_ended(place: Place) -> None:
     job = place.create(steps=1000, pace=0.05, silent=True)
     place.worker()

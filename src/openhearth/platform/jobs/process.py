@@ -129,7 +129,9 @@ class Process:
         self._asked = how
         if self._begun:
             self._signal(how)
-        self._give_time()
+            self._give_time()
+        elif how == signal.SIGTERM:
+            self.kill()  # which has done nothing
 
     def _heard(self) -> None:
         """Tell it with its first word what it was asked meanwhile; who says something is at it."""
