@@ -22,6 +22,7 @@ from openhearth.platform.jobs.messages import (
     SUBJECT,
     Ask,
     AskLease,
+    AskOver,
     Fail,
     Finish,
     Record,
@@ -80,6 +81,8 @@ class JobService:
             if self._entry is not None:
                 work |= asdict(self._entry.admit(leased))
             return Reply(work=Work(**work))
+        if isinstance(ask, AskOver):
+            return Reply(over=list(self._jobs.over(ask.ids)))
         lease = Lease(ask.id, ask.attempt, ask.seconds)
         if isinstance(ask, Renew):
             return Reply(cancel=self._jobs.renew(lease).cancel)
@@ -93,7 +96,7 @@ class JobService:
         elif isinstance(ask, Fail):
             self._jobs.fail(lease, ask.error, ask.retry)
         else:
-            self._jobs.release(lease)
+            self._jobs.release(lease, ask.wait, ask.cancelled)
         return Reply()
 
     async def _sweep(self) -> None:
