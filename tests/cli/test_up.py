@@ -18,7 +18,7 @@ from openhearth.platform.running import Running, only_one
 from openhearth.platform.supervisor import Options, Ready
 from openhearth.store import Store
 
-STATE = Running(7, "http://127.0.0.1:1", "oh-secret", 1, True, {"node": 8}, {"node": 3})
+STATE = Running(7, "http://127.0.0.1:1", "http://127.0.0.1:2", "oh-secret", 1, True, {"node": 8}, {"node": 3})
 FIRST = Ready("http://127.0.0.1:1", "oh-first", first=True)
 LATER = Ready("http://127.0.0.1:1", "oh-for-now", first=False)
 

@@ -26,9 +26,9 @@ class Remote:
 
     def __init__(self) -> None:
         here = running(home())
-        url, key = (here.url, here.key) if here else (URL, "")
-        self.url = os.environ.get("OPENHEARTH_URL", url).rstrip("/")
-        self._key = os.environ.get("OPENHEARTH_API_KEY", key if self.url == url else "")
+        asked = os.environ.get("OPENHEARTH_URL", here.url if here else URL).rstrip("/")
+        self.url, key = (here.local, here.key) if here and asked == here.url else (asked, "")
+        self._key = os.environ.get("OPENHEARTH_API_KEY", key)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What a GET answers. Parameters that are None are left out.
