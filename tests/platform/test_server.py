@@ -174,7 +174,7 @@ def test_this_machine_is_served_beside_all_others_and_without_tls(tmp_path: Path
             trusting = certificates.trusting(tls) if scheme == "https" else None
             with urllib.request.urlopen(f"{scheme}://127.0.0.1:{port}", context=trusting) as reply:
                 assert reply.read() == scheme.encode()
-        with pytest.raises(OSError, match="closed|reset|refused"):
+        with pytest.raises(OSError, match=r"closed|reset"):
             urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}")
         server.should_exit = True
         thread.join(10)

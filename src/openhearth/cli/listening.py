@@ -13,9 +13,7 @@ from openhearth.errors import UsageError
 
 PEM = click.Path(path_type=Path)
 OPTIONS = [
-    click.option(
-        "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
-    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option(
         "--tls-certificate",
         type=PEM,

@@ -36,7 +36,7 @@ from openhearth.platform.database import Database, database_of
 from openhearth.platform.embedding import EncoderEmbedder
 from openhearth.platform.files import PROJECT_BYTES, Files
 from openhearth.platform.finetuning import Charges, archive
-from openhearth.platform.jobs import Entry, Job, Jobs, JobService, PaidOnce, WithJobs
+from openhearth.platform.jobs import Entry, Job, Jobs, JobService, Orphans, PaidOnce, WithJobs
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY
 from openhearth.platform.ledger import Ledger
 from openhearth.platform.metering.ledger_meter import LedgerMeter
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 GRACE = 5  # seconds
 PROJECTS = "OPENHEARTH_PROJECTS"  # in the environment: most projects of an organisation
 WELCOME = "welcome"  # the name of the credits that an organisation begins with
-LOCAL = "this machine"  # the name of the key for commands here, which is another at each start
+LOCAL = "this machine"  # the name of the key for commands here, another secret at each start
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def admit(accounts: Accounts) -> None:
         accounts.first_start(first)
     if local := os.environ.pop(LOCAL_KEY, None):
         with _telling_of_revoked():
-            accounts.adopt(LOCAL, local)
+            accounts.renew(LOCAL, local)
 
 
 @contextmanager
@@ -108,9 +108,13 @@ def _telling_of_revoked() -> Iterator[None]:
 
 
 def rights(accounts: Accounts, job: Job) -> Caller | None:
-    """As whom a job asks: whoever made it, who may always hand in what was made."""
+    """As whom a job asks: whoever made it, who may always hand in what was made, even if the key
+    works no more. Its jobs are cancelled then, and go on until they know.
+    """
     caller = accounts.caller_of(job.key)
-    return caller and replace(caller, scopes=caller.scopes | {"files", "jobs"})
+    if caller is None:
+        return None
+    return replace(caller, role="member", scopes=caller.scopes & {"inference"} | {"files", "jobs"})
 
 
 @asynccontextmanager
@@ -124,7 +128,8 @@ async def joined(
         name = f"gateway-{secrets.token_hex(8)}"
         bus = await stack.enter_async_context(await Bus.connect(bus_url, name))
         fleet = await stack.enter_async_context(await Fleet.join(bus, store))
-        await stack.enter_async_context(JobService(services.jobs, bus, entry).serving())
+        orphans = Orphans(services.database, services.jobs, services.accounts.working)
+        await stack.enter_async_context(JobService(services.jobs, bus, entry, orphans).serving())
         await stack.enter_async_context(services.charges.running())
 
         def check_nodes() -> None:
@@ -196,8 +201,9 @@ def main(
             asyncio.Runner(loop_factory=new_loop) as runner,
         ):
             admit(services.accounts)
-            sockets = (socket.socket(fileno=file) for file in (listener, local))
-            runner.run(run(*sockets, bus, store, services, Tls(*tls) if tls else None))
+            everybody, near = (socket.socket(fileno=file) for file in (listener, local))
+            certified = Tls(*tls) if tls else None
+            runner.run(run(everybody, near, bus, store, services, certified))
     except HearthError as error:
         raise click.ClickException(str(error)) from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from openhearth.errors import HearthError
 
@@ -65,7 +66,7 @@ class Tls:
         return context
 
     def _names(self) -> list[str]:
-        """Names and addresses that the certificate is for, as a client finds them that trusts it."""
+        """What the certificate is for, as a client finds it that trusts the certificate."""
         trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname = False  # the name is what is asked for
         trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # whoever has signed it
@@ -79,10 +80,10 @@ class Tls:
                     side.do_handshake()
         except OSError as error:
             raise self._unusable(error) from error
-        found = (client.getpeercert() or {}).get("subjectAltName", ())
+        found: Any = client.getpeercert()
         return [
             str(ip_address(name)) if kind == "IP Address" else name
-            for kind, name in found
+            for kind, name in found.get("subjectAltName", ())
             if kind in ("DNS", "IP Address")
         ]
 
