@@ -1,5 +1,5 @@
-"""`hearth up` by TLS: official clients, commands and jobs; restarts, renewed certificates, keys that
-are revoked while jobs go on.
+"""`hearth up` by TLS: official clients, commands and jobs, renewed certificates; and what becomes of
+jobs when it is started again, or their keys are revoked.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+import together
 
 from openhearth.platform.tls import Tls
 from tests import certificates
@@ -98,14 +98,21 @@ def answers(client: openai.OpenAI, batch: openai.types.Batch) -> list[dict[str, 
     return [json.loads(line)["response"] for line in text.splitlines()]
 
 
-def test_clients_commands_and_jobs_find_it(home: Path, tls: Tls, tmp_path: Path) -> None:
+def test_clients_commands_and_jobs_find_it(
+    home: Path, tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = lines(tmp_path / "lines.jsonl", 3)
     with up(home, tls) as platform, client_of(platform, tls) as client:
-        assert client.models.list().data
-        with pytest.raises(openai.APIConnectionError):
-            openai.OpenAI(
-                base_url=f"{platform.url}/v1", api_key=platform.key, max_retries=0
-            ).models.list()
+        whole = client.models.list().data
+        doubting = {"base_url": f"{platform.url}/v1", "api_key": platform.key, "max_retries": 0}
+        with pytest.raises(openai.APIConnectionError), openai.OpenAI(**doubting) as stranger:
+            stranger.models.list()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tls.certificate))  # as the guide says
+        with openai.OpenAI(**doubting) as friend:
+            assert friend.models.list().data == whole
+        with together.Together(base_url=platform.url, api_key=platform.key) as friend:
+            assert {model.id for model in friend.models.list()} == {model.id for model in whole}
+        monkeypatch.delenv("SSL_CERT_FILE")
         kept = json.loads(
             hearth(home, "--json", "files", "upload", str(path), "--purpose", "batch").stdout
         )
