@@ -1,5 +1,5 @@
-"""`hearth up` by TLS: official clients, commands and jobs, renewed certificates; and what becomes of
-jobs when it is started again, or their keys are revoked.
+"""`hearth up` by TLS: official clients, commands and jobs, renewed certificates; and what becomes
+of jobs when it is started again, or their keys are revoked.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.system, certificates.needed]
 
 ENDPOINT: Any = "/v1/chat/completions"
+TRAINING = 50  # units for a token, by the prices that ship
 LINES = 400  # of a batch that is not over before something happens to it
 ENDLESS = {"temperature": 0, "logit_bias": {"2": -100, "4": -100}}
 
@@ -111,7 +112,7 @@ def test_clients_commands_and_jobs_find_it(
         with openai.OpenAI(**doubting) as friend:
             assert friend.models.list().data == whole
         with together.Together(base_url=platform.url, api_key=platform.key) as friend:
-            assert {model.id for model in friend.models.list()} == {model.id for model in whole}
+            assert friend.files.upload(path, purpose="batch-api", check=False).id
         monkeypatch.delenv("SSL_CERT_FILE")
         kept = json.loads(
             hearth(home, "--json", "files", "upload", str(path), "--purpose", "batch").stdout
@@ -159,23 +160,64 @@ def test_a_batch_of_this_machines_key_goes_on_after_a_restart(
             old.models.list()
 
 
-def test_a_job_whose_key_is_revoked_ends_and_hands_in_what_is_done(
+def metrics(client: openai.OpenAI, job: str) -> list[dict[str, Any]]:
+    """The numbers of all steps."""
+    found: list[dict[str, Any]] = []
+    after = -1
+    while True:
+        path = f"/jobs/{job}/metrics?after={after}"
+        page = client.get(path, cast_to=httpx.Response).json()["data"]
+        if not page:
+            return found
+        found += page
+        after = page[-1]["step"]
+
+
+@contextmanager
+def revoked(platform: Platform, tls: Tls) -> Iterator[tuple[openai.OpenAI, str]]:
+    """A client with a key, which is revoked at the end of the block, and the key's id."""
+    made = json.loads(hearth(platform.home, "--json", "keys", "create", "--name", "brief").stdout)
+    with client_of(platform, tls, made["key"]) as brief:
+        yield brief, made["id"]
+    assert hearth(platform.home, "keys", "revoke", "brief").returncode == 0
+
+
+def paid(platform: Platform, client: openai.OpenAI, key: str) -> int:
+    """What a key has spent, once nothing is held any more, in units."""
+
+    def held() -> int:
+        return client.get("/billing/balance", cast_to=httpx.Response).json()["held_units"]
+
+    until(lambda: held() == 0)
+    said = json.loads(hearth(platform.home, "--json", "usage", "--by", "key").stdout)
+    (own,) = said["organisations"]
+    return {row["key"]: row["cost_units"] for row in own["usage"]}[key]
+
+
+def test_jobs_whose_keys_are_revoked_end_and_hand_in_what_is_done(
     home: Path, tls: Tls, tmp_path: Path
 ) -> None:
-    path = lines(tmp_path / "lines.jsonl", 20 * LINES)
     with up(home, tls) as platform, client_of(platform, tls) as client:
-        made = json.loads(hearth(home, "--json", "keys", "create", "--name", "brief").stdout)
-        with client_of(platform, tls, made["key"]) as brief:
-            batch = begun(brief, path)
-        assert hearth(home, "keys", "revoke", "brief").returncode == 0
+        with revoked(platform, tls) as (brief, key):
+            batch = begun(brief, lines(tmp_path / "lines.jsonl", 20 * LINES))
         done = ended(client, batch)
         assert done.status == "cancelled"
         found = answers(client, done)
         assert 0 < len(found) < 20 * LINES
         assert done.error_file_id is None
         assert "key_ended" in hearth(home, "jobs", "logs", batch).stdout
-        used = json.loads(hearth(home, "--json", "usage", "--by", "key").stdout)
-        (own,) = used["organisations"]
-        paid = {row["key"]: row["cost_units"] for row in own["usage"]}
-        assert paid[made["id"]] == sum(answer["body"]["usage"]["cost"] for answer in found)
-        assert own["held_units"] == 0
+        assert paid(platform, client, key) == sum(answer["body"]["usage"]["cost"] for answer in found)
+
+        with revoked(platform, tls) as (brief, key):
+            text = tmp_path / "text.jsonl"
+            text.write_text(1000 * (json.dumps({"text": "Fire is warm."}) + "\n"))
+            file = brief.files.create(file=text, purpose="fine-tune")
+            job = brief.fine_tuning.jobs.create(
+                model="tiny",
+                training_file=file.id,
+                hyperparameters={"n_epochs": 10, "batch_size": 1},
+            ).id
+            until(lambda: metrics(brief, job))
+        until(lambda: client.fine_tuning.jobs.retrieve(job).status == "cancelled")
+        trained = sum(step["values"]["tokens"] for step in metrics(client, job))
+        assert paid(platform, client, key) == TRAINING * trained > 0
