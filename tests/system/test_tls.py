@@ -206,7 +206,8 @@ def test_jobs_whose_keys_are_revoked_end_and_hand_in_what_is_done(
         assert 0 < len(found) < 20 * LINES
         assert done.error_file_id is None
         assert "key_ended" in hearth(home, "jobs", "logs", batch).stdout
-        assert paid(platform, client, key) == sum(answer["body"]["usage"]["cost"] for answer in found)
+        costs = [answer["body"]["usage"]["cost"] for answer in found]
+        assert paid(platform, client, key) == sum(costs)
 
         with revoked(platform, tls) as (brief, key):
             text = tmp_path / "text.jsonl"
