@@ -197,6 +197,7 @@ def test_whoever_runs_it_says_how_many_projects_there_may_be(
     kept: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PROJECTS, "7")
-    told = main.make_context("gateway", ["--bus", "nats://x", "--listener", "3"]).params
+    words = ["--bus", "nats://x", "--listener", "3", "--local", "4"]
+    told = main.make_context("gateway", words).params
     with opened(kept, Store(), 0, projects=told["projects"]) as services:
         assert services.accounts.most_projects == 7

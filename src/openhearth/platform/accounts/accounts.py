@@ -269,12 +269,9 @@ class Accounts:
 
 def _replaced(connection: sa.Connection, name: str, digest: str) -> bool:
     """Whether a key that is brought was only replaced. Raises KeyRevoked if it ended otherwise."""
-    known = api_keys.replaced(connection, digest)
-    if known is False:
-        raise KeyRevoked(
-            f"The key that is given as {name!r} was revoked or has expired, and stays so: give "
-            "another."
-        )
+    if (known := api_keys.replaced(connection, digest)) is False:
+        why = f"The key that is given as {name!r} was revoked or has expired, and stays so"
+        raise KeyRevoked(f"{why}: give another.")
     return bool(known)
 
 
