@@ -20,8 +20,11 @@ from openhearth.platform.keys import OWN_KEY
 from openhearth.platform.running import Running, only_one
 from openhearth.platform.supervisor import Options, Ready
 from openhearth.store import Store
+from tests import certificates
 
-STATE = Running(7, "http://127.0.0.1:1", "oh-secret", 1, True, {"node": 8}, {"node": 3})
+STATE = Running(
+    7, "http://127.0.0.1:1", "http://127.0.0.1:2", "oh-secret", 1, True, {"node": 8}, {"node": 3}
+)
 FIRST = Ready("http://127.0.0.1:1", "oh-first", first=True)
 LATER = Ready("http://127.0.0.1:1", "oh-for-now", first=False)
 
@@ -92,6 +95,30 @@ def test_a_key_of_the_users_own_is_not_shown(
     output = hearth("up").out
     assert f"the one in {OWN_KEY}" in output
     assert "chosen" not in output
+
+
+@certificates.needed
+def test_a_certificate_comes_with_its_key(
+    hearth: Any, started: list[Options], tmp_path: Path
+) -> None:
+    tls = certificates.self_signed(tmp_path)
+    hearth("up", "--tls-certificate", str(tls.certificate), "--tls-key", str(tls.key))
+    assert started[0].tls == tls
+    one = hearth("up", "--tls-key", str(tls.key))
+    assert (one.code, "--tls-certificate" in one.err) == (2, True)
+
+
+@certificates.needed
+def test_a_certificate_that_cannot_be_used_is_said_before_anything_starts(
+    hearth: Any, home: Path, tmp_path: Path
+) -> None:
+    tls = certificates.self_signed(tmp_path)
+    for wrong in (tmp_path / "none.pem", tls.key):
+        words = ("--tls-certificate", str(wrong), "--tls-key", str(tls.key))
+        result = hearth("up", "--port", "0", "--no-model", *words)
+        assert result.code == 1
+        assert f"{wrong} with the key {tls.key} cannot be used" in result.err
+    assert not (home / "logs").exists()
 
 
 def test_a_port_in_use_is_said_before_anything_starts(hearth: Any, home: Path) -> None:

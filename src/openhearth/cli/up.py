@@ -17,11 +17,13 @@ import click
 from openhearth.cli.engine_options import Size, engine_options
 from openhearth.cli.frame import emit, say, table
 from openhearth.cli.keys import Credits
+from openhearth.cli.listening import listening_options
 from openhearth.errors import HearthError
 
 if TYPE_CHECKING:
     from openhearth.platform.running import Running
     from openhearth.platform.supervisor import Ready
+    from openhearth.platform.tls import Tls
 
 FIRST_MODEL = "smollm2-135m"
 ENDING = 60.0  # seconds
@@ -45,7 +47,7 @@ PASTE = """
 
 @click.command()
 @engine_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@listening_options
 @click.option(
     "--port",
     default=8080,
@@ -78,6 +80,7 @@ def up(
     context: click.Context,
     host: str,
     port: int,
+    tls: Tls | None,
     free: int,
     storage: int | None,
     idle: float | None,
@@ -107,7 +110,7 @@ def up(
             click.echo(_greeting(found, _example(home)))
         sys.stdout.flush()
 
-    Supervisor(Options(home, host, port, models, free, storage, idle, engine)).run(ready)
+    Supervisor(Options(home, host, port, tls, models, free, storage, idle, engine)).run(ready)
     say("Everything has ended.")
 
 

@@ -11,7 +11,7 @@ import hmac
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -116,11 +116,15 @@ class Accounts:
         return None if found.expires is not None and found.expires <= t.now() else found.caller
 
     def caller_of(self, key: str) -> Caller | None:
-        """Whose key has this id; None if it works no more."""
+        """Whose key has this id, also if it works no more; None if there never was one."""
         with self.database.reading() as connection:
             found = api_keys.find_by_id(connection, key)
-        is_late = found and found.expires is not None and found.expires <= t.now()
-        return None if found is None or is_late else found.caller
+        return found.caller if found else None
+
+    def working(self, keys: Collection[str]) -> set[str]:
+        """Those of the ids whose keys work now."""
+        with self.database.reading() as connection:
+            return api_keys.working(connection, keys)
 
     def _remembered(self, digest: str) -> api_keys.Found | None:
         known = self._known.get(digest)
@@ -177,16 +181,26 @@ class Accounts:
         digest = digest_of(long_enough(secret))
         with self.changing() as connection:
             owner = self.local(connection)
-            known = api_keys.replaced(connection, digest)
-            if known is False:
-                raise KeyRevoked(
-                    f"The key that is given as {name!r} was revoked or has expired, and stays so: "
-                    "give another."
-                )
+            known = _replaced(connection, name, digest)
             api_keys.replace(connection, owner.user.id, name)
             if known:
                 api_keys.bring_back(connection, digest)
             else:
+                owner.key(connection, name, secret=secret)
+
+    def renew(self, name: str, secret: str) -> None:
+        """Let a key of the owner of this machine be this secret from now on, and not the last one.
+        It keeps its id, so that what was begun with it goes on.
+
+        Raises:
+            KeyRevoked: it was a key that works no more.
+        """
+        if self.check(secret):
+            return
+        with self.changing() as connection:
+            owner = self.local(connection)
+            _replaced(connection, name, digest_of(secret))
+            if not api_keys.renew(connection, owner.user.id, name, secret):
                 owner.key(connection, name, secret=secret)
 
     def local(self, connection: sa.Connection) -> Home:
@@ -251,6 +265,14 @@ class Accounts:
         if organisation is None:  # it was expelled from all
             return self._begin(connection, user, user.name)
         return _home_in(connection, user, organisation)
+
+
+def _replaced(connection: sa.Connection, name: str, digest: str) -> bool:
+    """Whether a key that is brought was only replaced. Raises KeyRevoked if it ended otherwise."""
+    if (known := api_keys.replaced(connection, digest)) is False:
+        why = f"The key that is given as {name!r} was revoked or has expired, and stays so"
+        raise KeyRevoked(f"{why}: give another.")
+    return bool(known)
 
 
 def _home_in(connection: sa.Connection, user: users.User, organisation: str) -> Home:

@@ -19,6 +19,7 @@ from openhearth.platform.jobs.job import (
     State,
 )
 from openhearth.platform.jobs.jobs import Jobs
+from openhearth.platform.jobs.orphans import Orphans
 from openhearth.platform.jobs.paid_once import PaidOnce
 from openhearth.platform.jobs.routes import router
 from openhearth.platform.jobs.service import JobService
@@ -36,6 +37,7 @@ __all__ = [
     "Metric",
     "News",
     "Order",
+    "Orphans",
     "PaidOnce",
     "State",
     "WithJobs",

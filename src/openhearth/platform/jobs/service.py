@@ -30,6 +30,7 @@ from openhearth.platform.jobs.messages import (
     Reply,
     Work,
 )
+from openhearth.platform.jobs.orphans import Orphans
 
 SWEEP_SECONDS = 1.0
 
@@ -37,12 +38,21 @@ log = logging.getLogger(__name__)
 
 
 class JobService:
-    """Answers workers. By an `entry` their jobs can use the gateway's routes."""
+    """Answers workers. By an `entry` their jobs can use the gateway's routes; `orphans` ends those
+    that nobody may go on with.
+    """
 
-    def __init__(self, jobs: Jobs, bus: Bus, entry: Entry[Any] | None = None) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        bus: Bus,
+        entry: Entry[Any] | None = None,
+        orphans: Orphans | None = None,
+    ) -> None:
         self._jobs = jobs
         self._bus = bus
         self._entry = entry
+        self._orphans = orphans
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -104,5 +114,7 @@ class JobService:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await asyncio.to_thread(self._jobs.sweep)
+                if self._orphans is not None:
+                    await asyncio.to_thread(self._orphans.cancel)
             except Exception:
                 log.exception("jobs could not be looked after")
