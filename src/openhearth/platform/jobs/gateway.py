@@ -20,7 +20,6 @@ SECONDS = 600.0  # that an answer may take
 PATIENCE = 60.0  # seconds without an answer, after which another attempt goes on
 LONGEST_PAUSE = 10.0  # seconds
 HELD_SECONDS = 5.0  # that a job waits for its turn and keeps its worker
-KEEPING_SECONDS = 24 * 3600  # after the deadline, in which what was made may be kept
 BUSY = {429, 502, 503, 504}
 TRIES = 3  # of what the gateway fails at
 
@@ -77,8 +76,9 @@ class Gateway:
         """
         return self._ask("POST", path, self._deadline, json=body, headers={LINE: line})
 
-    def keep(self, path: Path, purpose: str) -> str:
-        """The id of a file that was made, of the same content the same.
+    def keep(self, path: Path, purpose: str, until: float) -> str:
+        """The id of a file that was made, of the same content the same; tried until a time in UTC
+        seconds, whatever the deadline was.
 
         Raises:
             Again, Later: as `post`, or it could not be kept.
@@ -89,14 +89,14 @@ class Gateway:
                 answer = self._ask(
                     "POST",
                     "/v1/files",
-                    self._deadline + KEEPING_SECONDS,
+                    until,
                     data={"purpose": purpose},
                     files={"file": (path.name, file)},
                 )
         except TooLate as error:
             raise HearthError(
-                "Its files could not be kept within a day of its deadline, as the key had used up "
-                "its requests: raise the limit of the key, and make the job again."
+                "Its files could not be kept within a day, as the key had used up its requests: "
+                "raise the limit of the key, and make the job again."
             ) from error
         if not answer.good:
             raise Again(f"the gateway did not keep a file ({answer.status})")

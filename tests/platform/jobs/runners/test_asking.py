@@ -100,9 +100,11 @@ class Keeper:
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.until: set[float] = set()
         self.full = False
 
-    def keep(self, path: Path, purpose: str) -> str:
+    def keep(self, path: Path, purpose: str, until: float) -> str:
+        self.until.add(until)
         if self.full:
             raise Later(60)
         self.full = True
@@ -121,3 +123,4 @@ def test_a_file_is_handed_in_once_by_all_attempts_together(tmp_path: Path) -> No
         keeper.full = False
     assert [kept(keeper, path, "eval") for path in paths] == ["file-a", "file-b", "file-c"]
     assert keeper.files == ["a", "b", "c"]
+    assert len(keeper.until) == 1  # the day began with the first try of the first attempt

@@ -18,6 +18,8 @@ from openhearth.platform.jobs.gateway import Gateway
 from openhearth.platform.jobs.task import Later, Stopped, Task
 
 TICK_SECONDS = 0.5
+KEEPING_SECONDS = 24 * 3600  # in which what was made may be kept
+BEGAN = "began"  # the name of when that was first tried
 PARTING_SECONDS = 4.0  # of the ten that a job may be silent
 T = TypeVar("T")
 
@@ -68,10 +70,12 @@ def kept(gateway: Gateway, path: Path, purpose: str) -> str:
         Again, Later, HearthError: as `Gateway.keep`.
     """
     known = Answers(path.parent / "kept.jsonl")
+    if BEGAN not in known:
+        known[BEGAN] = time.time()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest not in known:
-        known[digest] = gateway.keep(path, purpose)
+        known[digest] = gateway.keep(path, purpose, known[BEGAN] + KEEPING_SECONDS)
     return str(known[digest])
 
 
