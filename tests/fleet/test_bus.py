@@ -131,6 +131,19 @@ def test_it_outlives_the_broker(broker: Broker, bus: Bus, thread: LoopThread) ->
     assert thread.run(bus.request("service", b"again", 30)) == b"again"
 
 
+def test_it_ends_after_its_broker(broker: Broker, thread: LoopThread) -> None:
+    """What is still to go out then, nobody takes."""
+    bus = thread.run(Bus.connect(broker.url, "late"))
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGKILL)
+    until(lambda: broker.pid is None)
+    until(lambda: not bus._client.is_connected)
+    thread.run(bus.publish("news", b"last words"))
+    thread.run(bus.close())
+    with pytest.raises(BusDown):
+        thread.run(bus.publish("news", b""))
+
+
 def test_a_closed_bus_takes_nothing(broker: Broker, thread: LoopThread) -> None:
     bus = thread.run(Bus.connect(broker.url, "short"))
     thread.run(bus.close())

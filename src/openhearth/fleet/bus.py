@@ -149,8 +149,9 @@ class Bus:
         await self._client.flush()
 
     async def close(self) -> None:
-        """End, after what was published has gone out."""
-        await self._client.close()
+        """End, after what was published has gone out, if the broker is still there."""
+        with contextlib.suppress(RuntimeError):  # of uvloop, whose connection it has closed
+            await self._client.close()
         for task in self._tasks:
             task.cancel()
 
