@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from openhearth.bench import Comparison
-from openhearth.bench.report import Report
+from openhearth.bench.improvement.report import Report
 from openhearth.cli.bench import serving_table
 from openhearth.cli.data.common import funnel_text
 from openhearth.cli.demo.plan import Plan

@@ -12,7 +12,7 @@ import pytest
 
 from openhearth.bench import Comparison
 from openhearth.bench.measures import measure
-from openhearth.bench.report import Package, Report, Sample, write_report
+from openhearth.bench.improvement.report import Package, Report, Sample, write_report
 from openhearth.errors import MissingExtra
 from tests.bench.conftest import record
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from openhearth.bench import plots
+from openhearth.bench.improvement import plots
 from openhearth.bench.measures import Measures
-from openhearth.bench.quality import Comparison
+from openhearth.bench.improvement.quality import Comparison
 from openhearth.page import render
 from openhearth.store import write_atomically
 
