@@ -1,4 +1,4 @@
-"""What to measure: a small file that says which load, up to which objective, against which reference.
+"""What to measure: a small file with a load, an objective, and what the gate asks.
 
 The same recipe is run against any server; what differs from server to server (address, key, model,
 prices) is not in it. Its digest is part of every report.
@@ -96,10 +96,8 @@ class Recipe(_Part):
     tier: Literal["small", "full"] = "small"
     workloads: Annotated[dict[Workload, Positive], Field(min_length=1)]  # shares of the requests
     load: Load = Poisson()
-    seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None  # of one point; rule 17's
-    requests: Annotated[int, Field(ge=1, le=10_000_000)] | None = (
-        None  # at least so many; rule 17's
-    )
+    seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None  # of a point
+    requests: Annotated[int, Field(ge=1, le=10_000_000)] | None = None  # at least
     timeout_s: Positive = 120.0  # without a byte
     objective: Objective = Objective()
     gate: Gate | None = None

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from openhearth.bench import Comparison
-from openhearth.bench.measures import measure
 from openhearth.bench.improvement.report import Package, Report, Sample, write_report
+from openhearth.bench.measures import measure
 from openhearth.errors import MissingExtra
 from tests.bench.conftest import record
 

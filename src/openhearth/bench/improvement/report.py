@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from openhearth.bench.improvement import plots
-from openhearth.bench.measures import Measures
 from openhearth.bench.improvement.quality import Comparison
+from openhearth.bench.measures import Measures
 from openhearth.page import render
 from openhearth.store import write_atomically
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap
+from openhearth.bench.improvement.report import Package, Report, Sample
 from openhearth.bench.load import Target, fixed_concurrency
 from openhearth.bench.measures import Measures, measure
-from openhearth.bench.improvement.report import Package, Report, Sample
 from openhearth.cli.demo import server as child
 from openhearth.cli.demo.plan import BASE, Plan
 from openhearth.cli.demo.server import Server
