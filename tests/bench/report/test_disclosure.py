@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.bench.recipe import Recipe
+from openhearth.bench.recipe import Poisson, Recipe
 from openhearth.bench.report.disclosure import (
     FILE,
     Client,
@@ -22,7 +22,7 @@ WHOLE = Disclosure(
     recipe=Recipe(name="chat-small", workloads={"chat": 1}),
     seed=7,
     entries=(Entry(url="http://127.0.0.1:1", model="m"),),
-    points=(Point(role="ranked", rate=1.0, seed=7, began=1.0, seconds=60, asks=60),),
+    points=(Point(role="ranked", load=Poisson(rate=1.0), seed=7, began=1.0, asks=60),),
     client=Client(machine="one", software={"openhearth": "0.1.0"}, processes=1),
     files={"records.parquet": "0" * 64},
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openhearth.bench.price import Sheet
-from openhearth.bench.recipe import Recipe
+from openhearth.bench.recipe import Load, Recipe
 from openhearth.errors import UsageError
 from openhearth.store.artifact import canonical_json
 
@@ -36,19 +36,19 @@ class Entry(_Part):
 
 
 class Point(_Part):
-    """One load. Records name it by its place in the list. `rate` is in requests a second."""
+    """One load. Records name it by its place in the list. `longer` is how many times the usual
+    length it had (rule 18).
+    """
 
     role: Role
-    entry: int = 0
-    rate: float | None = None
-    callers: int | None = None
+    entry: Annotated[int, Field(ge=0)] = 0
+    load: Load
+    longer: Annotated[int, Field(ge=1, le=100)] = 1
     seed: int
     began: float  # seconds since 1970
-    seconds: float  # that requests came
-    asks: int  # that were due
+    asks: Annotated[int, Field(ge=0)]  # that were due
     interrupted: bool = False
-    lateness_ms: dict[str, float] = {}  # of sending: p50, p99, max (rule 13)
-    network_ms: dict[str, float] = {}  # round trips by TCP: before, after (rule 30)
+    network_ms: tuple[float, float] | None = None  # a round trip by TCP: before, after (rule 30)
 
 
 class Client(_Part):
