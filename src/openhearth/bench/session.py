@@ -56,7 +56,7 @@ class Session:
 
         Raises:
             BrokenOff: by Ctrl-C; what came is kept.
-            HearthError: nobody answers at the address, or the load cannot be.
+            UsageError: the load cannot be.
         """
         load, seed = load or self.recipe.load, self._next_seed()
         asks = planned(self.recipe, load, longer, seed, self.counter, self.canaries)
@@ -68,7 +68,6 @@ class Session:
 
         Raises:
             BrokenOff: by Ctrl-C; what came is kept.
-            HearthError: nobody answers at the address.
         """
         self._carry_out("gate", side, ALONE, self.seed, questions)
         return self.last
@@ -93,7 +92,7 @@ class Session:
         longer: int = 1,
     ) -> None:
         target, number = self.sides[side].target, len(self.points)
-        before = round_trip(target).median_s
+        before = _round_trip_ms(target)
         sent = self._send(target, f"{role} {number + 1}{_rate(load)}", load, asks)
         for record in sent.records:
             record.point = number
@@ -108,7 +107,7 @@ class Session:
                 began=sent.began,
                 asks=len(asks),
                 interrupted=sent.interrupted,
-                network_ms=(1e3 * before, 1e3 * _after(target, before)),
+                network_ms=(before, _round_trip_ms(target)),
             )
         )
         if sent.interrupted:
@@ -130,9 +129,9 @@ def _rate(load: Load) -> str:
     return f", {rate:.3g}/s" if rate else ""
 
 
-def _after(target: Target, before: float) -> float:
-    """Seconds of a round trip now; that from before if the server has gone, which records tell."""
+def _round_trip_ms(target: Target) -> float | None:
+    """Now; None if there is no way to the server, which the records tell too (rule 30)."""
     try:
-        return round_trip(target).median_s
+        return 1e3 * round_trip(target).median_s
     except HearthError:
-        return before
+        return None

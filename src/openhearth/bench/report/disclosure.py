@@ -48,7 +48,7 @@ class Point(_Part):
     began: float  # seconds since 1970
     asks: Annotated[int, Field(ge=0)]  # that were due
     interrupted: bool = False
-    network_ms: tuple[float, float] | None = None  # a round trip by TCP: before, after (rule 30)
+    network_ms: tuple[float | None, float | None] = (None, None)  # by TCP: before, after (rule 30)
 
 
 class Client(_Part):
