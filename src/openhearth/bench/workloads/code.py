@@ -1,0 +1,95 @@
+"""`code`: go on with a Python file.
+
+It is asked on the chat route: many servers have no completions of plain text any more, and one route
+for all workloads lets no server tell a question of the gate by it (rule 31).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from random import Random
+from string import Template
+
+from openhearth.bench.workloads.lengths import fill
+from openhearth.bench.workloads.lexicon import adjectives, nouns, words
+from openhearth.bench.workloads.request import Draft, Spec, chat_body, nonce, said
+
+FILE = Path(__file__).with_name("code.toml")
+FIELDS = "age depth height length price rank score size weight width".split()
+TOKENS_A_LINE = 10
+FEWEST_LINES = 3
+HEAD = Template('''"""$nonce
+
+${Thing}s of the $building in $place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class $Thing:
+    """A $thing and whose it is."""
+
+    owner: str
+$fields
+''')
+LAST = Template('''
+def ${field}_of_${quality}_${thing}s(${thing}s: list[$Thing], owner: str) -> list[int]:
+    """The $field of every $thing of `owner` that is $quality enough: above $number."""
+''')
+
+
+def code(spec: Spec) -> Draft:
+    """The file ends where a function begins. `check` has that function's name."""
+    rng, names = spec.rng, spec.writer.names
+    thing = rng.choice(nouns())
+    slots = {
+        "thing": thing,
+        "Thing": thing.capitalize(),
+        "nonce": nonce(rng, names),
+        "place": names.place(),
+        "building": rng.choice(words("building")),
+        "fields": "\n".join(f"    {name}: int = 0" for name in FIELDS),
+    }
+    lines = max(FEWEST_LINES, round(spec.answer / TOKENS_A_LINE))
+    ask = f"Go on with this Python file by about {lines} lines. Answer with these lines alone."
+    head, last = HEAD.substitute(slots).strip(), LAST.substitute(slots | _drawn(rng)).rstrip()
+    room = spec.prompt - spec.count("\n".join([ask, head, last]))
+    given: set[str] = set()
+    body = fill(lambda: _function(rng, slots, given), spec.count, room)
+    file = "\n\n\n".join([head, *body, last.strip()])
+    messages = [said("user", f"{file}\n\n{ask}")]
+    return Draft(chat_body(messages, spec.answer), {"function": _name(last)})
+
+
+def _function(rng: Random, slots: dict[str, str], given: set[str]) -> str:
+    """One that the file does not have yet."""
+    while True:
+        made = Template(rng.choice(_functions())).substitute(slots | _drawn(rng)).strip()
+        if _name(made) not in given:
+            given.add(_name(made))
+            return made
+
+
+def _drawn(rng: Random) -> dict[str, str | int]:
+    quality = rng.choice(adjectives())
+    return {
+        "quality": quality,
+        "Quality": quality.capitalize(),
+        "field": rng.choice(FIELDS),
+        "number": rng.randint(2, 999),
+    }
+
+
+def _name(function: str) -> str:
+    return function.strip().split("(")[0].split(":")[0].split()[1]
+
+
+@cache
+def _functions() -> list[str]:
+    return [one["text"] for one in tomllib.loads(FILE.read_text())["function"]]
