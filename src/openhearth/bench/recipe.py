@@ -97,7 +97,9 @@ class Recipe(_Part):
     workloads: Annotated[dict[Workload, Positive], Field(min_length=1)]  # shares of the requests
     load: Load = Poisson()
     seconds: Annotated[float, Field(gt=0, le=7 * 86400)] | None = None  # of one point; rule 17's
-    requests: Annotated[int, Field(ge=1, le=10_000_000)] | None = None  # at least so many; rule 17's
+    requests: Annotated[int, Field(ge=1, le=10_000_000)] | None = (
+        None  # at least so many; rule 17's
+    )
     timeout_s: Positive = 120.0  # without a byte
     objective: Objective = Objective()
     gate: Gate | None = None
@@ -162,7 +164,9 @@ def parse_recipe(value: Any, source: str) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UsageError(f"{source} is no recipe of a benchmark: {field}: {first['msg']}.") from None
+        raise UsageError(
+            f"{source} is no recipe of a benchmark: {field}: {first['msg']}."
+        ) from None
 
 
 def shipped(name: str) -> Path:

@@ -7,8 +7,8 @@ refuse the conversation. For the same reason an answer goes back as text, whatev
 makes sense after any answer: it brings a result that an assistant needs, and says what to do next.
 
 The shared beginning is the definitions of the tools and the system's message: together 768 tokens.
-The length of the table is that of a session's first prompt; each later turn brings as much as a first
-one has beside what is shared.
+The length of the table is that of a session's first prompt; each later turn brings as much as a
+first one has beside what is shared.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def shared(rng: Random, tier: Tier, count: Count) -> Shared:
     tools = [tool(name) for name in rng.sample(list(PURPOSES), len(PURPOSES))]
     while len(tools) > 1 and count(json.dumps(tools)) > room / 2:
         tools.pop()
-    start = f"{nonce(rng, names)} You buy for the shops of {names.place()}, with tools. What to know:"
+    start = (
+        f"{nonce(rng, names)} You buy for the shops of {names.place()}, with tools. What to know:"
+    )
     told = fill(writer.sentence, count, room - count(json.dumps(tools) + start))
     return Shared(tools, f"{start}\n\n{paragraphs(told)}")
 

@@ -4,6 +4,8 @@ turns.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from openhearth.bench.workloads.lengths import fill
 from openhearth.bench.workloads.request import Draft, Spec, chat_body, nonce, said, words
 from openhearth.bench.workloads.texts import paragraphs
@@ -36,4 +38,4 @@ def chat(spec: Spec) -> Draft:
 def _share_out(sentences: list[str], parts: int) -> list[list[str]]:
     """In their order, as evenly as can be."""
     ends = [len(sentences) * number // parts for number in range(parts + 1)]
-    return [sentences[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [sentences[a:b] for a, b in pairwise(ends)]

@@ -1,7 +1,7 @@
 """`code`: go on with a Python file.
 
-It is asked on the chat route: many servers have no completions of plain text any more, and one route
-for all workloads lets no server tell a question of the gate by it (rule 31).
+It is asked on the chat route: many servers have no completions of plain text any more, and one
+route for all workloads lets no server tell a question of the gate by it (rule 31).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from string import Template
+from typing import Any
 
 from openhearth.bench.workloads.lengths import fill
 from openhearth.bench.workloads.lexicon import adjectives, nouns, words
 from openhearth.bench.workloads.request import Draft, Spec, chat_body, nonce, said
 
 FILE = Path(__file__).with_name("code.toml")
-FIELDS = "age depth height length price rank score size weight width".split()
 TOKENS_A_LINE = 10
 FEWEST_LINES = 3
 HEAD = Template('''"""$nonce
@@ -54,7 +54,7 @@ def code(spec: Spec) -> Draft:
         "nonce": nonce(rng, names),
         "place": names.place(),
         "building": rng.choice(words("building")),
-        "fields": "\n".join(f"    {name}: int = 0" for name in FIELDS),
+        "fields": "\n".join(f"    {name}: int = 0" for name in _file()["fields"]),
     }
     lines = max(FEWEST_LINES, round(spec.answer / TOKENS_A_LINE))
     ask = f"Go on with this Python file by about {lines} lines. Answer with these lines alone."
@@ -70,19 +70,23 @@ def code(spec: Spec) -> Draft:
 def _function(rng: Random, slots: dict[str, str], given: set[str]) -> str:
     """One that the file does not have yet."""
     while True:
-        made = Template(rng.choice(_functions())).substitute(slots | _drawn(rng)).strip()
+        made = (
+            Template(rng.choice(_file()["function"])["text"])
+            .substitute(slots | _drawn(rng))
+            .strip()
+        )
         if _name(made) not in given:
             given.add(_name(made))
             return made
 
 
-def _drawn(rng: Random) -> dict[str, str | int]:
+def _drawn(rng: Random) -> dict[str, str]:
     quality = rng.choice(adjectives())
     return {
         "quality": quality,
         "Quality": quality.capitalize(),
-        "field": rng.choice(FIELDS),
-        "number": rng.randint(2, 999),
+        "field": rng.choice(_file()["fields"]),
+        "number": str(rng.randint(2, 999)),
     }
 
 
@@ -91,5 +95,5 @@ def _name(function: str) -> str:
 
 
 @cache
-def _functions() -> list[str]:
-    return [one["text"] for one in tomllib.loads(FILE.read_text())["function"]]
+def _file() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text())

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-ONSETS = "b br d dr f g gr h j k kl l m n p r s st t tr v w z".split()
-VOWELS = "a e i o u ai ea ie".split()
-CODAS = ["", "", "", "l", "m", "n", "r", "s", "nd", "rn"]
-PERSONS = "a as el en ette ia in ine is o on us".split()
-FAMILIES = "berg dal er feld garde ham ier ino kov man mont ov quist sen son ton ward well".split()
-PLACES = "bridge burgh bury by dale field ford haven holm mouth port stead ton wick".split()
+from openhearth.bench.workloads.lexicon import words
+
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that look alike
 
 
@@ -23,29 +19,33 @@ class Names:
 
     def person(self) -> str:
         """First and family name."""
-        return self._new(lambda: f"{self._stem(PERSONS)} {self._stem(FAMILIES)}")
+        return self._new(lambda: f"{self._stem('first_name')} {self._stem('family_name')}")
 
     def place(self) -> str:
         """Of a town."""
-        return self._new(lambda: self._stem(PLACES))
+        return self._new(lambda: self._stem("town_name"))
 
     def word(self) -> str:
         """Of a boat, or whatever has one word for a name."""
-        return self._new(lambda: self._stem(["", "a", "o"]) + self._rng.choice(["ra", "lis", "mo"]))
+        return self._new(lambda: self._stem("boat_name"))
 
     def code(self, length: int = 8) -> str:
         """Letters and digits in groups of four, such as K7QP-2M4X."""
         drawn = "".join(self._rng.choices(LETTERS, k=length))
         return "-".join(drawn[i : i + 4] for i in range(0, length, 4))
 
-    def _stem(self, endings: list[str]) -> str:
-        rng = self._rng
-        syllables = [rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(rng.choice((1, 1, 2)))]
-        coda = rng.choice(CODAS)
-        ending = rng.choice(endings)
-        if not coda and ending[:1] in ("a", "e", "i", "o", "u"):
+    def _stem(self, ending: str) -> str:
+        syllables = [self._part("onset") + self._part("vowel") for _ in range(self._syllables())]
+        coda, end = self._part("coda"), self._part(ending)
+        if not coda and end[0] in "aeiou":
             coda = "n"  # no three vowels in a row
-        return ("".join(syllables) + coda + ending).capitalize()
+        return ("".join(syllables) + coda + end).capitalize()
+
+    def _part(self, kind: str) -> str:
+        return self._rng.choice(words(kind))
+
+    def _syllables(self) -> int:
+        return self._rng.choice((1, 1, 2))
 
     def _new(self, make: Callable[[], str]) -> str:
         while (name := make()) in self._given:

@@ -50,8 +50,8 @@ def asks(
 
     Each workload has its share of the requests, to the last one. The turns of a session count each:
     a session begins at one of their times, and the others of these times stay empty. Of the
-    `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the time
-    and in turn; they differ from the others neither in route nor in how they are sampled (rule 31).
+    `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the
+    time and in turn; neither route nor sampling tells them from others (rule 31).
     `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
     two seeds share no text (rules 6 and 9).
 
@@ -142,8 +142,8 @@ class _Maker:
 
 
 def _with_manners(made: list[Ask], rng: Random) -> list[Ask]:
-    """How each is sampled and whether it is given up (rule 10); canaries are sampled as all are, and
-    never given up, as their answers are needed.
+    """How each is sampled and whether it is given up (rule 10). Canaries are sampled as all are,
+    and never given up, as their answers are needed.
     """
     written = [ask.number for ask in made if ask.route != "embeddings"]
     sampling = dict(zip(written, _samplings(len(written), rng), strict=True))

@@ -18,9 +18,6 @@ Sentences = Callable[[], str]  # gives the next sentence of a text
 SLOT = re.compile(r"\{(\w+)\}")
 BEFORE_VOWEL = re.compile(r"\b([Aa]) (?=[aeiou])")
 PEOPLE, TOWNS = 6, 4  # of one text
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
 
 
 class Writer:
@@ -65,7 +62,7 @@ def finish(sentence: str) -> str:
 
 def date(rng: Random) -> str:
     """Such as 4 May 1931."""
-    return f"{rng.randint(1, 28)} {rng.choice(MONTHS)} {rng.randint(1840, 1990)}"
+    return f"{rng.randint(1, 28)} {rng.choice(words('month'))} {rng.randint(1840, 1990)}"
 
 
 def paragraphs(sentences: list[str], size: int = 6) -> str:
