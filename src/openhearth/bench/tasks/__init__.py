@@ -12,7 +12,7 @@ from typing import Any
 
 from openhearth.bench.tasks import arithmetic, code, extraction, instructions, recall, tools
 from openhearth.bench.tasks.question import Question
-from openhearth.bench.tasks.tools import Score, score, trigger_f1
+from openhearth.bench.tasks.tools import Score, score
 from openhearth.bench.workloads.lengths import Tier
 
 MAKERS: dict[str, Callable[[Random, int, Tier], list[Question]]] = {
@@ -32,7 +32,7 @@ CHECKERS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
 }
 TASKS = tuple(CHECKERS)
 
-__all__ = ["MAKERS", "TASKS", "Question", "Score", "make", "right", "score", "trigger_f1"]
+__all__ = ["MAKERS", "TASKS", "Question", "Score", "make", "right", "score"]
 
 
 def make(task: str, rng: Random, count: int, tier: Tier) -> list[Question]:

@@ -67,11 +67,11 @@ NEEDLESS = (
 
 @dataclass(frozen=True)
 class Score:
-    """Whether a tool was to be called, whether one was, and whether all calls keep schemas."""
+    """Whether a tool was to be called, whether one was, and of each call if it keeps its schema."""
 
     expected: bool
     called: bool
-    valid: bool | None  # None without a call
+    valid: list[bool]
 
 
 def make(rng: Random, count: int, tier: Tier) -> list[Question]:
@@ -88,15 +88,8 @@ def score(calls: Sequence[tuple[str, str]], check: dict[str, Any]) -> Score:
     Raises:
         MissingExtra: the package `jsonschema` is not installed.
     """
-    valid = all(_keeps(name, arguments, check["schemas"]) for name, arguments in calls)
-    return Score(check["tool"] is not None, bool(calls), valid if calls else None)
-
-
-def trigger_f1(expected: Sequence[bool], called: Sequence[bool]) -> float:
-    """Of calling a tool at all, from 0 to 1. It is 1 if nobody should and nobody did."""
-    both = sum(e and c for e, c in zip(expected, called, strict=True))
-    either = sum(expected) + sum(called)
-    return 2 * both / either if either else 1.0
+    valid = [_keeps(name, arguments, check["schemas"]) for name, arguments in calls]
+    return Score(check["tool"] is not None, bool(calls), valid)
 
 
 def _question(rng: Random, level: int, *, needed: bool) -> Question:

@@ -22,7 +22,7 @@ TOKENS_A_LINE = 10
 FEWEST_LINES = 3
 HEAD = Template('''"""$nonce
 
-${Thing}s of the $building in $place.
+The ${noun}s of the $building in $place.
 """
 
 from __future__ import annotations
@@ -33,65 +33,69 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class $Thing:
-    """A $thing and whose it is."""
+    """One $noun and whose it is."""
 
     owner: str
 $fields
 ''')
 LAST = Template('''
 def ${field}_of_${quality}_${thing}s(${thing}s: list[$Thing], owner: str) -> list[int]:
-    """The $field of every $thing of `owner` that is $quality enough: above $number."""
+    """The $field of every $noun of `owner` that is $quality enough: above $number."""
 ''')
 
 
 def code(spec: Spec) -> Draft:
     """The file ends where a function begins. `check` has that function's name."""
     rng, names = spec.rng, spec.writer.names
-    thing = rng.choice(nouns())
+    kind, fields = [rng.choice(adjectives()), rng.choice(nouns())], _fields(rng)
     slots = {
-        "thing": thing,
-        "Thing": thing.capitalize(),
+        "noun": " ".join(kind),
+        "thing": "_".join(kind),
+        "Thing": "".join(word.capitalize() for word in kind),
         "nonce": nonce(rng, names),
         "place": names.place(),
         "building": rng.choice(words("building")),
-        "fields": "\n".join(f"    {name}: int = 0" for name in _file()["fields"]),
+        "fields": "\n".join(f"    {name}: int = {rng.randint(0, 99)}" for name in fields),
     }
     lines = max(FEWEST_LINES, round(spec.answer / TOKENS_A_LINE))
     ask = f"Go on with this Python file by about {lines} lines. Answer with these lines alone."
-    head, last = HEAD.substitute(slots).strip(), LAST.substitute(slots | _drawn(rng)).rstrip()
+    head = HEAD.substitute(slots).strip()
+    last = LAST.substitute(slots | _drawn(rng, fields)).strip()
     room = spec.prompt - spec.count("\n".join([ask, head, last]))
     given: set[str] = set()
-    body = fill(lambda: _function(rng, slots, given), spec.count, room)
-    file = "\n\n\n".join([head, *body, last.strip()])
+    body = fill(lambda: _function(rng, slots, fields, given), spec.count, room)
+    file = "\n\n\n".join([head, *body, last])
     messages = [said("user", f"{file}\n\n{ask}")]
     return Draft(chat_body(messages, spec.answer), {"function": _name(last)})
 
 
-def _function(rng: Random, slots: dict[str, str], given: set[str]) -> str:
+def _fields(rng: Random) -> list[str]:
+    known = _file()["fields"]
+    return rng.sample(known, rng.randint(len(known) // 2, len(known)))
+
+
+def _function(rng: Random, slots: dict[str, str], fields: list[str], given: set[str]) -> str:
     """One that the file does not have yet."""
     while True:
-        made = (
-            Template(rng.choice(_file()["function"])["text"])
-            .substitute(slots | _drawn(rng))
-            .strip()
-        )
+        form = Template(rng.choice(_file()["function"])["text"])
+        made = form.substitute(slots | _drawn(rng, fields)).strip()
         if _name(made) not in given:
             given.add(_name(made))
             return made
 
 
-def _drawn(rng: Random) -> dict[str, str]:
+def _drawn(rng: Random, fields: list[str]) -> dict[str, str]:
     quality = rng.choice(adjectives())
     return {
         "quality": quality,
         "Quality": quality.capitalize(),
-        "field": rng.choice(_file()["fields"]),
+        "field": rng.choice(fields),
         "number": str(rng.randint(2, 999)),
     }
 
 
 def _name(function: str) -> str:
-    return function.strip().split("(")[0].split(":")[0].split()[1]
+    return function.split("(")[0].split(":")[0].split()[1]
 
 
 @cache
