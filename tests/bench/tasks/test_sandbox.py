@@ -19,9 +19,7 @@ def ran(body: str, argument: Any = 1) -> list[Any] | None:
 
 
 def test_what_is_returned_comes_back_as_json() -> None:
-    code = (
-        "import math\nfrom collections import Counter\ndef f(x):\n    return sorted(Counter(x))\n"
-    )
+    code = "from collections import Counter\ndef f(x):\n    return sorted(Counter(x))\n"
     assert outputs(code, "f", ["aba", [3, 1]]) == [["a", "b"], [1, 3]]
     assert ran("return (x, None)") == [[1, None]]
 
@@ -39,7 +37,7 @@ def test_what_is_printed_is_not_taken_for_it() -> None:
         "return {x}",  # a set is no JSON
         "import os\nos._exit(0)",
         "raise SystemExit(0)",
-        "import sys\nsys.setrecursionlimit(10**9)\nreturn f(x)",
+        "return f(x)",
         "return [0] * 10**10",
         "return 'a' * (1 << 22)",  # more than may come back
     ],
