@@ -5,6 +5,14 @@ became of it. While the load runs only bytes and their times are noted; they are
 when the next turn of a conversation needs them.
 """
 
+from openhearth.errors import MissingExtra
+
+try:
+    import httptools  # noqa: F401
+    import uvloop  # noqa: F401
+except ModuleNotFoundError as error:
+    raise MissingExtra(error.name or "httptools", "bench") from error
+
 from openhearth.bench.load.arrivals import due_times
 from openhearth.bench.load.carry_out import carry_out
 from openhearth.bench.load.network import RoundTrip, round_trip

@@ -40,9 +40,7 @@ def due_times(load: Load, seconds: float, fewest: int, rng: np.random.Generator)
     return [0.0] * fewest
 
 
-def _drawn(
-    gaps: Callable[[], Floats], rate: float, seconds: float, fewest: int
-) -> list[float]:
+def _drawn(gaps: Callable[[], Floats], rate: float, seconds: float, fewest: int) -> list[float]:
     if max(rate * seconds, fewest) > MOST:
         raise UsageError(f"{rate:g} requests a second for {seconds:g} s are more than {MOST:,}.")
     times = np.cumsum(gaps())
@@ -62,7 +60,9 @@ def read_trace(path: Path) -> Floats:
     try:
         times = [float(line) for line in path.read_text().splitlines() if line.strip()]
     except ValueError as error:
-        raise UsageError(f"{path} is no trace: write one time in seconds a line ({error}).") from None
+        raise UsageError(
+            f"{path} is no trace: write one time in seconds a line ({error})."
+        ) from None
     if not times or not all(0 <= time < math.inf for time in times) or len(times) > MOST:
         raise UsageError(f"{path} has no times of a load: write seconds, from 0 on, one a line.")
     return np.sort(np.array(times))

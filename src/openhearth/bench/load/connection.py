@@ -72,7 +72,9 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             return
         if exchange.began is None:
-            exchange.fail(Failure.CONNECTION, f"the server closed the connection ({error or 'EOF'})")
+            exchange.fail(
+                Failure.CONNECTION, f"the server closed the connection ({error or 'EOF'})"
+            )
         elif not exchange.fields.keys() & {b"content-length", b"transfer-encoding"}:
             exchange.whole = exchange.status is not None  # such an answer lasts until the end
         self._end(reusable=False)

@@ -1,4 +1,4 @@
-"""One process's load: each request at its time, conversations turn by turn, until all have ended."""
+"""One process's load: each request at its time, and conversations turn by turn."""
 
 from __future__ import annotations
 
@@ -152,11 +152,7 @@ class Drive:
         self._end(None, exchange)
 
     def _fate(self, exchange: Exchange) -> Failure | None:
-        if self.interrupted:
-            return Failure.BROKEN_OFF
-        if exchange.failure is None and exchange.status == 200:
-            return ending(exchange, exchange.read())[0]
-        return ending(exchange, exchange.read())[0]
+        return Failure.BROKEN_OFF if self.interrupted else ending(exchange, exchange.read())[0]
 
     async def _look(self) -> None:
         """Now and then, break off what has been silent for too long, and tell how far we are."""

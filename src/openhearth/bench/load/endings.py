@@ -91,8 +91,11 @@ def _refusal(exchange: Exchange) -> tuple[Failure, str]:
     if status is None:
         return Failure.CONNECTION, "the connection ended in the head of the response"
     body = b"".join(data for _, data in exchange.noted)
-    hints = [f"{name.decode()}: {exchange.fields[name].decode('latin-1')}" for name in HINTS
-             if name in exchange.fields]
+    hints = [
+        f"{name.decode()}: {exchange.fields[name].decode('latin-1')}"
+        for name in HINTS
+        if name in exchange.fields
+    ]
     text = "; ".join([f"status {status}", *hints, _message(body)])[:EXCERPT]
     return STATUSES.get(status) or CLASSES.get(status // 100, Failure.MALFORMED), text
 

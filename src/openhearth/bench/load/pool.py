@@ -93,7 +93,10 @@ def _reason(error: OSError, door: Door) -> tuple[Failure, str]:
     where = f"{door.host}:{door.port}"
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = error.verify_message
-        return Failure.CERTIFICATE, f"{where} has a certificate that is not to be believed: {reason}"
+        return (
+            Failure.CERTIFICATE,
+            f"{where} has a certificate that is not to be believed: {reason}",
+        )
     if isinstance(error, ssl.SSLError):
         return Failure.CONNECTION, f"{where} does not speak TLS as it should ({error.reason})"
     if isinstance(error, socket.gaierror):

@@ -15,8 +15,8 @@ def next_turn(before: Mapping[str, Any], said: Said, new: Mapping[str, Any]) -> 
     """The body of the turn that comes after the request `before` and what was said to it.
 
     `tool` messages in the new one answer the calls that were made, in their order, whatever ids
-    they name. Calls that none of them answers are left out, since servers refuse them; if there are
-    more messages than calls, the user says the rest.
+    they name; if there are more messages than calls, the user says the rest. Calls that none of
+    them answers go back as text, since servers refuse a conversation in which a call has no result.
     """
     results = [message for message in new["messages"] if message["role"] == "tool"]
     calls = [said.calls[index] for index in sorted(said.calls)][: len(results)]
@@ -27,7 +27,8 @@ def next_turn(before: Mapping[str, Any], said: Said, new: Mapping[str, Any]) -> 
 
 
 def _answer(said: Said, calls: Sequence[Mapping[str, str]]) -> Message:
-    text = "".join(chunk.text for chunk in said.chunks if chunk.part is Part.TEXT)
+    parts = (Part.TEXT,) if calls else (Part.TEXT, Part.TOOL_CALL)
+    text = "".join(chunk.text for chunk in said.chunks if chunk.part in parts)
     message: Message = {"role": "assistant", "content": text}
     if calls:
         message["tool_calls"] = [

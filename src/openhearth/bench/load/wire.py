@@ -1,8 +1,8 @@
 """What a server said, from the bytes of its answer and the times at which they came.
 
-Reads the event streams of chat and completions, and answers in one piece. It does not fail: whatever
-is wrong with the bytes is said by `failure` and `detail`, and what was right before it is kept. How
-the bytes were cut has no influence but on times (rule 20).
+Reads the event streams of chat and completions, and answers in one piece. It does not fail:
+whatever is wrong with the bytes is said by `failure` and `detail`, and what was right before it is
+kept. How the bytes were cut has no influence but on times (rule 20).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Reader(Said):
         self._rest.clear()
         start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
         if start and start not in (b"\xef", b"\xef\xbb"):  # a part of the mark of UTF-8
-            self._streams = start[:1] not in b"{[<\"" and self._route != "embeddings"
+            self._streams = start[:1] not in b'{[<"' and self._route != "embeddings"
             return start if self._streams else data
         return data
 

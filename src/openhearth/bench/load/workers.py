@@ -59,7 +59,9 @@ def _collected(workers: Sequence[_Worker], seen: Callable[[int], Any]) -> list[S
             done[number] = heard
         parts[number] = heard
 
-    threads = [threading.Thread(target=collect, args=(n,), daemon=True) for n in range(len(workers))]
+    threads = [
+        threading.Thread(target=collect, args=(n,), daemon=True) for n in range(len(workers))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -81,7 +83,10 @@ class _Worker:
         command = attached([sys.executable, "-m", "openhearth.bench.load.workers"])
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, process_group=0  # Ctrl-C is for us alone
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            process_group=0,  # Ctrl-C is for us alone
         )
 
     def tell(self, value: Any) -> None:

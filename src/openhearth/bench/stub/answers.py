@@ -15,8 +15,8 @@ from openhearth.bench.stub.language import (
     END,
     WORDS,
     Language,
-    rng_of,
     render,
+    rng_of,
     share_of,
     split,
 )

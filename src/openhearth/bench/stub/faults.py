@@ -32,7 +32,7 @@ def possible(fault: Fault | None, *, streams: bool) -> Fault | None:
     """The fault, or that which comes nearest to it where nothing is streamed."""
     if streams or fault not in (*MIDDLE, "whole", "empty", "endless"):
         return fault
-    return {"stall": "silence", "whole": None}.get(fault, "die")  # type: ignore[return-value]
+    return {"stall": "silence", "whole": None}.get(fault, "die")
 
 
 def faulty(fault: Fault, steps: Sequence[Step]) -> list[Step]:

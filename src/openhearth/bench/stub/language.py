@@ -2,8 +2,8 @@
 
 The logits of the next token are normal numbers whose seed is a hash of the *topic* (what was asked)
 and of the last three words. So any text can be scored, whoever wrote it, and an answer depends on
-its question. In one context of `Answering.length` the end is next to certain, and in all others next
-to impossible, so that the lengths of answers are geometric, greedy or not.
+its question. In one context of `Answering.length` the end is next to certain, and in all others
+next to impossible, so that the lengths of answers are geometric, greedy or not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,24 @@ from openhearth.inference.sampler import Choice, Draw, describe, sample_row
 Floats = npt.NDArray[np.float32]
 
 END = 0
-SYLLABLES = "ba de fi go hu ka le mi no pu ra se ti vo wu ze".split()
+SYLLABLES = [
+    "ba",
+    "de",
+    "fi",
+    "go",
+    "hu",
+    "ka",
+    "le",
+    "mi",
+    "no",
+    "pu",
+    "ra",
+    "se",
+    "ti",
+    "vo",
+    "wu",
+    "ze",
+]
 WORDS = ["", *(f" {a}{b}" for a in SYLLABLES for b in SYLLABLES)]  # of the tokens
 TOKENS = {word: token for token, word in enumerate(WORDS)}
 ABOUT = 8  # words at the beginning that say what a text without `ANSWER` is about
