@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import threading
 import time
@@ -50,6 +51,7 @@ def carry_out(
 
 def carried_out(drive: Drive, target: Target, start: float, process: int = 0) -> Sent:
     """What a drive does from a common instant on, and the records of it."""
+    _allow_connections()
     began = time.time() + start - time.monotonic()
     with _undisturbed(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(drive, start))
@@ -72,6 +74,12 @@ async def _run(drive: Drive, start: float) -> None:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def _allow_connections() -> None:
+    """As many open ones as the system lets a process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """At once; an exchange that is under way ends with it, as it is."""
+        self._now = time.monotonic()
         self._transport.abort()
         self._end(reusable=False)
 

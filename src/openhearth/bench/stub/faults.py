@@ -44,6 +44,8 @@ def faulty(fault: Fault, steps: Sequence[Step]) -> list[Step]:
         return [(0.0, events.error(status, message, more))]
     if fault in MIDDLE:
         return [*steps[: max(1, len(steps) // 2)], (0.0, MIDDLE[fault])]
+    if fault == "whole":
+        return list(steps)
     if fault == "empty":
         return [steps[0], (0.0, events.chunked(events.DONE) + events.chunked(b""))]
     if fault == "no_http":

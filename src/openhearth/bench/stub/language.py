@@ -24,24 +24,7 @@ from openhearth.inference.sampler import Choice, Draw, describe, sample_row
 Floats = npt.NDArray[np.float32]
 
 END = 0
-SYLLABLES = [
-    "ba",
-    "de",
-    "fi",
-    "go",
-    "hu",
-    "ka",
-    "le",
-    "mi",
-    "no",
-    "pu",
-    "ra",
-    "se",
-    "ti",
-    "vo",
-    "wu",
-    "ze",
-]
+SYLLABLES = re.findall("..", "badefigohukaleminopurasetivowuze")
 WORDS = ["", *(f" {a}{b}" for a in SYLLABLES for b in SYLLABLES)]  # of the tokens
 TOKENS = {word: token for token, word in enumerate(WORDS)}
 ABOUT = 8  # words at the beginning that say what a text without `ANSWER` is about
@@ -88,7 +71,7 @@ class Language:
         """
         words, about = split(prompt), topic(prompt)
         for _ in range(sampling.max_tokens):
-            about = topic("".join(words)) if len(words) < ABOUT else about
+            about = topic("".join(words)) if len(words) <= ABOUT else about
             logits = self.logits(about, words)
             choice = sample_row(logits, Draw(sampling, seed, len(words)))
             if top is not None:
