@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhearth.bench.measures import Spread, measure
+from openhearth.bench.records import Failure
 from tests.bench.conftest import record
 
 
@@ -30,16 +31,17 @@ def test_throughput_is_tokens_of_all_over_first_send_to_last_end() -> None:
 
 def test_failures_are_counted_by_kind_and_not_timed() -> None:
     good = record(0, 1, 2)
-    bad = [record(0, 9, error="HTTP 500"), record(0, error="HTTP 500"), record(0, error="no usage")]
+    server, cut = Failure.SERVER, Failure.CUT
+    bad = [record(0, 9, failure=server), record(0, failure=server), record(0, failure=cut)]
     measures = measure([good, *bad])
     assert measures.requests == 4
-    assert measures.errors == {"HTTP 500": 2, "no usage": 1}
+    assert measures.errors == {"server": 2, "cut": 1}
     assert measures.ttft_ms == measure([good]).ttft_ms
     assert measures.tokens_per_s == measure([good]).tokens_per_s
 
 
 def test_of_nothing_there_are_no_numbers() -> None:
-    measures = measure([record(0, error="HTTP 500")])
+    measures = measure([record(0, failure=Failure.SERVER)])
     assert measures.ttft_ms is None
     assert measures.inter_token_ms is None
     assert measures.tokens_per_s == 0

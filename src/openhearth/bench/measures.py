@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openhearth.bench.load import Record
+from openhearth.bench.records import Record, well
 
 PERCENTILES = (50, 90, 99)
 RESAMPLES = 1000
@@ -63,17 +63,24 @@ class Measures:
 
 def measure(records: Sequence[Record]) -> Measures:
     """The measures of some requests. Failed ones are counted by kind and left out of the times."""
-    good = [record for record in records if record.error is None]
-    span = max((r.ended for r in good), default=0.0) - min((r.sent for r in good), default=0.0)
-    tokens = sum(record.completion_tokens for record in good)
+    good = well(records)
+    sent = min((record.sent or 0.0 for record in good), default=0.0)
+    span = max((_ended(record) for record in good), default=0.0) - sent
+    tokens = sum(record.completion_tokens or 0 for record in good)
+    arrivals = [[chunk.at for chunk in record.chunks] for record in good]
+    begins = [(record.due, times[0]) for record, times in zip(good, arrivals, strict=True) if times]
     return Measures(
         requests=len(records),
-        errors=dict(Counter(record.error for record in records if record.error)),
-        ttft_ms=Spread.of([1e3 * (r.arrivals[0] - r.scheduled) for r in good if r.arrivals]),
-        inter_token_ms=Spread.of([1e3 * gap for r in good for gap in np.diff(r.arrivals)]),
-        end_to_end_ms=Spread.of([1e3 * (r.ended - r.scheduled) for r in good]),
+        errors=dict(Counter(record.failure.value for record in records if record.failure)),
+        ttft_ms=Spread.of([1e3 * (first - due) for due, first in begins]),
+        inter_token_ms=Spread.of([1e3 * gap for times in arrivals for gap in np.diff(times)]),
+        end_to_end_ms=Spread.of([1e3 * (_ended(r) - r.due) for r in good]),
         tokens_per_s=tokens / span if span > 0 else 0.0,
         requests_per_s=len(good) / span if span > 0 else 0.0,
-        prompt_tokens=sum(record.prompt_tokens for record in good),
+        prompt_tokens=sum(record.prompt_tokens or 0 for record in good),
         completion_tokens=tokens,
     )
+
+
+def _ended(record: Record) -> float:
+    return record.due if record.ended is None else record.ended

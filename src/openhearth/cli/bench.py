@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from openhearth.cli.frame import emit, progress, table
-from openhearth.errors import MissingExtra, NotFound, UsageError
+from openhearth.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from openhearth.bench.measures import Measures, Spread
@@ -54,28 +53,30 @@ def load(
 
     With --rate the load is open: requests go out at their times, whatever the server does.
     """
-    try:
-        from openhearth.bench.load import Target, fixed_concurrency, open_loop, poisson
-    except ModuleNotFoundError as error:
-        raise MissingExtra("httpx", "serve") from error
+    import numpy as np
+
+    from openhearth.bench.load import Target, carry_out, due_times
     from openhearth.bench.measures import measure
+    from openhearth.bench.recipe import Poisson
+    from openhearth.bench.records import Ask
 
     if (rate is None) == (concurrency is None):
         raise UsageError("Give either --rate or --concurrency.")
+    times = [0.0] * requests
+    if rate is not None:
+        times = due_times(Poisson(rate=rate), 0.0, requests, np.random.default_rng(seed))
     lines = _prompts(prompts)
-    asked = [[{"role": "user", "content": lines[i % len(lines)]}] for i in range(requests)]
-    target = Target(url.rstrip("/").removesuffix("/v1"), api_key, model, max_tokens)
+    asks = [
+        Ask(i, "chat", "chat/completions", _body(lines[i % len(lines)], max_tokens), at)
+        for i, at in enumerate(times)
+    ]
     show = progress()
 
     def seen(count: int) -> None:
         show("load", count, requests, "requests")
 
-    if concurrency is not None:
-        records = asyncio.run(fixed_concurrency(target, asked, concurrency, seen))
-    else:
-        assert rate is not None
-        times = poisson(rate, requests, seed)
-        records = asyncio.run(open_loop(target, asked, times, seen))
+    target = Target(url, model, api_key)
+    records = carry_out(target, asks, callers=concurrency, timeout_s=300, seen=seen).records
     result = measure(records)
     emit(result.to_dict(), lambda: serving_table({concurrency or 0: result}))
 
@@ -102,6 +103,11 @@ def serving_table(levels: dict[int, Measures]) -> str:
         for callers, m in levels.items()
     ]
     return table(head, rows)
+
+
+def _body(prompt: str, max_tokens: int) -> dict[str, Any]:
+    messages = [{"role": "user", "content": prompt}]
+    return {"messages": messages, "max_tokens": max_tokens, "temperature": 0}
 
 
 def _spread(spread: Spread | None) -> str:

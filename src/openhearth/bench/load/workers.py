@@ -1,0 +1,134 @@
+"""Several processes that send shares of one load, from one instant on."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+from openhearth.bench.load.carry_out import carried_out
+from openhearth.bench.load.drive import Drive
+from openhearth.bench.load.sharing import Sent, merge, share
+from openhearth.bench.load.target import Target
+from openhearth.bench.records import Ask
+from openhearth.errors import HearthError
+from openhearth.processes import attached
+
+LEAD_S = 0.2
+
+
+def carry_out_together(
+    target: Target,
+    asks: Sequence[Ask],
+    callers: int | None,
+    timeout_s: float,
+    processes: int,
+    seen: Callable[[int], Any],
+) -> Sent:
+    """As `carry_out` does, by so many processes.
+
+    Raises:
+        HearthError: one of them has died.
+    """
+    workers = [_Worker(number) for number in range(processes)]
+    try:
+        for number, worker in enumerate(workers):
+            mine = None if callers is None else len(range(number, callers, processes))
+            worker.tell((target, share(asks, number, processes), mine, timeout_s, number))
+        for worker in workers:
+            worker.hear()  # that it is ready
+        start = time.monotonic() + LEAD_S
+        for worker in workers:
+            worker.tell(start)
+        return merge(_collected(workers, seen))
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _collected(workers: Sequence[_Worker], seen: Callable[[int], Any]) -> list[Sent]:
+    done = [0] * len(workers)
+    parts: list[Sent | None] = [None] * len(workers)
+
+    def collect(number: int) -> None:
+        while isinstance(heard := workers[number].hear(), int):
+            done[number] = heard
+        parts[number] = heard
+
+    threads = [
+        threading.Thread(target=collect, args=(n,), daemon=True) for n in range(len(workers))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join(0.25)
+                seen(sum(done))
+            except KeyboardInterrupt:
+                for worker in workers:
+                    worker.break_off()
+    return [part for part in parts if part is not None]
+
+
+class _Worker:
+    """A process, with which this one speaks in pickles."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        command = attached([sys.executable, "-m", "openhearth.bench.load.workers"])
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            process_group=0,  # Ctrl-C is for us alone
+        )
+
+    def tell(self, value: Any) -> None:
+        assert self._process.stdin is not None
+        pickle.dump(value, self._process.stdin)
+        self._process.stdin.flush()
+
+    def hear(self) -> Any:
+        assert self._process.stdout is not None
+        try:
+            return pickle.load(self._process.stdout)  # noqa: S301 - of our own process
+        except EOFError:
+            raise HearthError(
+                f"Process {self._number} of the load has died: see its message above."
+            ) from None
+
+    def break_off(self) -> None:
+        self._process.terminate()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def work(told: IO[bytes], tell: Callable[[Any], None]) -> None:
+    """What a process does with its share."""
+    target, asks, callers, timeout_s, number = pickle.load(told)  # noqa: S301 - of our parent
+    if callers == 0:
+        callers, asks = None, []
+    drive = Drive(target, asks, callers, timeout_s, tell)
+    tell("ready")
+    start = pickle.load(told)  # noqa: S301 - of our parent
+    tell(carried_out(drive, target, start, number))
+
+
+def main() -> None:
+    def tell(value: Any) -> None:
+        pickle.dump(value, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+    work(sys.stdin.buffer, tell)
+
+
+if __name__ == "__main__":
+    main()
