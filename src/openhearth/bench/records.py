@@ -122,7 +122,26 @@ class Record:
     @property
     def text(self) -> str:
         """The answer, without thoughts and tool calls."""
-        return "".join(chunk.text for chunk in self.chunks if chunk.part is Part.TEXT)
+        return self._of(Part.TEXT)
+
+    @property
+    def calls(self) -> list[tuple[str, str]]:
+        """The tool calls: name and arguments. In chunks a name goes before its arguments, and each
+        call but the first begins a line; arguments that are no JSON reach to the end.
+        """
+        found, left = [], self._of(Part.TOOL_CALL)
+        while left:
+            begin = left.find("{") if "{" in left else len(left)
+            try:
+                _, end = json.JSONDecoder().raw_decode(left, begin)
+            except (ValueError, RecursionError):
+                end = len(left)
+            found.append((left[:begin].strip(), left[begin:end]))
+            left = left[end:].lstrip()
+        return found
+
+    def _of(self, part: Part) -> str:
+        return "".join(chunk.text for chunk in self.chunks if chunk.part is part)
 
 
 CHUNK = pa.struct([("at", pa.float64()), ("text", pa.string()), ("part", pa.string())])

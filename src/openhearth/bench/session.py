@@ -23,7 +23,7 @@ from openhearth.progress import Progress, silent
 ALONE = Callers(arrivals="callers", callers=1)
 
 
-class BrokenOff(Exception):  # noqa: N818  # it is no error: what came until then counts
+class BrokenOff(Exception):  # it is no error: what came until then counts
     """The user has had enough."""
 
 

@@ -5,14 +5,12 @@ Whoever measured and whoever checks call this one function, and must get equal d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from openhearth.bench.gate import Verdict, judge
-from openhearth.bench.measures import Counter, PointMeasures, ratio
-from openhearth.bench.measures.objective import Verdict as Held
+from openhearth.bench.measures import Counter, PointMeasures, ratio, timings
 from openhearth.bench.points import measured
 from openhearth.bench.price import Billed, Cost, cost
 from openhearth.bench.records import Record
@@ -21,44 +19,51 @@ from openhearth.bench.runs import rate_of, replayed
 from openhearth.errors import HearthError
 
 Plain = dict[str, Any]
+COMPARED = {"ttft": 1e3, "tpot": 1e3, "e2e": 1e3}  # of requests, in milliseconds
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was done and what came: the records of the servers, and the reference's answers."""
+    """What was done and what came. `reference` are its answers (point 0) and its scores of an
+    entry's answers (point 1 and the entry's number).
+    """
 
     disclosure: Disclosure
     records: Sequence[Record]
     reference: Sequence[Record]
     counter: Counter
 
+    def of(self, number: int) -> list[Record]:
+        """The records of a point."""
+        return [record for record in self.records if record.point == number]
 
-def figures(measurement: Measurement) -> Plain:
+    def by(self, entry: int, *roles: str) -> list[int]:
+        """The points of an entry in these roles."""
+        points = enumerate(self.disclosure.points)
+        return [n for n, point in points if point.entry == entry and point.role in roles]
+
+
+def figures(it: Measurement) -> Plain:
     """Plain data for `report.json`.
 
     Raises:
-        UsageError: the records and the disclosure do not fit together.
+        UsageError: records and disclosure do not fit together.
     """
-    disclosure = measurement.disclosure
-    points = [_of_point(measurement, number) for number in range(len(disclosure.points))]
+    told = it.disclosure
+    points = [
+        measured(told.recipe, point, it.of(number), it.counter)
+        for number, point in enumerate(told.points)
+    ]
     return {
-        "protocol": disclosure.protocol,
-        "recipe": disclosure.recipe.name,
-        "recipe_digest": disclosure.recipe.digest,
-        "created": disclosure.created,
-        "partial": disclosure.partial,
-        "points": [_told(*pair) for pair in zip(disclosure.points, points, strict=True)],
-        "entries": [
-            _entry(measurement, points, number) for number in range(len(disclosure.entries))
-        ],
-        "comparison": _comparison(measurement, points),
+        "protocol": told.protocol,
+        "recipe": told.recipe.name,
+        "recipe_digest": told.recipe.digest,
+        "created": told.created,
+        "partial": told.partial,
+        "points": [_told(*pair) for pair in zip(told.points, points, strict=True)],
+        "entries": [_entry(it, points, number) for number in range(len(told.entries))],
+        "comparison": _comparison(it),
     }
-
-
-def _of_point(measurement: Measurement, number: int) -> PointMeasures:
-    point = measurement.disclosure.points[number]
-    records = [record for record in measurement.records if record.point == number]
-    return measured(measurement.disclosure.recipe, point, records, measurement.counter)
 
 
 def _told(point: Point, found: PointMeasures) -> Plain:
@@ -66,12 +71,11 @@ def _told(point: Point, found: PointMeasures) -> Plain:
     return about | {"network_ms": list(point.network_ms)} | found.to_dict()
 
 
-def _entry(measurement: Measurement, points: Sequence[PointMeasures], number: int) -> Plain:
-    disclosure = measurement.disclosure
-    entry = disclosure.entries[number]
-    capacity, headline = _capacity(disclosure, points, number)
-    verdict = _verdict(measurement, number)
-    paid = _cost(measurement, points, number, headline)
+def _entry(it: Measurement, points: Sequence[PointMeasures], number: int) -> Plain:
+    entry = it.disclosure.entries[number]
+    capacity, headline = _capacity(it, points, number)
+    verdict = _verdict(it, number)
+    paid = _cost(it, points, number, headline)
     return {
         "model": entry.model,
         "url": entry.url,
@@ -83,6 +87,111 @@ def _entry(measurement: Measurement, points: Sequence[PointMeasures], number: in
         "gate": verdict.to_dict() if verdict else None,
         "capacity": capacity,
         "headline": headline,
-        "cost": paid.to_dict() if paid else None,
-        "ranked": _ranked(disclosure, points, headline),
+        "cost": asdict(paid) if paid else None,
+        "ranked": _is_ranked(it, points, number),
     }
+
+
+def _capacity(
+    it: Measurement, points: Sequence[PointMeasures], number: int
+) -> tuple[Plain | None, int | None]:
+    """The capacity, if one was searched, and the point that speaks for the entry: of the runs that
+    confirmed the capacity that with the least goodput, or the first of the recipe's own load.
+    """
+    tried = it.by(number, "search")
+    if not tried:
+        return None, next(iter(it.by(number, "ranked", "monitor")), None)
+    rates = [rate_of(it.disclosure.points[place].load) for place in tried]
+    try:
+        found = replayed(rates, [points[place] for place in tried])
+    except HearthError:
+        if it.disclosure.partial:
+            return None, None
+        raise
+    confirmed = [n for n in tried if any(points[n] is one for one in found.confirmed)]
+    least = min(confirmed, key=lambda n: points[n].answers.rates.goodput, default=None)
+    return {"rate": found.rate, "failed": found.failed, "valid": found.valid}, least
+
+
+def _verdict(it: Measurement, number: int) -> Verdict | None:
+    """None if nothing was asked."""
+    asked = it.by(number, "gate")
+    if not asked:
+        return None
+    loaded = [record for place in it.by(number, "ranked", "search", "twice", "monitor")
+              for record in it.of(place) if "gate" in record.check]  # fmt: skip
+    answers = [record for record in it.reference if record.point == 0]
+    scores = [record for record in it.reference if record.point == 1 + number]
+    return judge(it.of(asked[0]), loaded, answers, scores)
+
+
+def _cost(
+    it: Measurement, points: Sequence[PointMeasures], number: int, headline: int | None
+) -> Cost | None:
+    """At the headline's point: tokens as billed, useful ones as counted (rule 46)."""
+    sheet = it.disclosure.entries[number].prices
+    if sheet is None or headline is None:
+        return None
+    point = points[headline]
+    due = [r for r in it.of(headline) if point.window.holds(r.due)]
+    return cost(
+        sheet,
+        Billed(
+            seconds=point.window.seconds,
+            requests=len(due),
+            prompt=sum(r.prompt_tokens or 0 for r in due),
+            cached=sum(r.cached_tokens or 0 for r in due),
+            completion=sum(r.completion_tokens or 0 for r in due),
+            useful=round(point.answers.rates.useful_tokens * point.window.seconds),
+        ),
+    )
+
+
+def _is_ranked(it: Measurement, points: Sequence[PointMeasures], number: int) -> bool:
+    """Whether tables take the entry (rules 2, 11, 13, 17 and 58)."""
+    mine = it.by(number, "ranked", "search")
+    return bool(
+        mine
+        and it.disclosure.recipe.ranked
+        and not it.disclosure.partial
+        and not any(points[place].short for place in mine)
+        and points[mine[-1]].valid
+    )
+
+
+def _comparison(it: Measurement) -> list[Plain] | None:
+    """Each other entry against the first, over turns; None unless there are two of them."""
+    turns = [it.by(number, "ranked") for number in range(len(it.disclosure.entries))]
+    if len(turns) < 2 or min(map(len, turns)) < 2:
+        return None
+    values = [[_times(it, place) for place in places] for places in turns]
+    pairs = min(map(len, turns))
+    return [
+        {
+            "entry": number,
+            "against": 0,
+            "turns": pairs,
+            "ratios": {
+                name: _ratio([one[name] for one in values[number]][:pairs],
+                             [one[name] for one in values[0]][:pairs])
+                for name in COMPARED
+            },
+        }
+        for number in range(1, len(turns))
+    ]  # fmt: skip
+
+
+def _times(it: Measurement, place: int) -> dict[str, list[float]]:
+    found = timings(it.of(place), it.counter)
+    return {
+        name: [value * factor for timing in found if (value := getattr(timing, name)) is not None]
+        for name, factor in COMPARED.items()
+    }
+
+
+def _ratio(ours: Sequence[list[float]], theirs: Sequence[list[float]]) -> Plain | None:
+    try:
+        found = ratio(ours, theirs, paired=True)
+    except HearthError:
+        return None
+    return asdict(found) | {"differs": found.differs}

@@ -14,10 +14,9 @@ from openhearth.bench import Comparison, bits_per_byte, describe_machine, overla
 from openhearth.bench.improvement.report import Package, Report, Sample
 from openhearth.bench.load import Target, carry_out
 from openhearth.bench.measures import Measures, measure
+from openhearth.bench.own_server import Server
 from openhearth.bench.records import Ask
-from openhearth.cli.demo import server as child
 from openhearth.cli.demo.plan import BASE, Plan
-from openhearth.cli.demo.server import Server
 from openhearth.data import CurateRecipe, Tokenizer, TokenShards, curate, read_split, tokenize
 from openhearth.errors import HearthError
 from openhearth.models import answer_nats, load_adapter, load_model, pull
@@ -96,7 +95,7 @@ def spread(shards: TokenShards, count: int) -> list[int]:
 
 def served(store: Store, plan: Plan) -> AbstractContextManager[Server]:
     """The base model and the adapter behind the API."""
-    return child.running(store.root, BASE, plan.name)
+    return own_server.running(store.root, BASE, "--adapter", plan.name)
 
 
 def generate(

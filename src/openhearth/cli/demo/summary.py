@@ -6,10 +6,10 @@ from pathlib import Path
 
 from openhearth.bench import Comparison
 from openhearth.bench.improvement.report import Report
+from openhearth.bench.own_server import Server
 from openhearth.cli.bench import serving_table
 from openhearth.cli.data.common import funnel_text
 from openhearth.cli.demo.plan import Plan
-from openhearth.cli.demo.server import Server
 from openhearth.store import Artifact, Store
 
 

@@ -30,16 +30,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(home: Path, model: str, adapter: str) -> Iterator[Server]:
-    """A server of a model and its adapter on a free port of this machine, stopped at the end.
+def running(home: Path, model: str, *options: str) -> Iterator[Server]:
+    """A server of a model on a free port of this machine, stopped at the end.
 
     Raises:
         HearthError: it did not come up; the text has its last words.
     """
     server = Server(f"http://127.0.0.1:{free_port()}", secrets.token_urlsafe(32))
     command = [sys.executable, "-m", "openhearth.cli", "--home", str(home), "serve", model]
-    command += ["--adapter", adapter, "--port", server.url.rpartition(":")[2]]
-    log = home / "tmp" / f"demo-server-{os.getpid()}.log"
+    command += [*options, "--port", server.url.rpartition(":")[2]]
+    log = home / "tmp" / f"server-{server.url.rpartition(':')[2]}.log"
     with log.open("w+") as output:
         child = subprocess.Popen(
             attached(command),

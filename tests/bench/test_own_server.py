@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from openhearth.bench.own_server import Server, running
 from openhearth.cli.demo.clients import ask_clients
-from openhearth.cli.demo.server import Server, running
 from openhearth.errors import HearthError
 
 
@@ -27,7 +27,7 @@ def is_up(url: str) -> bool:
 
 @pytest.mark.system
 def test_it_answers_the_official_clients_and_is_gone_afterwards(tiny_model_home: Path) -> None:
-    with running(tiny_model_home, "tiny", "tiny-adapter") as server:
+    with running(tiny_model_home, "tiny", "--adapter", "tiny-adapter") as server:
         answers = ask_clients(server, "tiny-adapter")
         wrong = Server(server.url, "not-the-key")
         assert httpx.get(f"{server.url}/v1/models").status_code == 401
@@ -43,7 +43,7 @@ def test_it_answers_the_official_clients_and_is_gone_afterwards(tiny_model_home:
 def test_a_server_that_does_not_start_has_its_last_words(tiny_model_home: Path) -> None:
     with (
         pytest.raises(HearthError, match=r"did not start \(hearth: .*no-such-adapter"),
-        running(tiny_model_home, "tiny", "no-such-adapter"),
+        running(tiny_model_home, "tiny", "--adapter", "no-such-adapter"),
     ):
         raise AssertionError("it came up")
     assert not list((tiny_model_home / "tmp").iterdir())
@@ -52,9 +52,9 @@ def test_a_server_that_does_not_start_has_its_last_words(tiny_model_home: Path) 
 PARENT = """
 import sys, time
 from pathlib import Path
-from openhearth.cli.demo.server import running
+from openhearth.bench.own_server import running
 
-with running(Path(sys.argv[1]), "tiny", "tiny-adapter") as server:
+with running(Path(sys.argv[1]), "tiny", "--adapter", "tiny-adapter") as server:
     print(server.url, flush=True)
     time.sleep(600)
 """
