@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from random import Random
 
 import jsonschema
 import pytest
@@ -25,14 +24,14 @@ def questions(task: str, seed: int, count: int = 12, tier: str = "small") -> lis
 
 
 @pytest.mark.parametrize("task", QUICK)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seed=SEEDS)
 def test_a_questions_own_answer_is_right_and_none_is_wrong(task: str, seed: int) -> None:
     made = questions(task, seed)
     for question in made:
         assert right(task, question.example, question.check), question
         assert right(task, f"\n {question.example} \n", question.check)
-        for wrong in ("", "I do not know.", "¹²³", "[" * 20_000, "9" * 5_000):
+        for wrong in ("", "I do not know.", "¹²³", "{[" * 5_000, "9" * 5_000):
             if not (wrong and task == "instructions"):  # where some rules let nearly all pass
                 assert not right(task, wrong, question.check), wrong
 
@@ -224,8 +223,3 @@ def test_calls_are_held_to_their_schemas() -> None:
     found = score([("order", arguments) for arguments in calls], check)
     assert found.valid == list(calls.values())
     assert score([("other", "{}")], check).valid == [False]
-
-
-@given(st.randoms(use_true_random=False))
-def test_any_generator_of_random_numbers_will_do(rng: Random) -> None:
-    assert len(make("arithmetic", rng, 7, "small")) == 7

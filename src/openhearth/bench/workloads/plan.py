@@ -35,6 +35,7 @@ CANARY = ""  # the workload of a slot that the gate has
 SAMPLED, SEEDED, LOGPROBS, HANG_UP = 0.5, 0.5, 0.05, 0.05  # shares (rule 10)
 WARM = {"temperature": 0.7, "top_p": 0.95}
 NAMED = 5  # choices a token, of those who ask for log-probabilities
+MANNERS = {"temperature", "top_p", "seed", "logprobs", "top_logprobs"}
 GIVEN_UP = (0.1, 0.6)  # after this part of an answer
 
 
@@ -51,7 +52,7 @@ def asks(
     Each workload has its share of the requests, to the last one. The turns of a session count each:
     a session begins at one of their times, and the others of these times stay empty. Of the
     `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the
-    time and in turn; neither route nor sampling tells them from others (rule 31).
+    time and in an order of the seed's; neither route nor sampling tells them from others (rule 31).
     `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
     two seeds share no text (rules 6 and 9).
 
@@ -60,11 +61,12 @@ def asks(
         UsageError: there is nothing in them.
     """
     slots = _slots(recipe, stream(seed, "slots"), len(times), bool(canaries))
-    maker, turn = _Maker(recipe, seed, count), cycle(canaries)
+    maker = _Maker(recipe, seed, count)
+    turn = cycle(stream(seed, "canaries").sample(canaries, len(canaries)))
     made: list[Ask] = []
     for at, workload in zip(times, slots, strict=True):
         if workload == CANARY:
-            made.append(replace(next(turn), number=len(made), at=at, after=None, hang_up=None))
+            made.append(_canary(next(turn), len(made), at))
         elif workload is not None:
             made += maker.make(workload, len(made), at)
     return _with_manners(made, stream(seed, "manners"))
@@ -96,6 +98,12 @@ def _slots(recipe: Recipe, rng: Random, count: int, gated: bool) -> list[Any]:
         place = int((number + rng.random()) * count / reserved)
         drawn.insert(place, CANARY)
     return drawn
+
+
+def _canary(question: Ask, number: int, at: float) -> Ask:
+    """Without the ways of sampling that it may have of its own."""
+    body = {field: value for field, value in question.body.items() if field not in MANNERS}
+    return replace(question, number=number, body=body, at=at, after=None, hang_up=None)
 
 
 class _Maker:

@@ -11,7 +11,8 @@ from openhearth.bench.workloads.long_context import spread
 from openhearth.bench.workloads.request import Draft, Spec, chat_body, nonce, said
 from openhearth.bench.workloads.texts import paragraphs
 
-FEWEST, MOST = 2, 5  # fields of a person
+FEWEST, MOST = 1, 5  # fields of a person, beside the name
+TOKENS_A_FIELD = 16  # of an answer, for one field more
 
 
 def structured(spec: Spec) -> Draft:
@@ -19,7 +20,8 @@ def structured(spec: Spec) -> Draft:
 
     `check` has that answer as `json`.
     """
-    chosen = spec.rng.sample(fields(), spec.rng.randint(FEWEST, MOST))
+    most = min(MOST, FEWEST + spec.answer // TOKENS_A_FIELD)
+    chosen = spec.rng.sample(fields(), spec.rng.randint(FEWEST, most))
     people = _people(spec, chosen)
     right = {"people": [_record(facts) for facts in people]}
     start = nonce(spec.rng, spec.writer.names)
@@ -31,7 +33,8 @@ def structured(spec: Spec) -> Draft:
     told = [fact.sentence for facts in people for fact in facts]
     room = spec.prompt - spec.count(" ".join([start, ask, *told]))
     text = paragraphs(spread(spec.rng, told, fill(spec.sentence, spec.count, room)))
-    body = chat_body([said("user", start, text, ask)], spec.answer)
+    answer = max(spec.answer, spec.count(json.dumps(right)))  # at least one person
+    body = chat_body([said("user", start, text, ask)], answer)
     return Draft(body | {"response_format": _format(chosen)}, {"json": right})
 
 
