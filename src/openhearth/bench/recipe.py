@@ -17,6 +17,7 @@ from openhearth.errors import NotFound, UsageError
 from openhearth.store.artifact import canonical_json
 
 PROTOCOL = 1  # the version of docs/reference/benchmark-protocol.md that this code carries out
+LEAST = {"small": (60.0, 100), "full": (600.0, 1000)}  # seconds and requests of a point (rule 17)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -107,18 +108,18 @@ class Recipe(_Part):
     @property
     def shortest(self) -> float:
         """Seconds that a point lasts (rule 17)."""
-        return self.seconds or (60.0 if self.tier == "small" else 600.0)
+        return self.seconds or LEAST[self.tier][0]
 
     @property
     def fewest(self) -> int:
         """Requests that a point has (rule 17)."""
-        return self.requests or (100 if self.tier == "small" else 1000)
+        return self.requests or LEAST[self.tier][1]
 
     @property
     def ranked(self) -> bool:
         """Whether the load is one that tables take (rules 11 and 17)."""
-        long = self.shortest >= (60 if self.tier == "small" else 600)
-        many = self.fewest >= (100 if self.tier == "small" else 1000)
+        seconds, requests = LEAST[self.tier]
+        long, many = self.shortest >= seconds, self.fewest >= requests
         return long and many and not isinstance(self.load, Callers)
 
     @property
