@@ -31,7 +31,7 @@ def places(served: Record, reference: Record, answer: int) -> Iterator[Place]:
 def named(token: Token) -> Named:
     """The likeliest tokens that a server told of at a place; none if it told nothing of use."""
     told = token.get("top_logprobs")
-    found = {}
+    found: dict[str, float] = {}
     for one in [*(told if isinstance(told, Sequence) else ()), token]:
         if isinstance(one, Mapping) and isinstance(logprob := one.get("logprob"), int | float):
             found.setdefault(text_of(one), float(logprob))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from openhearth.bench.gate.agreement import Agreement, agreement
+from openhearth.bench.gate.agreement import Agreement, Place, agreement
 from openhearth.bench.gate.items import Paired, Tools, paired, tools
 from openhearth.bench.gate.lies import Cut, Stored, cut, samples_of, stored, told, under_load
 from openhearth.bench.gate.places import places
@@ -139,7 +139,7 @@ def _agreement(
     """Of the answers with log-probabilities: those with a seed only where they were scored, since
     otherwise a token that was drawn says nothing of the next one.
     """
-    found = []
+    found: list[Place] = []
     for question, record in ours.items():
         greedy = record.check["gate"] == "logprobs"
         other = scored.get(question) or (theirs.get(question) if greedy else None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap
+from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap, own_server
 from openhearth.bench.improvement.report import Package, Report, Sample
 from openhearth.bench.load import Target, carry_out
 from openhearth.bench.measures import Measures, measure
