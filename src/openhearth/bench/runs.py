@@ -83,7 +83,7 @@ def monitor(
     session: Session,
     every_s: float,
     until: float,
-    kept: Callable[[], None],
+    kept: Callable[[], object],
     clock: Callable[[], float] = time.time,
 ) -> None:
     """The recipe's load now and again until a Unix time; `kept` is called after each (rule 51).

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from openhearth.bench.load import Sent, Target, carry_out, round_trip
+from openhearth.bench.load import Sent, Target, carry_out, round_trip, share
 from openhearth.bench.measures import Counter, PointMeasures
 from openhearth.bench.points import measured, planned
 from openhearth.bench.recipe import Callers, Load, Recipe
@@ -45,6 +45,7 @@ class Session:
     counter: Counter
     canaries: Sequence[Ask] = ()
     processes: int = 1
+    share: tuple[int, int] = (1, 1)  # which of how many machines this is
     progress: Progress = silent
     points: list[Point] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
@@ -59,7 +60,8 @@ class Session:
             UsageError: the load cannot be.
         """
         load, seed = load or self.recipe.load, self._next_seed()
-        asks = planned(self.recipe, load, longer, seed, self.counter, self.canaries)
+        whole = planned(self.recipe, load, longer, seed, self.counter, self.canaries)
+        asks = share(whole, self.share[0] - 1, self.share[1])
         self._carry_out(role, side, load, seed, asks, longer)
         return measured(self.recipe, self.points[-1], self.last, self.counter)
 
@@ -106,6 +108,7 @@ class Session:
                 seed=seed,
                 began=sent.began,
                 asks=len(asks),
+                share=self.share,
                 interrupted=sent.interrupted,
                 network_ms=(before, _round_trip_ms(target)),
             )

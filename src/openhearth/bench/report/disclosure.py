@@ -47,6 +47,7 @@ class Point(_Part):
     seed: int
     began: float  # seconds since 1970
     asks: Annotated[int, Field(ge=0)]  # that were due
+    share: tuple[int, int] = (1, 1)  # which of how many machines had these
     interrupted: bool = False
     network_ms: tuple[float | None, float | None] = (None, None)  # by TCP: before, after (rule 30)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from openhearth.bench.gate import canaries, questions
+from openhearth.bench.load import share
 from openhearth.bench.measures import counter
 from openhearth.bench.points import planned
 from openhearth.bench.records import Ask, Record, read_records
@@ -124,7 +125,7 @@ def difference(told: Any, again: Any, path: str = "report") -> str | None:
         return None if math.isclose(told, again, rel_tol=TOLERANCE, abs_tol=1e-12) else path
     else:
         return None if told == again else path
-    return next((where for name, *two in pairs if (where := difference(*two, name))), None)
+    return next((where for name, a, b in pairs if (where := difference(a, b, name))), None)
 
 
 def _requests(measurement: Measurement) -> Iterator[Check]:
@@ -141,7 +142,8 @@ def _requests(measurement: Measurement) -> Iterator[Check]:
         except HearthError as error:
             yield Check(name, None, str(error))
             continue
-        yield _requests_of(name, plan, measurement.of(number), point.interrupted)
+        mine = share(plan, point.share[0] - 1, point.share[1])
+        yield _requests_of(name, mine, measurement.of(number), point.interrupted)
 
 
 def _requests_of(name: str, plan: list[Ask], records: list[Record], interrupted: bool) -> Check:
