@@ -49,7 +49,7 @@ def plan_options(command: Command) -> Command:
 
 
 def plan(
-    recipe_name: str, servers: Sequence[tuple[str, str, str]], options: dict[str, Any]
+    recipe: str, servers: Sequence[tuple[str, str, str]], options: dict[str, Any]
 ) -> Plan:
     """Of a recipe, servers as (URL, model, key), and the options.
 
