@@ -163,7 +163,12 @@ def test_several_processes_send_one_load_at_one_time() -> None:
 def test_of_nothing_comes_nothing() -> None:
     with stub() as url:
         assert carry_out(target(url), []).records == []
-        assert carry_out(target(url), [ask()], processes=2, callers=1).records[0].failure is None
+
+
+def test_no_process_is_without_a_caller() -> None:
+    with stub(Truth(canned=2)) as url:
+        sent = carry_out(target(url), [ask(n) for n in range(3)], processes=2, callers=1)
+    assert len(sound(sent)) == 3
 
 
 @pytest.mark.parametrize(

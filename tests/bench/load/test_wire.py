@@ -109,6 +109,8 @@ def test_how_bytes_are_cut_and_lines_end_changes_nothing_but_times(
     assert times == sorted(times)
 
 
+NAMES = """choices delta content usage error tool_calls index function name logprobs
+    prompt_tokens finish_reason model text data embedding""".split()  # noqa: SIM905
 noise = st.one_of(
     st.binary(max_size=40),
     st.sampled_from(
@@ -119,26 +121,7 @@ noise = st.one_of(
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(
-                    [
-                        "choices",
-                        "delta",
-                        "content",
-                        "usage",
-                        "error",
-                        "tool_calls",
-                        "index",
-                        "function",
-                        "name",
-                        "logprobs",
-                        "prompt_tokens",
-                        "finish_reason",
-                        "model",
-                        "text",
-                        "data",
-                        "embedding",
-                    ]
-                ),
+                st.sampled_from(NAMES),
                 inner,
                 max_size=4,
             )

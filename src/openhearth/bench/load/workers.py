@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import IO, Any
 
 from openhearth.bench.load.carry_out import carried_out
@@ -29,11 +30,12 @@ def carry_out_together(
     processes: int,
     seen: Callable[[int], Any],
 ) -> Sent:
-    """As `carry_out` does, by so many processes.
+    """As `carry_out` does, by so many processes, but no more than there are callers.
 
     Raises:
         HearthError: one of them has died.
     """
+    processes = processes if callers is None else min(processes, callers)
     workers = [_Worker(number) for number in range(processes)]
     try:
         for number, worker in enumerate(workers):
@@ -51,28 +53,37 @@ def carry_out_together(
 
 
 def _collected(workers: Sequence[_Worker], seen: Callable[[int], Any]) -> list[Sent]:
+    """What all of them tell in the end; Ctrl-C makes that soon."""
+    heard: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+    for number, worker in enumerate(workers):
+        threading.Thread(target=_listen, args=(number, worker, heard), daemon=True).start()
     done = [0] * len(workers)
-    parts: list[Sent | None] = [None] * len(workers)
+    parts: list[Sent] = []
+    while len(parts) < len(workers):
+        try:
+            number, value = heard.get()
+        except KeyboardInterrupt:
+            for worker in workers:
+                worker.break_off()
+            continue
+        if isinstance(value, HearthError):
+            raise value
+        if isinstance(value, Sent):
+            parts.append(value)
+        else:
+            done[number] = value
+            seen(sum(done))
+    return parts
 
-    def collect(number: int) -> None:
-        while isinstance(heard := workers[number].hear(), int):
-            done[number] = heard
-        parts[number] = heard
 
-    threads = [
-        threading.Thread(target=collect, args=(n,), daemon=True) for n in range(len(workers))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            try:
-                thread.join(0.25)
-                seen(sum(done))
-            except KeyboardInterrupt:
-                for worker in workers:
-                    worker.break_off()
-    return [part for part in parts if part is not None]
+def _listen(number: int, worker: _Worker, heard: SimpleQueue[tuple[int, Any]]) -> None:
+    value: Any = 0
+    while isinstance(value, int):
+        try:
+            value = worker.hear()
+        except HearthError as error:
+            value = error
+        heard.put((number, value))
 
 
 class _Worker:
@@ -99,8 +110,10 @@ class _Worker:
         try:
             return pickle.load(self._process.stdout)  # noqa: S301 - of our own process
         except EOFError:
+            status = self._process.wait()
             raise HearthError(
-                f"Process {self._number} of the load has died: see its message above."
+                f"Process {self._number} of the load has died (status {status}): see its message "
+                "above, if it had one, and start the load again."
             ) from None
 
     def break_off(self) -> None:
@@ -114,8 +127,6 @@ class _Worker:
 def work(told: IO[bytes], tell: Callable[[Any], None]) -> None:
     """What a process does with its share."""
     target, asks, callers, timeout_s, number = pickle.load(told)  # noqa: S301 - of our parent
-    if callers == 0:
-        callers, asks = None, []
     drive = Drive(target, asks, callers, timeout_s, tell)
     tell("ready")
     start = pickle.load(told)  # noqa: S301 - of our parent
