@@ -24,7 +24,7 @@ def questions(task: str, seed: int, count: int = 12, tier: str = "small") -> lis
 
 
 @pytest.mark.parametrize("task", QUICK)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=SEEDS)
 def test_a_questions_own_answer_is_right_and_none_is_wrong(task: str, seed: int) -> None:
     made = questions(task, seed)
@@ -37,7 +37,7 @@ def test_a_questions_own_answer_is_right_and_none_is_wrong(task: str, seed: int)
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "extraction", "recall"])
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(seed=SEEDS)
 def test_the_answer_to_another_question_is_wrong(task: str, seed: int) -> None:
     made = questions(task, seed)

@@ -34,7 +34,7 @@ def right(answer: str, check: dict[str, Any]) -> bool:
 
 def _question(rng: Random, level: int) -> Question:
     names = Names(rng)
-    name, thing, largest = names.person(), rng.choice(nouns()), LARGEST[level - 1]
+    name, thing, largest = names.person().split()[0], rng.choice(nouns()), LARGEST[level - 1]
     have = rng.randint(2, largest)
     story = [f"{name} has {have} {thing}s."]
     for _ in range(STEPS[level - 1]):

@@ -42,7 +42,7 @@ def _people(spec: Spec, chosen: list[str]) -> list[list[Fact]]:
     """At least one person."""
     facts = Facts(spec.rng, spec.writer.names)
     people: list[list[Fact]] = []
-    size = 0
+    size = spec.count(json.dumps({"people": []}))
     while not people or size + spec.count(json.dumps(_record(people[-1]))) / 2 < spec.answer:
         people.append(facts.person(chosen))
         size += spec.count(json.dumps(_record(people[-1])))
