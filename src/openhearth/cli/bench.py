@@ -11,7 +11,7 @@ from openhearth.cli.frame import emit, progress, table
 from openhearth.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from openhearth.bench.measures import Measures, Spread
+    from openhearth.bench.measures import PointMeasures, Spread
 
 PROMPTS = (
     "Explain in two sentences why the sky is blue.",
@@ -56,8 +56,8 @@ def load(
     import numpy as np
 
     from openhearth.bench.load import Target, carry_out, due_times
-    from openhearth.bench.measures import measure
-    from openhearth.bench.recipe import Poisson
+    from openhearth.bench.measures import counter, measure
+    from openhearth.bench.recipe import Callers, Poisson, Recipe
     from openhearth.bench.records import Ask
 
     if (rate is None) == (concurrency is None):
@@ -77,12 +77,14 @@ def load(
 
     target = Target(url, model, api_key)
     records = carry_out(target, asks, callers=concurrency, timeout_s=300, seen=seen).records
-    result = measure(records)
+    arrivals = Poisson(rate=rate) if rate else Callers(arrivals="callers", callers=concurrency or 1)
+    recipe = Recipe(name="load", workloads={"chat": 1}, load=arrivals)
+    result = measure(records, recipe, counter(None), seconds=max(times) + 1 / (rate or 1))
     emit(result.to_dict(), lambda: serving_table({concurrency or 0: result}))
 
 
-def serving_table(levels: dict[int, Measures]) -> str:
-    """Measures as a table, a row for each number of callers (0: an open loop)."""
+def serving_table(levels: dict[int, PointMeasures]) -> str:
+    """Figures as a table, a row for each number of callers (0: an open loop)."""
     head = [
         "callers",
         "requests",
@@ -96,9 +98,9 @@ def serving_table(levels: dict[int, Measures]) -> str:
             callers or "open",
             m.requests,
             sum(m.errors.values()),
-            _spread(m.ttft_ms),
-            _spread(m.inter_token_ms),
-            round(m.tokens_per_s, 1),
+            _spread(m.answers.ttft_ms),
+            _spread(m.answers.itl_ms),
+            round(m.answers.rates.tokens, 1),
         ]
         for callers, m in levels.items()
     ]
@@ -111,7 +113,9 @@ def _body(prompt: str, max_tokens: int) -> dict[str, Any]:
 
 
 def _spread(spread: Spread | None) -> str:
-    return f"{spread.p50:.0f} / {spread.p90:.0f} / {spread.p99:.0f}" if spread else "-"
+    if spread is None:
+        return "-"
+    return f"{spread.p50.value:.0f} / {spread.p90.value:.0f} / {spread.p99.value:.0f}"
 
 
 def _prompts(path: Path | None) -> list[str]:
