@@ -12,12 +12,24 @@ import pytest
 
 from openhearth.bench import Comparison
 from openhearth.bench.improvement.report import Package, Report, Sample, write_report
-from openhearth.bench.measures import measure
+from openhearth.bench.measures import PointMeasures, measure
+from openhearth.bench.measures.tokens import ByBytes
+from openhearth.bench.recipe import Callers, Recipe
 from openhearth.errors import MissingExtra
-from tests.bench.conftest import record
+from tests.bench.measures.build import record
 
 EVIL = "<script>alert('x')</script>"
 EXAMPLE = {"id": EVIL, "value": 3, "text": EVIL}
+
+
+def level(callers: int) -> PointMeasures:
+    """Of two requests the second is due in the last two thirds of 0.375 s, with all its tokens."""
+    records = [record(0.0, (0.0625, 1)), record(0.25, (0.0625, 8 * callers), ended=0.375)]
+    load = Callers(arrivals="callers", callers=callers)
+    recipe = Recipe(name="demo", workloads={"chat": 1}, load=load)
+    return measure(records, recipe, ByBytes(), seconds=60)
+
+
 REPORT = Report(
     title="A report",
     base="base",
@@ -29,7 +41,7 @@ REPORT = Report(
     train_tokens_per_s=123.4,
     bits=Comparison(1.2, 1.0, (0.95, 1.05), 7, 40),
     overlap=Comparison(0.1, 0.2, (0.15, 0.25), 7, 20),
-    serving={n: measure([record(0, 0.1, 0.2, tokens=8 * n)]) for n in (1, 4, 16)},
+    serving={callers: level(callers) for callers in (1, 4, 16)},
     samples=[Sample("pkg", EVIL, EVIL, EVIL, EVIL)],
     lineage={"digest": "d", "kind": "adapter", "inputs": {}},
     lineage_tree=f"adapter d {EVIL}",
@@ -80,8 +92,8 @@ def test_the_summary_has_the_fixed_names(tmp_path: Path) -> None:
         "tuned_bpb_ci": [0.95, 1.05],
         "heldout_packages": 7,
         "train_tokens_per_s": 123.4,
-        "ttft_ms": pytest.approx(100),
-        "tokens_per_s": {"1": pytest.approx(40), "4": pytest.approx(160), "16": pytest.approx(640)},
+        "ttft_ms": 62.5,
+        "tokens_per_s": {"1": 32, "4": 128, "16": 512},
     }
     assert lineage["digest"] == "d"
     assert lineage["sources"][0] == {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openhearth.bench.measures import PointMeasures, Verdict, measure
 from openhearth.bench.measures.tokens import ByBytes, ByTokenizer, Counter
-from openhearth.bench.recipe import AllAtOnce, Recipe
+from openhearth.bench.recipe import AllAtOnce, Callers, Recipe
 from openhearth.bench.records import Failure, Record
 from openhearth.data.tokenizer import Tokenizer
 from tests.bench.measures.build import OBJECTIVE, RECIPE, poisson, queue, record
@@ -161,6 +161,14 @@ def test_a_batch_is_measured_from_its_beginning_to_its_end() -> None:
     assert (found.window.begin, found.window.end) == (0, 10)
     assert found.answers.requests == 100
     assert found.answers.rates.requests == 10
+
+
+def test_callers_are_measured_until_the_last_answer() -> None:
+    one = Callers(arrivals="callers", callers=1)
+    alone = Recipe(name="alone", workloads={"chat": 1}, load=one)
+    found = measure(_steady(30), alone, ByBytes(), seconds=60)
+    assert (found.window.begin, found.window.end) == (5, 15)
+    assert found.answers.rates.tokens == 8
 
 
 def test_of_nothing_there_are_figures_too() -> None:

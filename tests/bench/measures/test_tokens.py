@@ -91,7 +91,8 @@ COUNTERS: dict[str, Counter] = {
 spans = st.sampled_from([
     "The quick brown fox jumps over the lazy dog, again and again and again, and over", " and",
     " text", "tab and space", "<think>", "<thi", "nk>", " ", "   ", "\n", "\n\n", " \n", "12",
-    "345", "'ll", "s", "you'", "e", "\u0301", "é", "你好", "🙂", ".", ",  ", "def add(a, b):", "\t", "__",
+    "345",
+    "'ll", "s", "you'", "e", "\u0301", "é", "你好", "🙂", ".", ",  ", "def add(a, b):", "\t", "__",
 ])  # fmt: skip
 
 

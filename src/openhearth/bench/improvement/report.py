@@ -12,7 +12,7 @@ import orjson
 
 from openhearth.bench.improvement import plots
 from openhearth.bench.improvement.quality import Comparison
-from openhearth.bench.measures import Measures
+from openhearth.bench.measures import PointMeasures
 from openhearth.page import render
 from openhearth.store import write_atomically
 
@@ -54,7 +54,7 @@ class Report:
     train_tokens_per_s: float
     bits: Comparison
     overlap: Comparison
-    serving: dict[int, Measures]
+    serving: dict[int, PointMeasures]
     samples: Sequence[Sample]
     lineage: dict[str, Any]
     lineage_tree: str
@@ -63,15 +63,15 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """The numbers that matter, by fixed names."""
-        alone = self.serving[1].ttft_ms
+        alone = self.serving[1].answers.ttft_ms
         return {
             "base_bpb": self.bits.base,
             "tuned_bpb": self.bits.tuned,
             "tuned_bpb_ci": list(self.bits.tuned_ci),
             "heldout_packages": self.bits.sources,
             "train_tokens_per_s": self.train_tokens_per_s,
-            "ttft_ms": alone.p50 if alone else None,
-            "tokens_per_s": {str(n): m.tokens_per_s for n, m in self.serving.items()},
+            "ttft_ms": alone.p50.value if alone else None,
+            "tokens_per_s": {str(n): m.answers.rates.tokens for n, m in self.serving.items()},
             "lineage": self.lineage | {"sources": [asdict(p) for p in self.packages]},
         }
 
@@ -102,7 +102,7 @@ def write_report(directory: Path, report: Report) -> Path:
         bits=plots.interval(
             report.bits.base, report.bits.tuned, *report.bits.tuned_ci, "bits per byte"
         ),
-        speed=plots.throughput({n: m.tokens_per_s for n, m in report.serving.items()}),
+        speed=plots.throughput({n: m.answers.rates.tokens for n, m in report.serving.items()}),
     )
     write_atomically(directory / "index.html", page)
     summary = orjson.dumps(report.summary(), option=orjson.OPT_INDENT_2)

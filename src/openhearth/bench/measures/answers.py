@@ -17,7 +17,7 @@ from openhearth.bench.recipe import Objective
 
 @dataclass(frozen=True)
 class Rates:
-    """Of the window, each a second (rules 26 and 27). Tokens are those that came in it, of whatever
+    """Of the window, each a second (rule 26). Tokens are those that came in it, of whatever
     request, prompts with the first of their answers; useful ones are those of requests that were
     due in it and met the objective.
     """
@@ -35,7 +35,8 @@ class Answers:
     """What became of the requests that were due in the window. Times are milliseconds.
 
     A percentile is infinite where more requests failed than it leaves out (rule 28). Those of
-    `fluidity` go from the best to the worst: P99 is what 99 % reach.
+    `fluidity` go from the best to the worst: P99 is what 99 % reach. `connect_ms` is of those that
+    made a connection, with names and TLS (rule 30).
     """
 
     requests: int

@@ -1,4 +1,4 @@
-"""The capacity of a server: the highest rate at which the objective holds (rules 15 and 18)."""
+"""The capacity of a server: the highest rate at which the objective holds (rule 15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests keep the objective, and whether enough of them do (rules 18 and 27)."""
+"""Which requests keep the objective, and whether enough of them do."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Decision:
 
     @property
     def verdict(self) -> Verdict:
-        """It holds, or fails, with 95 % confidence."""
+        """It holds, or fails, with 95 % confidence (rule 18)."""
         if self.high <= self.allowed:
             return Verdict.HOLDS
         return Verdict.FAILS if self.low > self.allowed else Verdict.UNDECIDED
 
 
 def keeps(timing: Timing, objective: Objective) -> bool:
-    """Whether a request keeps all bounds. One of a single chunk has no time per token to miss."""
+    """Whether a request keeps all bounds (rule 27). One of a single chunk has no time per token."""
     ttft, tpot, smooth = timing.ttft, timing.tpot, fluidity(timing, objective)
     return (
         not timing.failed

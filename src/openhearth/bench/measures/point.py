@@ -13,7 +13,7 @@ from openhearth.bench.measures.timing import Timing, timings
 from openhearth.bench.measures.tokens import Counter
 from openhearth.bench.measures.usage import Comparison, compare_answers, compare_prompts
 from openhearth.bench.measures.window import Drift, Growth, Window, drift, growth, steady
-from openhearth.bench.recipe import LEAST, AllAtOnce, Objective, Recipe
+from openhearth.bench.recipe import LEAST, AllAtOnce, Callers, Objective, Recipe
 from openhearth.bench.records import Failure, Record
 
 LATEST_MS = 2.0
@@ -54,8 +54,8 @@ class PointMeasures:
     lateness: Lateness | None
     answer_usage: Comparison | None
     prompt_usage: Comparison | None
-    short: bool
-    partial: bool
+    short: bool  # rule 17
+    partial: bool  # rule 58
 
     @property
     def verdict(self) -> Verdict:
@@ -134,10 +134,13 @@ def measure(
 
 
 def _window(timed: Sequence[Timing], recipe: Recipe, seconds: float) -> Window:
-    """What is due all at once has no steady state: it is measured from its beginning to its end."""
+    """Of what is due at times of its own until `seconds`, of callers until the last answer's end.
+    What is due all at once has no steady state: all of it is measured.
+    """
+    last = max((timing.record.ended or 0.0 for timing in timed), default=0.0) or seconds
     if isinstance(recipe.load, AllAtOnce):
-        return Window(0.0, max((t.record.ended or 0.0 for t in timed), default=0.0) or seconds)
-    return steady(timed, 0.0, seconds)
+        return Window(0.0, last)
+    return steady(timed, 0.0, last if isinstance(recipe.load, Callers) else seconds)
 
 
 def _lateness(timed: Sequence[Timing], objective: Objective) -> Lateness | None:

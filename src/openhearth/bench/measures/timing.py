@@ -1,4 +1,6 @@
-"""When the tokens of one answer came (rules 12 and 20 to 24). All times are seconds.
+"""When the tokens of one answer came . All times are seconds.
+
+Every wait counts from the instant at which the request was due (rule 12).
 
 A request that failed is later than any bound (rule 28): its waits are infinite. What a request
 does not have (text, a second chunk, an end that we did not make ourselves) is None, and is left

@@ -74,7 +74,7 @@ class Drift:
 
 
 def steady(timings: Sequence[Timing], begin: float, end: float) -> Window:
-    """The window of a point that lasts from `begin` to `end`; timings in the order of due times."""
+    """The window of a point from `begin` to `end` (rule 14); timings in the order of due times."""
     answered = [t for t in timings if not t.failed and t.ttft is not None and t.e2e is not None]
     latest = begin + (end - begin) * LONGEST_WARM_UP
     for count in range(LAST, len(answered)):

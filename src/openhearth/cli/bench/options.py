@@ -48,9 +48,7 @@ def plan_options(command: Command) -> Command:
     return command
 
 
-def plan(
-    recipe: str, servers: Sequence[tuple[str, str, str]], options: dict[str, Any]
-) -> Plan:
+def plan(recipe: str, servers: Sequence[tuple[str, str, str]], options: dict[str, Any]) -> Plan:
     """Of a recipe, servers as (URL, model, key), and the options.
 
     Raises:

@@ -13,8 +13,9 @@ import numpy as np
 from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap, own_server
 from openhearth.bench.improvement.report import Package, Report, Sample
 from openhearth.bench.load import Target, carry_out
-from openhearth.bench.measures import Measures, measure
+from openhearth.bench.measures import PointMeasures, counter, measure
 from openhearth.bench.own_server import Server
+from openhearth.bench.recipe import Callers, Recipe
 from openhearth.bench.records import Ask
 from openhearth.cli.demo.plan import BASE, Plan
 from openhearth.data import CurateRecipe, Tokenizer, TokenShards, curate, read_split, tokenize
@@ -149,13 +150,13 @@ def _asks(
 
 
 def prove_speed(
-    server: Server, plan: Plan, answers: Answers, progress: Progress
-) -> dict[int, Measures]:
+    store: Store, server: Server, plan: Plan, answers: Answers, progress: Progress
+) -> dict[int, PointMeasures]:
     """The adapter's server under each number of callers, all answers of one length."""
     target = Target(server.url, plan.name, server.key)
     warm_up = _asks(answers.questions[:2], plan, answers.end_of_turn)  # not counted
     carry_out(target, warm_up, callers=2, timeout_s=PATIENCE_S)
-    measured = {}
+    tokens, measured = counter(BASE, store), {}
     for callers, count in plan.requests.items():
         asks = _asks(repeat(answers.questions, count), plan, answers.end_of_turn)
 
@@ -163,7 +164,9 @@ def prove_speed(
             progress(stage, n, total, "requests")
 
         sent = carry_out(target, asks, callers=callers, timeout_s=PATIENCE_S, seen=seen)
-        measured[callers] = measure(sent.records)
+        load = Callers(arrivals="callers", callers=callers)
+        recipe = Recipe(name="demo", workloads={"chat": 1}, load=load)
+        measured[callers] = measure(sent.records, recipe, tokens, seconds=recipe.shortest)
     return measured
 
 
@@ -180,7 +183,7 @@ def account(
     bits: Comparison,
     compared: Comparison,
     samples: Sequence[Sample],
-    serving: dict[int, Measures],
+    serving: dict[int, PointMeasures],
     stages: list[tuple[str, float]],
 ) -> Report:
     """Everything that was found, with the lineage and the licences of what was trained on."""
