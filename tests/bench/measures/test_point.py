@@ -94,7 +94,7 @@ def test_workloads_are_told_apart() -> None:
     assert found.workloads["code"].tpot_ms is None
 
 
-def test_a_rate_that_is_not_sustained_fails_though_all_keep_the_objective() -> None:
+def test_a_rate_that_is_not_sustained_is_undecided_though_all_keep_the_objective() -> None:
     dues = [n * 0.1 for n in range(600)]
     records = queue(dues, [0.101] * 600, 1)
     found = measure(
@@ -104,7 +104,7 @@ def test_a_rate_that_is_not_sustained_fails_though_all_keep_the_objective() -> N
         seconds=60,
     )
     assert found.answers.objective.verdict is Verdict.HOLDS
-    assert found.verdict is Verdict.FAILS
+    assert found.verdict is Verdict.UNDECIDED
     assert "rule 16" in found.findings
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from openhearth.bench.measures.answers import Answers, answers, errors
-from openhearth.bench.measures.objective import Verdict
+from openhearth.bench.measures.objective import Decision, Verdict
 from openhearth.bench.measures.timing import Timing, timings
 from openhearth.bench.measures.tokens import Counter
 from openhearth.bench.measures.usage import Comparison, compare_answers, compare_prompts
@@ -60,7 +60,7 @@ class PointMeasures:
     @property
     def verdict(self) -> Verdict:
         """Whether the server carried this load (rules 16 and 18)."""
-        return self.answers.objective.verdict if self.growth.sustained else Verdict.FAILS
+        return verdict(self.answers.objective, self.growth)
 
     @property
     def valid(self) -> bool:
@@ -85,6 +85,15 @@ class PointMeasures:
         verdicts = {"verdict": self.verdict.value, "valid": self.valid, "findings": self.findings}
         plain: dict[str, Any] = _plain(asdict(self) | verdicts)
         return plain
+
+
+def verdict(decision: Decision, growth: Growth) -> Verdict:
+    """Whether a load was carried. What holds and seems to grow is undecided: in a longer point it
+    fails if it grows, and holds if it was chance.
+    """
+    if decision.verdict is Verdict.HOLDS and not growth.sustained:
+        return Verdict.UNDECIDED
+    return decision.verdict
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""When the tokens of one answer came . All times are seconds.
+"""When the tokens of one answer came. All times are seconds.
 
 Every wait counts from the instant at which the request was due (rule 12).
 
