@@ -97,7 +97,7 @@ class Record:
     check: dict[str, Any] = field(default_factory=dict)
     point: int = 0  # of those that the disclosure lists
     process: int = 0  # of the load generator
-    sent: float | None = None
+    sent: float | None = None  # or when we began to connect for it
     connect_s: float | None = None  # None on a connection that was open
     began: float | None = None  # the first byte of the answer
     ended: float | None = None

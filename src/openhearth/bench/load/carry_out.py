@@ -19,6 +19,7 @@ from openhearth.bench.load.endings import record
 from openhearth.bench.load.sharing import Sent
 from openhearth.bench.load.target import Target
 from openhearth.bench.records import Ask
+from openhearth.errors import UsageError
 
 LEAD_S = 0.05  # from the moment when all is ready to the begin
 
@@ -39,21 +40,30 @@ def carry_out(
     not ended is then BROKEN_OFF.
 
     Raises:
-        UsageError: the target is none, or numbers of requests do not fit together.
+        UsageError: the target is none, numbers of requests do not fit together, or there are no
+            callers or processes.
     """
+    if processes < 1 or (callers is not None and callers < 1) or not timeout_s > 0:
+        raise UsageError(
+            "A load needs a process, a caller and some patience: at least one of each."
+        )
     if processes > 1:
         from openhearth.bench.load.workers import carry_out_together
 
         return carry_out_together(target, asks, callers, timeout_s, processes, seen)
     drive = Drive(target, asks, callers, timeout_s, seen)
-    return carried_out(drive, target, time.monotonic() + LEAD_S)
+    return carried_out(drive, target, lambda: time.monotonic() + LEAD_S)
 
 
-def carried_out(drive: Drive, target: Target, start: float, process: int = 0) -> Sent:
-    """What a drive does from a common instant on, and the records of it."""
+def carried_out(drive: Drive, target: Target, when: Callable[[], float], process: int = 0) -> Sent:
+    """What a drive does, and the records of it. `when` is asked for the instant at which it begins
+    (CLOCK_MONOTONIC) as soon as all is ready.
+    """
     _allow_connections()
-    began = time.time() + start - time.monotonic()
     with _undisturbed(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop()
+        start = when()
+        began = time.time() + start - time.monotonic()
         runner.run(_run(drive, start))
     records = sorted(
         (record(one, start, target.key) for one in drive.ended), key=lambda one: one.number

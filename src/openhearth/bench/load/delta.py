@@ -11,7 +11,9 @@ Call = dict[str, str]  # id, name and arguments
 
 
 class Said:
-    """All that was read so far; the fields are those of a `Record`."""
+    """All that was read so far; the fields are those of a `Record`. Texts are kept as they came, so
+    that tokens can be counted over all of them (rule 24).
+    """
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []

@@ -26,8 +26,9 @@ INTERRUPTED = "the run was interrupted"
 
 
 class Drive:
-    """Requests wait in a heap for their times. What is due is sent when the alarm rings, and
-    between any two pieces of answers, so that thousands of these do not make it late (rule 13).
+    """Requests wait in a heap for their times, whatever became of others (rule 12). What is due is
+    sent when the alarm rings, and between any two pieces of answers, so that thousands of these do
+    not make it late (rule 13).
     """
 
     def __init__(

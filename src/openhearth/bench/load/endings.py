@@ -6,7 +6,7 @@ import orjson
 
 from openhearth.bench.load.exchange import Exchange
 from openhearth.bench.load.wire import Reader
-from openhearth.bench.records import Failure, Record
+from openhearth.bench.records import Chunk, Failure, Record
 
 EXCERPT = 300  # characters of a server's explanation
 STATUSES = {401: Failure.KEY, 403: Failure.KEY, 429: Failure.RATE_LIMIT}
@@ -25,8 +25,6 @@ def record(exchange: Exchange, start: float, key: str) -> Record:
     def since(at: float | None) -> float | None:
         return None if at is None else at - start
 
-    for place, chunk in enumerate(said.chunks):
-        said.chunks[place] = type(chunk)(chunk.at - start, chunk.text, chunk.part)
     return Record(
         number=ask.number,
         workload=ask.workload,
@@ -39,7 +37,7 @@ def record(exchange: Exchange, start: float, key: str) -> Record:
         began=since(exchange.began),
         ended=since(exchange.ended),
         status=exchange.status,
-        chunks=said.chunks,
+        chunks=[Chunk(chunk.at - start, chunk.text, chunk.part) for chunk in said.chunks],
         events=said.events,
         finish=said.finish,
         prompt_tokens=said.prompt_tokens,

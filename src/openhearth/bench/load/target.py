@@ -49,7 +49,9 @@ class Target:
         return Door(url.hostname, port or (443 if tls else 80), url.netloc, path, tls)
 
     def payload(self, door: Door, route: Route, body: Mapping[str, Any]) -> bytes:
-        """A request, ready to be sent: `body`, with the model, as a stream if the route has one."""
+        """A request, ready to be sent: `body` with the model, as a stream if the route has one, and
+        nothing else (rule 8).
+        """
         asked = dict(body) | {"model": self.model}
         if route != "embeddings":
             asked |= {"stream": True, "stream_options": {"include_usage": True}}

@@ -128,9 +128,12 @@ def work(told: IO[bytes], tell: Callable[[Any], None]) -> None:
     """What a process does with its share."""
     target, asks, callers, timeout_s, number = pickle.load(told)  # noqa: S301 - of our parent
     drive = Drive(target, asks, callers, timeout_s, tell)
-    tell("ready")
-    start = pickle.load(told)  # noqa: S301 - of our parent
-    tell(carried_out(drive, target, start, number))
+
+    def when() -> float:
+        tell("ready")
+        return pickle.load(told)  # noqa: S301 - of our parent
+
+    tell(carried_out(drive, target, when, number))
 
 
 def main() -> None:
