@@ -53,7 +53,3 @@ def test_a_text_is_as_long_as_was_asked(room: int, seed: int) -> None:
     told = fill(Writer(stream(seed)).sentence, four_bytes, room)
     longest = max((four_bytes(sentence) for sentence in told), default=0)
     assert abs(four_bytes(" ".join(told)) - max(room, 0)) <= max(longest, 20)
-
-
-def test_four_bytes_are_a_token_and_what_is_left_is_one_too() -> None:
-    assert [four_bytes(text) for text in ("", "a", "abcd", "äöü", "abcdefgh")] == [0, 1, 1, 2, 2]

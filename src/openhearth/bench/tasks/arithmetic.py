@@ -1,4 +1,4 @@
-"""Arithmetic: a story in which a number changes, step by step."""
+"""Arithmetic: a sum, or a story in which a number changes, step by step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from openhearth.bench.workloads.lengths import Tier
 from openhearth.bench.workloads.lexicon import nouns, words
 from openhearth.bench.workloads.names import Names
 
-STEPS = (1, 2, 3, 5, 8, 12)  # of each level
-LARGEST = (9, 20, 50, 100, 300, 900)  # number that a step names
+STEPS = (0, 1, 2, 4, 8, 12)  # of each level; without one it is a sum
+LARGEST = (9, 9, 20, 100, 300, 900)  # number that a step names
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 MARK = re.compile(r"answer\s*:", re.IGNORECASE)
 
@@ -34,6 +34,23 @@ def right(answer: str, check: dict[str, Any]) -> bool:
 
 def _question(rng: Random, level: int) -> Question:
     names = Names(rng)
+    ask, have = _story(rng, names, level) if STEPS[level - 1] else _sum(rng)
+    return Question(
+        "arithmetic",
+        level,
+        begun(rng, names, ask),
+        {"number": have},
+        f"Answer: {have}",
+        64 + 32 * STEPS[level - 1],
+    )
+
+
+def _sum(rng: Random) -> Step:
+    one, other = rng.randint(1, LARGEST[0]), rng.randint(1, LARGEST[0])
+    return f"What is {one} + {other}?", one + other
+
+
+def _story(rng: Random, names: Names, level: int) -> Step:
     name, thing, largest = names.person().split()[0], rng.choice(nouns()), LARGEST[level - 1]
     have = rng.randint(2, largest)
     story = [f"{name} has {have} {thing}s."]
@@ -41,14 +58,7 @@ def _question(rng: Random, level: int) -> Question:
         says, have = rng.choice(CHANGES)(rng, have, largest)
         story.append(says.format(name=name, thing=f"{thing}s", person=rng.choice(words("person"))))
     ask = f"How many {thing}s does {name} have now? End with a line `Answer:` and the number."
-    return Question(
-        "arithmetic",
-        level,
-        begun(rng, names, f"{' '.join(story)} {ask}"),
-        {"number": have},
-        f"Answer: {have}",
-        64 + 32 * STEPS[level - 1],
-    )
+    return f"{' '.join(story)} {ask}", have
 
 
 def _more(rng: Random, have: int, largest: int) -> Step:

@@ -8,8 +8,11 @@ from math import log
 from random import Random
 from typing import Literal
 
+from openhearth.bench.measures.tokens import ByBytes
+
 Tier = Literal["small", "full"]
 Count = Callable[[str], int]  # tokens of a text, by the neutral tokenizer (rules 7 and 24)
+four_bytes: Count = ByBytes().count  # where there is none
 FURTHEST = 4  # times the median, and its fourth part: lengths are cut there
 SMALLER = 4  # the tier `small` has this part of each length
 
@@ -51,11 +54,6 @@ LENGTHS: dict[str, Lengths] = {
 def typical(median: int, tier: Tier) -> float:
     """A length of the table, in tokens, in a tier."""
     return median / SMALLER if tier == "small" else float(median)
-
-
-def four_bytes(text: str) -> int:
-    """Tokens of a text where there is no tokenizer: each has four bytes (rule 24)."""
-    return -(-len(text.encode()) // 4)
 
 
 def fill(sentence: Callable[[], str], count: Count, room: int) -> list[str]:
