@@ -5,6 +5,7 @@ Whoever measured and whoever checks call this one function, and must get equal d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from openhearth.bench.points import measured
 from openhearth.bench.price import Billed, Cost, cost
 from openhearth.bench.records import Record
 from openhearth.bench.report.disclosure import Disclosure, Point
+from openhearth.bench.report.over_time import over_time
 from openhearth.bench.runs import rate_of, replayed
 from openhearth.errors import HearthError
 
@@ -44,7 +46,7 @@ class Measurement:
 
 
 def figures(it: Measurement) -> Plain:
-    """Plain data for `report.json`.
+    """Plain data for `report.json`. What is infinite is null.
 
     Raises:
         UsageError: records and disclosure do not fit together.
@@ -54,16 +56,27 @@ def figures(it: Measurement) -> Plain:
         measured(told.recipe, point, it.of(number), it.counter)
         for number, point in enumerate(told.points)
     ]
-    return {
+    found = {
         "protocol": told.protocol,
         "recipe": told.recipe.name,
         "recipe_digest": told.recipe.digest,
         "created": told.created,
-        "partial": told.partial,
+        "partial": told.partial or any(point.partial for point in points),
         "points": [_told(*pair) for pair in zip(told.points, points, strict=True)],
         "entries": [_entry(it, points, number) for number in range(len(told.entries))],
         "comparison": _comparison(it),
+        "over_time": _over_time(it, points),
     }
+    plain: Plain = _finite(found)
+    return plain
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _told(point: Point, found: PointMeasures) -> Plain:
@@ -88,29 +101,38 @@ def _entry(it: Measurement, points: Sequence[PointMeasures], number: int) -> Pla
         "capacity": capacity,
         "headline": headline,
         "cost": asdict(paid) if paid else None,
-        "ranked": _is_ranked(it, points, number),
+        "ranked": headline is not None and _is_ranked(it, points, number, capacity),
     }
 
 
 def _capacity(
     it: Measurement, points: Sequence[PointMeasures], number: int
 ) -> tuple[Plain | None, int | None]:
-    """The capacity, if one was searched, and the point that speaks for the entry: of the runs that
-    confirmed the capacity that with the least goodput, or the first of the recipe's own load.
+    """The capacity, if a search found one, and the point that speaks for the entry: of the runs
+    that confirmed the capacity that with the least goodput; else of the recipe's own loads that in
+    the middle. A search that was not gone through to its end has no capacity.
     """
+    goodput = lambda place: points[place].answers.rates.goodput  # noqa: E731
     tried = it.by(number, "search")
     if not tried:
-        return None, next(iter(it.by(number, "ranked", "monitor")), None)
+        own = sorted(it.by(number, "ranked", "monitor"), key=goodput)
+        return None, own[(len(own) - 1) // 2] if own else None
     rates = [rate_of(it.disclosure.points[place].load) for place in tried]
     try:
         found = replayed(rates, [points[place] for place in tried])
     except HearthError:
-        if it.disclosure.partial:
-            return None, None
-        raise
+        return None, None
     confirmed = [n for n in tried if any(points[n] is one for one in found.confirmed)]
-    least = min(confirmed, key=lambda n: points[n].answers.rates.goodput, default=None)
-    return {"rate": found.rate, "failed": found.failed, "valid": found.valid}, least
+    capacity = {"rate": found.rate, "failed": found.failed, "valid": found.valid}
+    return capacity, min(confirmed, key=goodput, default=None)
+
+
+def _over_time(it: Measurement, points: Sequence[PointMeasures]) -> Plain | None:
+    """None unless the load was repeated."""
+    places = [place for n in range(len(it.disclosure.entries)) for place in it.by(n, "monitor")]
+    if len(places) < 2:
+        return None
+    return over_time([it.disclosure.points[n] for n in places], [points[n] for n in places])
 
 
 def _verdict(it: Measurement, number: int) -> Verdict | None:
@@ -147,15 +169,17 @@ def _cost(
     )
 
 
-def _is_ranked(it: Measurement, points: Sequence[PointMeasures], number: int) -> bool:
-    """Whether tables take the entry (rules 2, 11, 13, 17 and 58)."""
-    mine = it.by(number, "ranked", "search")
+def _is_ranked(
+    it: Measurement, points: Sequence[PointMeasures], number: int, capacity: Plain | None
+) -> bool:
+    """Whether tables take the entry (rules 2, 11, 13, 17 and 58). A load that the generator did not
+    carry is tried by a search, but must not be what ended it.
+    """
+    loads = [points[place] for place in it.by(number, "ranked", "search", "monitor")]
+    valid = capacity["valid"] if capacity else all(point.valid for point in loads)
+    whole = not it.disclosure.partial and not any(point.partial for point in points)
     return bool(
-        mine
-        and it.disclosure.recipe.ranked
-        and not it.disclosure.partial
-        and not any(points[place].short for place in mine)
-        and points[mine[-1]].valid
+        valid and whole and it.disclosure.recipe.ranked and not any(one.short for one in loads)
     )
 
 
@@ -190,8 +214,10 @@ def _times(it: Measurement, place: int) -> dict[str, list[float]]:
 
 
 def _ratio(ours: Sequence[list[float]], theirs: Sequence[list[float]]) -> Plain | None:
+    """None if there are no two turns, or if most requests of a side failed."""
     try:
         found = ratio(ours, theirs, paired=True)
     except HearthError:
         return None
-    return asdict(found) | {"differs": found.differs}
+    known = math.isfinite(found.value) and found.value > 0
+    return asdict(found) | {"differs": found.differs} if known else None
