@@ -42,11 +42,11 @@ def carry_out(
     Raises:
         UsageError: the target is none, numbers of requests do not fit together, or there are no
             callers or processes.
+        HearthError: one of several processes has died.
     """
     if processes < 1 or (callers is not None and callers < 1) or not timeout_s > 0:
-        raise UsageError(
-            "A load needs a process, a caller and some patience: at least one of each."
-        )
+        raise UsageError("A load needs at least one process, one caller and some patience.")
+    target.door  # noqa: B018 - is refused here, and not by a process of its own
     if processes > 1:
         from openhearth.bench.load.workers import carry_out_together
 
