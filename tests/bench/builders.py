@@ -135,12 +135,11 @@ def session(
 def measurement(
     made: Session,
     reference: Sequence[Record] = (),
-    created: float = BEGAN + 7200,
     **told: Any,
 ) -> Measurement:
     """What a session came to."""
     disclosure = Disclosure(
-        created=created,
+        created=max(point.began for point in made.points) + 600,
         recipe=made.recipe,
         seed=made.seed,
         reference="http://127.0.0.1:9#model" if reference else None,

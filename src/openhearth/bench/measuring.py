@@ -5,7 +5,6 @@ However it ends, what came until then is written: a report that was broken off i
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from openhearth.bench.gate import Reference, canaries, questions
 from openhearth.bench.load import round_trip
 from openhearth.bench.machine import describe_machine
 from openhearth.bench.measures import counter
+from openhearth.bench.points import beacon_seed
 from openhearth.bench.recipe import Recipe
 from openhearth.bench.records import Ask, Record
 from openhearth.bench.report.disclosure import Client, Disclosure
@@ -141,8 +141,7 @@ class Measuring:
 def seed_of(plan: Plan) -> int:
     """By the beacon, as given, or drawn (rule 9)."""
     if plan.beacon is not None:
-        told = f"{plan.recipe.digest}/{plan.beacon}".encode()
-        return int.from_bytes(hashlib.sha256(told).digest()[:7], "big")
+        return beacon_seed(plan.recipe, plan.beacon)
     return secrets.randbits(56) if plan.seed is None else plan.seed
 
 

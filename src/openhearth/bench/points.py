@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,18 @@ from openhearth.bench.recipe import Load, Recipe
 from openhearth.bench.records import Ask, Record
 from openhearth.bench.report.disclosure import Point
 from openhearth.bench.workloads import asks
+
+
+def point_seed(seed: int, number: int) -> int:
+    """The seed of a session's point, by its place (rule 9)."""
+    entropy = np.random.SeedSequence([seed, number])
+    return int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def beacon_seed(recipe: Recipe, beacon: str) -> int:
+    """The seed that a public number makes for a recipe (rule 9)."""
+    told = f"{recipe.digest}/{beacon}".encode()
+    return int.from_bytes(hashlib.sha256(told).digest()[:7], "big")
 
 
 def planned(

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from openhearth.bench.load import Sent, Target, carry_out, round_trip, share
 from openhearth.bench.measures import Counter, PointMeasures
-from openhearth.bench.points import measured, planned
+from openhearth.bench.points import measured, planned, point_seed
 from openhearth.bench.recipe import Callers, Load, Recipe
 from openhearth.bench.records import Ask, Record
 from openhearth.bench.report.disclosure import Entry, Point, Role
@@ -66,12 +64,13 @@ class Session:
         return measured(self.recipe, self.points[-1], self.last, self.counter)
 
     def ask_alone(self, questions: Sequence[Ask], side: int = 0) -> list[Record]:
-        """Questions of the gate without any other load (rule 31).
+        """This machine's share of the gate's questions, without any other load (rule 31).
 
         Raises:
             BrokenOff: by Ctrl-C; what came is kept.
         """
-        self._carry_out("gate", side, ALONE, self.seed, questions)
+        mine = share(questions, self.share[0] - 1, self.share[1])
+        self._carry_out("gate", side, ALONE, self.seed, mine)
         return self.last
 
     @property
@@ -80,9 +79,7 @@ class Session:
         return [record for record in self.records if record.point == len(self.points) - 1]
 
     def _next_seed(self) -> int:
-        """Of the next point: each has its own, by the session's."""
-        entropy = np.random.SeedSequence([self.seed, len(self.points)])
-        return int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return point_seed(self.seed, len(self.points))
 
     def _carry_out(
         self,

@@ -10,7 +10,8 @@ from openhearth.errors import UsageError
 
 
 def merged(parts: Sequence[Measurement]) -> Measurement:
-    """All shares of one load put together; where they came from is told of all machines.
+    """All shares of one load put together; where they came from is told of all machines. Of the
+    reference's answers to a question that several have, one is kept.
 
     Raises:
         UsageError: they are not the shares of one load, or one is missing or there twice.
@@ -36,7 +37,8 @@ def merged(parts: Sequence[Measurement]) -> Measurement:
         }
     )
     records = [record for part in parts for record in part.records]
-    return Measurement(disclosure, records, [], parts[0].counter)
+    answers = {(one.point, one.number): one for part in parts for one in part.reference}
+    return Measurement(disclosure, records, list(answers.values()), parts[0].counter)
 
 
 def _of_one(told: Disclosure) -> tuple[object, ...]:

@@ -79,19 +79,19 @@ def findings(figures: Plain) -> list[Finding]:
     for place, entry in enumerate(figures["entries"]):
         for rule in entry["gate"]["findings"] if entry["gate"] else ():
             where.setdefault(rule, []).append(f"gate of {words.letter(place)}")
-        for number in _speaking(figures, place, entry["headline"]):
-            for rule in figures["points"][number]["findings"]:
-                where.setdefault(rule, []).append(f"point {number + 1}")
+    for number in _speaking(figures):
+        for rule in figures["points"][number]["findings"]:
+            where.setdefault(rule, []).append(f"point {number + 1}")
     return [
         Finding(rule, _few(places))
         for rule, places in sorted(where.items(), key=lambda pair: int(pair[0].split()[1]))
     ]
 
 
-def _speaking(figures: Plain, place: int, headline: int | None) -> Iterator[int]:
+def _speaking(figures: Plain) -> Iterator[int]:
+    headlines = {entry["headline"] for entry in figures["entries"]}
     for number, point in enumerate(figures["points"]):
-        own = point["entry"] == place and point["role"] in ("ranked", "monitor")
-        if own or number == headline:
+        if point["role"] in ("ranked", "monitor") or number in headlines:
             yield number
 
 

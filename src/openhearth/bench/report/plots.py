@@ -62,9 +62,8 @@ def frontier(entries: Sequence[tuple[str, float, float]]) -> str | None:
         ax.plot(price, speed, "o", color=COLOURS[place % len(COLOURS)])
         ax.annotate(name, (price, speed), (6, 4), textcoords="offset points", color=GREY)
     ax.plot(*zip(*best, strict=True), color=GREY, linewidth=1, zorder=0)
-    ax.margins(0.15)
-    ax.set_ylim(bottom=0)
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, 1.15 * max(price for _, price, _ in entries))
+    ax.set_ylim(0, 1.15 * max(speed for _, _, speed in entries))
     _label(ax, "dollars per million useful tokens", "useful tokens a second", legend=False)
     return svg(figure, "Price and performance")
 
@@ -157,7 +156,8 @@ def _label(ax: Any, x: str, y: str, legend: bool = True) -> None:
     ax.set_xlabel(x, color=GREY)
     ax.set_ylabel(y, color=GREY)
     if legend:
-        ax.legend(frameon=False, labelcolor=GREY, fontsize="small")
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 4}
+        ax.legend(frameon=False, labelcolor=GREY, fontsize="small", **above)
 
 
 def priced(entries: Sequence[Plain], points: Sequence[Plain]) -> list[tuple[str, float, float]]:

@@ -1,20 +1,20 @@
-"""Does a report hold? Every file, every figure, every request, and who vouches for it (rules 53
-to 55)."""
+"""Does a report hold? Every file, every figure, and who vouches for it (rules 53 to 55).
+
+Whether the requests are those that recipe and seeds make is looked at in `asked.py`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openhearth.bench.gate import canaries, questions
-from openhearth.bench.load import share
 from openhearth.bench.measures import counter
-from openhearth.bench.points import planned
-from openhearth.bench.records import Ask, Record, read_records
+from openhearth.bench.records import read_records
+from openhearth.bench.report.asked import asked
+from openhearth.bench.report.check import Check
 from openhearth.bench.report.disclosure import Disclosure, read_disclosure
 from openhearth.bench.report.figures import Measurement, figures
 from openhearth.bench.report.signature import is_signed
@@ -22,16 +22,8 @@ from openhearth.bench.report.write import FIGURES, RECORDS, REFERENCE
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.store.artifact import file_digest
 
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 TOLERANCE = 1e-6  # relative: the last digits of a sum depend on the processor's library
-
-
-@dataclass(frozen=True)
-class Check:
-    """Something that was looked at. `holds` is None if it could not be: `detail` says why."""
-
-    what: str
-    holds: bool | None
-    detail: str = ""
 
 
 def verify(directory: Path, key: str | None = None) -> list[Check]:
@@ -100,15 +92,18 @@ def _contents(directory: Path, disclosure: Disclosure) -> Iterator[Check]:
     except UsageError as error:
         yield Check("records", False, str(error))
         return
-    yield _figures(directory, measurement)
-    yield from _requests(measurement)
+    try:
+        yield from asked(measurement)
+        yield _figures(directory, measurement)
+    except NONSENSE as error:
+        yield Check("records", False, f"they make no sense ({type(error).__name__}: {error})")
 
 
 def _figures(directory: Path, measurement: Measurement) -> Check:
     try:
         told = json.loads((directory / FIGURES).read_bytes())
         again = json.loads(json.dumps(figures(measurement)))
-    except (HearthError, ValueError) as error:
+    except HearthError as error:
         return Check("figures", False, str(error))
     if (where := difference(told, again)) is not None:
         return Check("figures", False, f"{where} is not what the records say")
@@ -126,44 +121,3 @@ def difference(told: Any, again: Any, path: str = "report") -> str | None:
     else:
         return None if told == again else path
     return next((where for name, a, b in pairs if (where := difference(a, b, name))), None)
-
-
-def _requests(measurement: Measurement) -> Iterator[Check]:
-    """Whether what was asked is what recipe and seeds make: nothing left out, nothing softened."""
-    told = measurement.disclosure
-    recipe = told.recipe
-    asked = questions(recipe, recipe.gate, told.seed) if recipe.gate and told.reference else []
-    for number, point in enumerate(told.points):
-        name = f"requests of point {number + 1}"
-        try:
-            plan = asked if point.role == "gate" else planned(
-                recipe, point.load, point.longer, point.seed, measurement.counter, canaries(asked)
-            )  # fmt: skip
-        except HearthError as error:
-            yield Check(name, None, str(error))
-            continue
-        mine = share(plan, point.share[0] - 1, point.share[1])
-        yield _requests_of(name, mine, measurement.of(number), point.interrupted)
-
-
-def _requests_of(name: str, plan: list[Ask], records: list[Record], interrupted: bool) -> Check:
-    by_number = {ask.number: ask for ask in plan}
-    if len(records) != len(plan) and not interrupted:
-        return Check(name, False, f"{len(records)} of {len(plan)} are recorded")
-    for record in records:
-        ask = by_number.get(record.number)
-        if ask is None or not _is_of(record, ask):
-            return Check(name, False, f"number {record.number} is not what the seed makes")
-    return Check(name, True, f"{len(records)}, as the seed makes them")
-
-
-def _is_of(record: Record, ask: Ask) -> bool:
-    """Later turns have the conversation before them; when they were due, their servers decided."""
-    body = record.request
-    if ask.after is None:
-        return body == ask.body and record.check == ask.check
-    sent, new = body.get("messages", ()), ask.body["messages"]
-    rest = {name: value for name, value in ask.body.items() if name != "messages"}
-    return (not body or all(body.get(k) == v for k, v in rest.items())) and (
-        not body or [m["content"] for m in sent[-len(new) :]] == [m["content"] for m in new]
-    )

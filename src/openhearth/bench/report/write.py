@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from openhearth.bench.records import write_records
@@ -13,7 +12,7 @@ from openhearth.bench.report.signature import sign
 from openhearth.errors import UsageError
 from openhearth.store import write_atomically
 from openhearth.store.artifact import file_digest
-from openhearth.store.disk import explain_disk_errors
+from openhearth.store.disk import explain_disk_errors, new_directory
 
 RECORDS, REFERENCE, FIGURES, PAGE = (
     "records.parquet",
@@ -38,24 +37,15 @@ def check_free(directory: Path) -> None:
 
 def write(directory: Path, measurement: Measurement, key: Path | None = None) -> Disclosure:
     """Write all files of a report, in place of one that was there; signed with a key, or with
-    that of this home.
+    that of this home. Whoever looks, and whenever this ends, finds the old one or the new one.
 
     Raises:
         UsageError: the place holds something else.
         HearthError: the disk is full or cannot be written.
     """
     check_free(directory)
-    directory = directory.absolute()
-    with explain_disk_errors(directory.parent):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".report-") as temporary:
-            fresh = Path(temporary, "new")
-            fresh.mkdir()
-            disclosure = _fill(fresh, measurement, key)
-            if directory.exists():
-                directory.rename(Path(temporary, "old"))
-            fresh.rename(directory)
-    return disclosure
+    with explain_disk_errors(directory), new_directory(directory) as fresh:
+        return _fill(fresh, measurement, key)
 
 
 def _fill(directory: Path, measurement: Measurement, key: Path | None) -> Disclosure:
