@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from openhearth.bench import runs
@@ -20,7 +20,7 @@ from openhearth.bench.price import Hardware, Item, Service, Sheet
 from openhearth.bench.recipe import Callers, Gate, Load, Objective, Poisson, Recipe
 from openhearth.bench.records import Ask, Chunk, Failure, Record
 from openhearth.bench.report.disclosure import Client, Disclosure, Entry
-from openhearth.bench.report.figures import Measurement
+from openhearth.bench.report.figures import Measurement, figures
 from openhearth.bench.session import BrokenOff, Session, Side
 
 BEGAN = 1_750_000_000.0  # a Sunday in June 2025, 15:06 UTC
@@ -34,7 +34,8 @@ RECIPE = Recipe(
     objective=Objective(ttft_ms=600, tpot_ms=100),
 )
 SHORT = RECIPE.model_copy(update={"seconds": 20.0, "requests": 30, "name": "short"})
-GATED = SHORT.model_copy(update={"gate": Gate(prompts=4, samples=4, tasks=4)})
+TINY = SHORT.model_copy(update={"seconds": 5.0, "requests": 12, "workloads": {"chat": 1.0}})
+GATED = TINY.model_copy(update={"gate": Gate(prompts=4, samples=4, tasks=4)})
 RENTED = Hardware(
     division="hardware",
     source="https://example.com/prices",
@@ -152,7 +153,13 @@ def measurement(
     )
 
 
-@lru_cache(maxsize=None)
+@cache
+def figured(make: Callable[[], Measurement]) -> dict[str, Any]:
+    """The figures of what one of the following makes."""
+    return figures(make())
+
+
+@cache
 def a_run() -> Measurement:
     """A short load of two workloads."""
     made = session(SHORT, sheets=(RENTED,))
@@ -160,6 +167,7 @@ def a_run() -> Measurement:
     return measurement(made)
 
 
+@cache
 def broken_off() -> Measurement:
     """A run that was interrupted in the middle."""
     made = session(SHORT, [Server(breaks_off_after=15)])
@@ -170,34 +178,44 @@ def broken_off() -> Measurement:
     return measurement(made)
 
 
-@lru_cache(maxsize=None)
+@cache
+def a_long_run() -> Measurement:
+    """A load that is ranked."""
+    made = session(RECIPE, sheets=(RENTED,))
+    made.point("ranked")
+    return measurement(made)
+
+
+@cache
 def a_sweep() -> Measurement:
-    """A search for capacity, long enough to be ranked."""
-    made = session(RECIPE, sheets=(RENTED,), system="engine 1.0 on one machine")
+    """A search for capacity, of short loads and with an objective that these can decide."""
+    half = TINY.objective.model_copy(update={"share": 0.4})
+    recipe = TINY.model_copy(update={"objective": half, "load": Poisson(rate=2.5)})
+    made = session(recipe, sheets=(RENTED,), system="engine 1.0 on one machine")
     runs.sweep(made)
     return measurement(made)
 
 
-@lru_cache(maxsize=None)
+@cache
 def a_comparison() -> Measurement:
     """Two servers in three turns."""
-    made = session(SHORT, [Server(), Server(slower=1.3)], sheets=(RENTED, LISTED))
+    made = session(TINY, [Server(), Server(slower=1.3)], sheets=(RENTED, LISTED))
     runs.compare(made, 3)
     return measurement(made)
 
 
 def a_monitor(count: int = 30, **entry: Any) -> Measurement:
     """A load every three hours; in some runs requests are refused."""
-    made = session(SHORT, [Server()], sheets=(LISTED,), **entry)
+    made = session(TINY, [Server()], sheets=(LISTED,), **entry)
     for number in range(count):
         made.clock = BEGAN + 3 * 3600 * number
         bad = number in (7, 8)
-        made.servers = [Server(fails_every=3 if bad else 0, slower=1 + 0.3 * (number % 8 == 3))]
+        made.servers = [Server(20, slower=1 + number % 8 / 10, fails_every=3 if bad else 0)]
         made.point("monitor")
     return measurement(made)
 
 
-@lru_cache(maxsize=None)
+@cache
 def a_gated_run() -> Measurement:
     """A run with the gate, whose reference answers alike."""
     assert GATED.gate is not None

@@ -7,6 +7,7 @@ measured together) are what a bootstrap draws again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,8 @@ def ratio(ours: Groups, theirs: Groups, *, paired: bool) -> Ratio:
     """The median of all of our values over that of theirs. `paired` turns are drawn together.
 
     Raises:
-        UsageError: a side has fewer than two turns with values, or paired ones are not as many.
+        UsageError: a side has fewer than two turns with values, or paired ones are not as many, or
+            a median is infinite or zero.
     """
     if paired:
         together = [pair for pair in zip(ours, theirs, strict=False) if all(map(len, pair))]
@@ -51,7 +53,11 @@ def ratio(ours: Groups, theirs: Groups, *, paired: bool) -> Ratio:
         raise UsageError("One turn says nothing about the next: measure both at least twice.")
     above, over = _medians(ours, seed=0)
     below, under = _medians(theirs, seed=0 if paired else 1)
-    return Ratio(above / below, *interval(over / under), min(len(ours), len(theirs)))
+    if not (0 < below < math.inf and above < math.inf):
+        raise UsageError("Most requests of a side have no time: there is no ratio of medians.")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        resampled = np.nan_to_num(over / under, nan=math.inf, posinf=math.inf)
+    return Ratio(above / below, *interval(resampled), min(len(ours), len(theirs)))
 
 
 def _medians(groups: Groups, seed: int) -> tuple[float, np.ndarray]:

@@ -214,10 +214,8 @@ def _times(it: Measurement, place: int) -> dict[str, list[float]]:
 
 
 def _ratio(ours: Sequence[list[float]], theirs: Sequence[list[float]]) -> Plain | None:
-    """None if there are no two turns, or if most requests of a side failed."""
     try:
         found = ratio(ours, theirs, paired=True)
     except HearthError:
         return None
-    known = math.isfinite(found.value) and found.value > 0
-    return asdict(found) | {"differs": found.differs} if known else None
+    return asdict(found) | {"differs": found.differs}

@@ -6,6 +6,7 @@ Each takes a disclosure and the figures of its records, and gives bytes.
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Callable
@@ -105,7 +106,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def _text(value: str) -> str:
     """Text of others within a line of Markdown: no markup, no HTML, no end of the line."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", " ".join(value.split()))
+    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", html.escape(" ".join(value.split()), quote=False))
 
 
 def _row(number: int, point: Plain, figures: Plain) -> list[Any]:
