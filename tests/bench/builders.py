@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -126,9 +127,7 @@ def session(
         )
         for number in range(len(servers))
     ]  # fmt: skip
-    made = Arithmetic(
-        recipe, seed, sides, counter(None), canaries=canaries(asked), share=share
-    )
+    made = Arithmetic(recipe, seed, sides, counter(None), canaries=canaries(asked), share=share)
     made.servers = servers
     return made
 
@@ -171,10 +170,8 @@ def a_run() -> Measurement:
 def broken_off() -> Measurement:
     """A run that was interrupted in the middle."""
     made = session(SHORT, [Server(breaks_off_after=15)])
-    try:
+    with suppress(BrokenOff):
         made.point("ranked")
-    except BrokenOff:
-        pass
     return measurement(made)
 
 

@@ -87,7 +87,7 @@ def test_hostile_text_stays_text(built: tuple[Board, Path]) -> None:
 
 
 def row(**rest: Any) -> dict[str, Any]:
-    usual = {name: "same" for name in boards.COMMON}
+    usual = dict.fromkeys(boards.COMMON, "same")
     numbers = {"dollars": None, "useful_tokens": 1.0, "capacity": None, "goodput": 1.0}
     return usual | numbers | {"why": None, "report": "0" * 64} | rest
 

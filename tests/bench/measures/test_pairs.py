@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,3 +76,12 @@ def test_pairs_see_what_their_turns_have_in_common() -> None:
     together, apart = ratio(ours, theirs, paired=True), ratio(ours, theirs, paired=False)
     assert together.value == apart.value
     assert together.high - together.low < (apart.high - apart.low) / 2
+
+
+def test_where_most_failed_there_is_no_ratio() -> None:
+    failed = [[math.inf] * 3] * 2
+    for ours, theirs in ((failed, failed), ([[1.0]] * 2, failed), ([[1.0]] * 2, [[0.0]] * 2)):
+        with pytest.raises(UsageError, match="no ratio of medians"):
+            ratio(ours, theirs, paired=True)
+    some = ratio([[1.0], [1.0], [1.0], [math.inf]], [[1.0]] * 4, paired=True)
+    assert (some.value, some.high, some.differs) == (1.0, math.inf, False)

@@ -30,7 +30,9 @@ def test_another_process_makes_the_same_from_the_files(written: Path) -> None:
     again = subprocess.run(
         [sys.executable, "-c", AGAIN, str(written)], capture_output=True, check=True
     ).stdout
-    assert again == (written / "report.json").read_bytes() == whole(builders.figured(builders.a_run))
+    assert (
+        again == (written / "report.json").read_bytes() == whole(builders.figured(builders.a_run))
+    )
 
 
 def test_the_order_of_records_does_not_matter() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from openhearth.bench.report.forms import COLUMNS, FORMS
 from openhearth.bench.report.figures import Measurement
+from openhearth.bench.report.forms import COLUMNS, FORMS
 from openhearth.bench.report.page import page
 from tests.bench import builders
 

@@ -17,7 +17,9 @@ from openhearth.bench.report.figures import Measurement, figures
 from openhearth.bench.report.page import findings, page
 from tests.bench import builders
 
-EVIL = "</title><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>{{7*7}}$\\frac{'"
+EVIL = (
+    "</title><script>alert(1)</script><img src=//evil.example/x onerror=alert(1)>{{7*7}}$\\frac{'"
+)
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
 
@@ -147,7 +149,10 @@ def test_findings_are_those_of_loads_that_speak() -> None:
     told = findings(found)
     headline = found["entries"][0]["headline"]
     assert {one.where for one in told} == {f"point {headline + 1}"}
-    assert [one.rule for one in findings(builders.figured(builders.broken_off))] == ["rule 17", "rule 58"]
+    assert [one.rule for one in findings(builders.figured(builders.broken_off))] == [
+        "rule 17",
+        "rule 58",
+    ]
 
 
 def test_there_are_words_for_all_that_can_be_found() -> None:
@@ -161,5 +166,5 @@ def test_numbers_are_read_by_people() -> None:
         "∞", "0", "1.23", "1,234", "1.00e-05",
     ]  # fmt: skip
     assert [words.percent(v) for v in (0.5, 0.9996)] == ["50 %", "99.96 %"]
-    assert [words.dollars(v) for v in (None, 0.00123, 1234.5)] == ["–", "$0.00123", "$1,234.50"]
+    assert [words.dollars(v) for v in (None, 0.00123, 1234.5)] == ["-", "$0.00123", "$1,234.50"]
     assert re.fullmatch(r"2025-06-15 15:06 UTC", words.moment(builders.BEGAN))

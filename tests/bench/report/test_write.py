@@ -120,7 +120,11 @@ def _read(directory: int, name: str) -> str | None:
 
 
 def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), new_directory(tmp_path / "place") as fresh:
-        (fresh / "one").write_text("x")
-        raise ZeroDivisionError
+    def fail() -> None:
+        with new_directory(tmp_path / "place") as fresh:
+            (fresh / "one").write_text("x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,9 @@ def _seeds(told: Disclosure) -> Check:
     for number, point in enumerate(told.points):
         right = told.seed if point.role == "gate" else point_seed(told.seed, number)
         if point.seed != right:
-            return Check("seeds", False, f"that of point {number + 1} does not follow from {told.seed}")
+            return Check(
+                "seeds", False, f"that of point {number + 1} does not follow from {told.seed}"
+            )
     return Check("seeds", True, f"all follow from {told.seed}")
 
 
@@ -115,10 +117,9 @@ def _is_asked(record: Record, ask: Ask) -> bool:
         return body == ask.body
     new, sent = ask.body["messages"], body.get("messages", [])
     rest = {name: value for name, value in ask.body.items() if name != "messages"}
-    return (
-        {name: value for name, value in body.items() if name != "messages"} == rest
-        and [one["content"] for one in sent[-len(new) :]] == [one["content"] for one in new]
-    )
+    return {name: value for name, value in body.items() if name != "messages"} == rest and [
+        one["content"] for one in sent[-len(new) :]
+    ] == [one["content"] for one in new]
 
 
 def _is_due(record: Record, ask: Ask, found: Mapping[int, Record], load: Load) -> bool:

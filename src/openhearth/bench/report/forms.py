@@ -75,7 +75,7 @@ def _entry(place: int, entry: Plain, figures: Plain) -> list[str]:
         "not gated" if entry["class"] == "ungated" else entry["class"],
         _both(answers and answers["ttft_ms"]),
         _both(answers and answers["tpot_ms"]),
-        words.number(answers["rates"]["goodput"]) if answers else "–",
+        words.number(answers["rates"]["goodput"]) if answers else "-",
         words.day(figures["created"]),
         str(figures["protocol"]),
         "yes" if entry["ranked"] else "partial" if figures["partial"] else "no",
@@ -84,7 +84,7 @@ def _entry(place: int, entry: Plain, figures: Plain) -> list[str]:
 
 def _both(spread: Plain | None) -> str:
     if not spread:
-        return "–"
+        return "-"
     return " / ".join(words.number(spread[name]["value"]) for name in ("p50", "p99"))
 
 
@@ -106,7 +106,9 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def _text(value: str) -> str:
     """Text of others within a line of Markdown: no markup, no HTML, no end of the line."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", html.escape(" ".join(value.split()), quote=False))
+    return re.sub(
+        r"([\\`*_{}\[\]()#+!|~])", r"\\\1", html.escape(" ".join(value.split()), quote=False)
+    )
 
 
 def _row(number: int, point: Plain, figures: Plain) -> list[Any]:

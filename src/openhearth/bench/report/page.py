@@ -74,7 +74,7 @@ def page(disclosure: Disclosure, figures: Plain) -> bytes:
 
 
 def findings(figures: Plain) -> list[Finding]:
-    """Those of loads that speak for an entry, by rule. Loads of a search are meant to be too much."""
+    """Those of loads that speak for an entry, by rule. A search means some loads to be too much."""
     where: dict[str, list[str]] = {"rule 58": ["the report"]} if figures["partial"] else {}
     for place, entry in enumerate(figures["entries"]):
         for rule in entry["gate"]["findings"] if entry["gate"] else ():

@@ -91,13 +91,13 @@ def number(value: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share, with as many digits as tell it from all."""
     if share is None:
-        return "–"
+        return "-"
     return f"{100 * share:.3g} %" if share < 0.99 else f"{100 * share:.4g} %"
 
 
 def dollars(value: float | None) -> str:
     """An amount of money."""
-    return "–" if value is None else f"${value:,.2f}" if value >= 1 else f"${value:.3g}"
+    return "-" if value is None else f"${value:,.2f}" if value >= 1 else f"${value:.3g}"
 
 
 def moment(at: float) -> str:
