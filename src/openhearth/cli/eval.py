@@ -78,9 +78,7 @@ def evaluate(
         found += [(task, _task(store, subject, task, fewshot, limit, chat)) for task in tasks]
     finally:
         subject.close()
-    value = [
-        {"on": name, "report": made.digest, **made.manifest.metrics} for name, made in found
-    ]
+    value = [{"on": name, "report": made.digest, **made.manifest.metrics} for name, made in found]
     emit(value, lambda: _table(value))
 
 

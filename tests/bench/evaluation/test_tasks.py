@@ -1,4 +1,4 @@
-"""Tasks of lm-eval's format, from a folder: answers as its own backend for transformers has them."""
+"""Tasks of lm-eval's format, from a folder: answered as by its own backend for transformers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-WORDS = "fox dog number sum digit quick lazy brown jump two return add".split()
+WORDS = [
+    "fox",
+    "dog",
+    "number",
+    "sum",
+    "digit",
+    "quick",
+    "lazy",
+    "brown",
+    "jump",
+    "two",
+    "return",
+    "add",
+]
 COMMON = """
 dataset_path: json
 dataset_kwargs: {data_files: {test: items.jsonl}}

@@ -121,4 +121,3 @@ def test_what_makes_no_sense(store: Store, folder: str) -> None:
         Subject.open(store, "tiny", context=9999)
     with pytest.raises(UsageError, match="is no adapter of"):
         Subject.open(store, "tiny", "tiny")
-

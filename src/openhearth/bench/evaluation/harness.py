@@ -78,9 +78,7 @@ class HearthLM(TemplateLM):
 
         return self._in_groups("roll", requests, AT_ONCE, lambda one: one.args, score)
 
-    def _loglikelihood_tokens(
-        self, requests: list[Encoded], **_: Any
-    ) -> list[tuple[float, bool]]:
+    def _loglikelihood_tokens(self, requests: list[Encoded], **_: Any) -> list[tuple[float, bool]]:
         most = self._subject.context
 
         def score(some: Sequence[Encoded]) -> list[tuple[float, bool]]:

@@ -52,7 +52,9 @@ class Likelihood:
         for group in neighbours((len(wanted[i].read) for i in alone), ROWS):
             chosen = [alone[g] for g in group]
             reads = [wanted[i].read for i in chosen]
-            hidden = self._hidden(reads, [Piece(len(read), adapter=self._adapter) for read in reads])
+            hidden = self._hidden(
+                reads, [Piece(len(read), adapter=self._adapter) for read in reads]
+            )
             found |= {
                 i: self._score(rows, wanted[i].tokens)
                 for i, rows in zip(chosen, hidden, strict=True)

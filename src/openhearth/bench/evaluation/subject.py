@@ -43,7 +43,9 @@ class Subject:
         found = find(store, model)
         base, named = base_of(found), find(store, adapter) if adapter else None
         if named is not None and (named.kind != "adapter" or base_of(named) != found):
-            raise UsageError(f"{adapter} is no adapter of {model}: name one that was tuned from it.")
+            raise UsageError(
+                f"{adapter} is no adapter of {model}: name one that was tuned from it."
+            )
         config = config_of(base)
         config.check_writes()
         if context is not None and not 2 <= context <= config.context_length:

@@ -1,4 +1,4 @@
-"""Tasks in the format of `lm-eval`: those that it knows by name, and files and folders of others."""
+"""Tasks in the format of `lm-eval`: those that it knows by name, files, and folders."""
 
 from __future__ import annotations
 

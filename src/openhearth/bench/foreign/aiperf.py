@@ -6,7 +6,7 @@ is not told when it was due: it is due when it was handed out (`credit_issued_ns
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Annotated
 
@@ -58,7 +58,7 @@ class Line(Piece):
     """One request."""
 
     metadata: Metadata
-    metrics: dict[str, Metric] = {}
+    metrics: Mapping[str, Metric] = Field(default_factory=dict)
     error: Error | None = None
 
     @property
