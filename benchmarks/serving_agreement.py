@@ -102,7 +102,7 @@ def guidellm(server: Target, tokenizer: Path, work: Path, rate: float, requests:
         "--data",
         f"kind=synthetic_text,prompt_tokens={PROMPT_TOKENS},output_tokens={ANSWER_TOKENS}",
         "--output", f"kind=json,path={file}",
-        offline="1",
+        offline=True,
     )  # fmt: skip
     metrics = json.loads(file.read_bytes())["benchmarks"][0]["metrics"]
     medians = {name: metrics[theirs]["successful"]["median"] for name, theirs in GUIDELLM.items()}
@@ -122,7 +122,7 @@ def aiperf(server: Target, tokenizer: Path, work: Path, rate: float, requests: i
         "--prompt-input-tokens-mean", str(PROMPT_TOKENS), "--prompt-input-tokens-stddev", "0",
         "--prompt-output-tokens-mean", str(ANSWER_TOKENS), "--use-server-token-count",
         "--output-artifact-dir", str(work / "aiperf"), "--ui-type", "none",
-        offline="0",  # offline it takes a path for the name of a repository
+        offline=False,  # offline it takes a path for the name of a repository
     )  # fmt: skip
     told = json.loads((work / "aiperf" / "profile_export_aiperf.json").read_bytes())
     medians = {name: told[theirs]["p50"] for name, theirs in AIPERF.items()}
@@ -141,9 +141,10 @@ AIPERF = {
 }
 
 
-def _run(program: Path, *arguments: str, offline: str) -> None:
-    environment = os.environ | {"HF_HUB_OFFLINE": offline}
-    environment.pop("PYTHONPATH", None)  # their packages, not ours
+def _run(program: Path, *arguments: str, offline: bool) -> None:
+    ours = ("PYTHONPATH", "HF_HUB_OFFLINE")  # even a 0 means offline to aiperf
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"HF_HUB_OFFLINE": "1"} if offline else {}
     done = subprocess.run(
         [program, *arguments], capture_output=True, text=True, env=environment, check=False
     )

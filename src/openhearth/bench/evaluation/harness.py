@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -137,6 +138,6 @@ class HearthLM(TemplateLM):
             some = requests[start : start + at_once]
             about = canonical_json([stage, [said(one) for one in some]])
             key = hashlib.sha256(about).hexdigest()
-            found += self._journal.once(key, lambda some=some: work(some))
+            found += self._journal.once(key, partial(work, some))
             self._progress(stage, len(found), len(requests), "")
         return found

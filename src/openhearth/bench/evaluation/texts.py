@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -116,7 +117,7 @@ def _score(
     """
     found: list[Row] = []
     for number, some in enumerate(_some(rows)):
-        scores = journal.once(str(number), lambda some=some: _nats(subject, some, most))
+        scores = journal.once(str(number), partial(_nats, subject, some, most))
         for row, (tokens, nats) in zip(some, scores, strict=True):
             size = len(row["text"].encode())
             found.append(
