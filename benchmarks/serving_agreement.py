@@ -1,8 +1,9 @@
 """Whether other load generators measure what we measure: guidellm and aiperf, on the same servers.
 
 The servers are the stub, whose times are known, and `hearth serve` with SmolLM2-135M. Each tool
-sends as many requests at the same rate (Poisson) with prompts of about the same length, in turn,
-and tells its own figures; a ratio is theirs over ours. Where a definition differs, the figure that
+sends as many requests at the same, even rate with prompts of about the same length, in turn, and
+tells its own figures; a ratio is theirs over ours. The rate is even because arrivals that are drawn
+differ from tool to tool, and with them the waits. Where a definition differs, the figure that
 is nearest is taken, and `WHY` says how they differ. Peers live in environments of their own.
 """
 
@@ -25,14 +26,12 @@ from _servers import KEY, NAME, hearth
 from openhearth.bench import describe_machine
 from openhearth.bench.foreign import Foreign, figures
 from openhearth.bench.load import Target, carry_out
-from openhearth.bench.load.arrivals import due_times
-from openhearth.bench.recipe import Poisson
 from openhearth.bench.records import Ask
 from openhearth.bench.stub import Times, Truth, stub
 from openhearth.models import export_directory, pull
 from openhearth.store import Store
 
-RATE, REQUESTS = 2.0, 40
+RATE, REQUESTS = 1.0, 20
 PROMPT_TOKENS, ANSWER_TOKENS = 60, 24
 WORDS = [
     "river",
@@ -53,7 +52,7 @@ WHY = {
     "tpot_ms": "guidellm and aiperf call it inter-token latency: a mean of each request; "
     "guidellm's own TPOT has the first wait in it",
     "e2e_ms": "ours from when a request was due; theirs from when it was sent",
-    "tokens_per_second": "over the time from first to last, which differs with the arrivals drawn",
+    "tokens_per_second": "of all answers; ours from the first due to the last end",
 }
 
 Figures = dict[str, float]
@@ -62,7 +61,6 @@ Figures = dict[str, float]
 def ours(server: Target, rate: float, requests: int) -> Figures:
     """The medians of our load generator, and its throughput."""
     rng = np.random.default_rng(1)
-    due = due_times(Poisson(rate=rate), 0, requests, rng)
     asks = [
         Ask(
             number,
@@ -74,9 +72,9 @@ def ours(server: Target, rate: float, requests: int) -> Figures:
                 ],
                 "max_tokens": ANSWER_TOKENS,
             },
-            at=at,
+            at=number / rate,
         )
-        for number, at in enumerate(due)
+        for number in range(requests)
     ]
     sent = carry_out(server, asks)
     (point,) = figures(Foreign("openhearth", "", server.model, sent.records, ()))["points"]
@@ -96,7 +94,7 @@ def guidellm(server: Target, tokenizer: Path, work: Path, rate: float, requests:
         peer_python("guidellm", pinned("guidellm")).with_name("guidellm"),
         "run", "--disable-console",
         "--backend", backend,
-        "--profile", f"kind=poisson,rate={rate}",
+        "--profile", f"kind=constant,rate={rate}",
         "--constraint", f"kind=max_requests,count={requests}",
         "--tokenizer", f"kind=huggingface_auto,model={tokenizer}",
         "--data",
@@ -117,7 +115,7 @@ def aiperf(server: Target, tokenizer: Path, work: Path, rate: float, requests: i
         peer_python("aiperf", pinned("aiperf")).with_name("aiperf"),
         "profile", "-m", server.model, "--url", server.url, *key,
         "--endpoint-type", "chat", "--streaming", "--tokenizer", str(tokenizer),
-        "--request-rate", str(rate), "--arrival-pattern", "poisson",
+        "--request-rate", str(rate), "--arrival-pattern", "constant",
         "--request-count", str(requests), "--num-dataset-entries", str(requests),
         "--prompt-input-tokens-mean", str(PROMPT_TOKENS), "--prompt-input-tokens-stddev", "0",
         "--prompt-output-tokens-mean", str(ANSWER_TOKENS), "--use-server-token-count",

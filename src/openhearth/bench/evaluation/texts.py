@@ -23,10 +23,9 @@ from openhearth.bench.evaluation.subject import Subject
 from openhearth.bench.evaluation.windows import windows
 from openhearth.data import read
 from openhearth.data.corpus import store_corpus
-from openhearth.data.overlay import is_path
 from openhearth.data.schema import Quarantine
 from openhearth.data.shards import corpus_of
-from openhearth.errors import UsageError
+from openhearth.errors import NotFound, UsageError
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Draft, Store
 
@@ -86,9 +85,11 @@ def evaluate_texts(
 
 
 def _find(store: Store, location: str, progress: Progress) -> Artifact:
-    if is_path(location) or location.startswith("python:"):
+    """What the store knows by this name, else what is at this location."""
+    try:
+        return store.get(location)
+    except NotFound:
         return store_corpus(store, read(location), "documents", None, progress)
-    return store.get(location)
 
 
 def _folder(corpus: Artifact, split: str | None) -> str:
