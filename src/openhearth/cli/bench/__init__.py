@@ -18,6 +18,7 @@ bench = LazyGroup(
         "verify": (f"{HERE}.check:verify", "Whether a report holds."),
         "report": (f"{HERE}.check:report", "A report as a page, Markdown, CSV or JSON."),
         "merge": (f"{HERE}.check:merge", "One report of the shares of several machines."),
+        "import": (f"{HERE}.foreign:import_", "What guidellm or aiperf measured, in our figures."),
         "board": (f"{HERE}.check:board", "A site of tables from reports that hold."),
     },
 )
