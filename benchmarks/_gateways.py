@@ -53,15 +53,16 @@ def hearth(home: str, model: str) -> Iterator[Server]:
     """
     with ExitStack() as stack:
         broker = stack.enter_context(Broker())
-        listener = stack.enter_context(bound(LOOPBACK, 0))
+        listener, local = (stack.enter_context(bound(LOOPBACK, 0)) for _ in range(2))
         log = stack.enter_context(Path(home, "gateway.log").open("w"))
         listener.listen(BACKLOG)
         environment = os.environ | {BUS: broker.url, OWN_KEY: KEY, "OPENHEARTH_HOME": home}
         stack.enter_context(process([sys.executable, str(HERE / "_stub_node.py")], environment))
-        file = listener.fileno()
-        command = [sys.executable, "-m", "openhearth.platform.gateway", "--listener", str(file)]
+        files = (listener.fileno(), local.fileno())
+        command = [sys.executable, "-m", "openhearth.platform.gateway"]
+        command += ["--listener", str(files[0]), "--local", str(files[1])]
         command += ["--credits", str(CREDITS)]
-        gateway = stack.enter_context(process(command, environment, (file,), log.fileno()))
+        gateway = stack.enter_context(process(command, environment, files, log.fileno()))
         url = url_of(LOOPBACK, listener.getsockname()[1])
         wait(f"{url}/readyz", gateway)
         yield Server(url, model, gateway)

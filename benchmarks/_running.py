@@ -71,5 +71,5 @@ def wait(url: str, process: subprocess.Popen[bytes]) -> None:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:  # not yet
-            time.sleep(0.1)
+            time.sleep(0.01)
     raise SystemExit(f"The server at {url} did not start within {DEADLINE} s.")

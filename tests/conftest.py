@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import openai
 
     from openhearth.store import Artifact, Store
+
+os.environ.pop("OPENHEARTH_STORE", None)  # tests write nothing to where somebody keeps things
 
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)

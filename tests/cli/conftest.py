@@ -32,6 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store, which the commands use."""
     monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HEARTH_DEBUG", raising=False)
+    monkeypatch.delenv("OPENHEARTH_STORE", raising=False)
     return tmp_path / "home"
 
 

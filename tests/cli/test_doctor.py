@@ -30,6 +30,19 @@ def test_it_names_the_machine_the_store_and_what_is_missing(hearth: Any, home: P
     assert "hearth pull smollm2-135m" in hearth("doctor").out
 
 
+def test_it_names_the_place_where_artifacts_last(
+    hearth: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checks(hearth)["artifacts"]["found"] == "in the store"
+    monkeypatch.setenv("OPENHEARTH_STORE", (tmp_path / "there").as_uri())
+    found = checks(hearth)["artifacts"]
+    assert (found["ok"], found["found"]) == (True, (tmp_path / "there").as_uri())
+    monkeypatch.setenv("OPENHEARTH_STORE", "ftp://me:secret@127.0.0.1:1/store")
+    found = checks(hearth)["artifacts"]
+    assert (found["ok"], found["found"]) == (False, "ftp://127.0.0.1:1/store")
+    assert "check the address" in found["remedy"]
+
+
 def test_a_missing_extra_has_its_install_line(hearth: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(

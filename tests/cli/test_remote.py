@@ -5,21 +5,61 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from openhearth.platform import Keys
+from openhearth.platform.apart import Apart
 from openhearth.platform.database import Database
 from openhearth.platform.files import Files
 from openhearth.platform.files import router as files_router
 from openhearth.platform.jobs import Jobs
 from openhearth.platform.jobs import router as jobs_router
+from openhearth.platform.running import Running, only_one
+from openhearth.store import Store
 from tests.platform.area import Caller, application, serving
 
 KINDS = ["count"]
 A = Caller()
+
+
+@dataclass
+class Here:
+    """What `hearth up` writes down of itself, and the server that it says."""
+
+    running: Running
+    jobs: Jobs
+
+
+@pytest.fixture
+def here(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    """A platform over the home of the commands, whose public address nobody could reach."""
+    for name in ("OPENHEARTH_URL", "OPENHEARTH_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    Store()
+    database, keys = Database.open(tmp_path / "platform.db"), Keys.open(tmp_path)
+    made = Jobs(database)
+    app = application(keys, jobs_router(made, {}))
+    with serving(app, keys.create("proj_a")) as served, only_one(home) as say:
+        found = Running(1, "https://example.org:1", served.url, served.key, 1)
+        say(found)
+        yield Here(found, made)
+    database.close()
+
+
+def test_what_runs_here_is_asked_where_it_listens_for_this_machine(
+    hearth: Any, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = here.jobs.create("count", {}, caller=A).id
+    assert job in hearth("jobs", "list").out
+    monkeypatch.setenv("OPENHEARTH_URL", f"{here.running.url}/")
+    assert job in hearth("jobs", "list").out
+    # Another server is not told the key of this one.
+    monkeypatch.setenv("OPENHEARTH_URL", here.running.local)
+    assert "OPENHEARTH_API_KEY" in hearth("jobs", "list").err
 
 
 @pytest.fixture
@@ -27,7 +67,7 @@ def jobs(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The jobs of a server that the commands find."""
     database, keys = Database.open(tmp_path / "platform.db"), Keys.open(tmp_path)
     made = Jobs(database)
-    app = application(keys, jobs_router(made, {}), files_router(Files(database)))
+    app = application(keys, jobs_router(made, {}), files_router(Files(database), Apart()))
     with serving(app, keys.create("proj_a")) as served:
         monkeypatch.setenv("OPENHEARTH_URL", served.url)
         monkeypatch.setenv("OPENHEARTH_API_KEY", served.key)

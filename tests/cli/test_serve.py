@@ -19,6 +19,7 @@ from openhearth.errors import HearthError
 from openhearth.inference import ModelCard
 from openhearth.platform import Keys
 from openhearth.store import Store
+from tests import certificates
 
 
 class FakeEngine:
@@ -96,6 +97,22 @@ def test_a_key_from_the_environment_is_accepted_and_not_shown(
     caller = Keys.open(home).check("chosen-by-the-user-001")
     assert caller
     assert caller.key == "environment"
+
+
+@certificates.needed
+def test_it_speaks_tls_by_a_certificate_that_is_looked_at_before_the_model(
+    home: Path, tmp_path: Path
+) -> None:
+    tls = certificates.self_signed(tmp_path, "DNS:example.org")
+    words = ["--port", free_port(), "--tls-certificate", str(tls.certificate)]
+    output = said(serve, "tiny", *words, "--tls-key", str(tls.key))
+    assert f"https://example.org:{words[1]}/v1" in output
+    FakeEngine.opened = []
+    with pytest.raises(HearthError, match="cannot be used"):
+        CliRunner().invoke(
+            serve, ["tiny", *words, "--tls-key", str(tmp_path / "none")], catch_exceptions=False
+        )
+    assert FakeEngine.opened == []
 
 
 def test_a_port_in_use_fails_before_the_model_is_loaded(home: Path) -> None:

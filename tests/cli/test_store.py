@@ -90,6 +90,31 @@ def test_gc_keeps_what_a_name_leads_to(hearth: Any, family: tuple[Artifact, Arti
     assert len(hearth("--json", "ls").json) == 2
 
 
+def test_push_copies_what_a_home_has_to_its_lasting_place(
+    hearth: Any,
+    family: tuple[Artifact, Artifact],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "Give --to URL" in hearth("push").err
+    elsewhere = (tmp_path / "elsewhere").as_uri()
+    assert hearth("push", "mine", "--to", elsewhere).out == "Sent mine: 5 B.\n"
+    there = (tmp_path / "there").as_uri()
+    monkeypatch.setenv("OPENHEARTH_STORE", there)
+    assert hearth("--json", "ls").json == []
+    assert hearth("--json", "push").json == {"sent": {"mine": 5}}
+    assert hearth("--json", "push").json == {"sent": {"mine": 0}}
+    assert [row["names"] for row in hearth("--json", "ls").json] == [[], ["mine"]]
+    monkeypatch.setenv("OPENHEARTH_HOME", str(tmp_path / "other"))
+    assert hearth("--json", "show", "mine").json["digest"] == family[1].digest
+    assert hearth("--json", "rm", "mine").json == {"removed": family[1].digest}
+    assert hearth("--json", "gc", "--there").json == {"freed": 3}
+
+
+def test_gc_of_a_place_needs_one(hearth: Any) -> None:
+    assert "set OPENHEARTH_STORE" in hearth("gc", "--there").err
+
+
 @pytest.mark.parametrize("command", ["show", "lineage", "rm"])
 def test_what_is_not_there_is_3(command: str, hearth: Any) -> None:
     result = hearth(command, "nothing")

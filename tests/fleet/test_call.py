@@ -132,6 +132,36 @@ def test_given_up_when_nobody_wants_it_it_is_cancelled_and_counted() -> None:
     assert told == [True]
 
 
+def test_only_who_has_to_wait_for_a_model_waits_for_a_word() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        call = begun(loop)
+        await call.stream.begun()
+        call.begin("s", "cold", b"", loop.create_future(), cold=True)
+        waiting = asyncio.create_task(call.stream.begun())
+        await asyncio.sleep(0)
+        call.receive(Part("s", 0, accepted=False))
+        assert not waiting.done()
+        call.receive(Part("s", 0, loading=2.5))
+        await waiting
+        assert call.stream.loading == 2.5
+
+    asyncio.run(main())
+
+
+def test_who_stops_waiting_for_a_word_takes_it_from_nobody() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        call = begun(loop)
+        call.begin("s", "cold", b"", loop.create_future(), cold=True)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(call.stream.begun(), 0.01)
+        call.receive(part(0))
+        call.word.result(0)
+
+    asyncio.run(main())
+
+
 def test_cancelling_what_has_ended_tells_nobody() -> None:
     stream = FleetStream(wake, lambda: pytest.fail("it is over"))
     stream.put(Delta(finish_reason="stop"))

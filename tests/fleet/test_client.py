@@ -14,7 +14,7 @@ import pytest
 
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.fleet import Bus, Fleet, LoopThread
-from openhearth.fleet.messages import NodeBeat, answers, asks, cancels, encode
+from openhearth.fleet.messages import Load, NodeBeat, answers, asks, cancels, encode
 from openhearth.inference import (
     BadAdapter,
     BadConstraint,
@@ -191,16 +191,17 @@ class Script:
         self.asked: list[dict[str, Any]] = []
         self.cancelled = threading.Event()
         self._thread, self._bus, self._name = thread, bus, name
-        self._beat = NodeBeat(name, room=room)
+        self._room = room
         thread.run(bus.subscribe(asks(name), self._take))
         thread.run(bus.subscribe(cancels(name), lambda data: self.cancelled.set()))
 
     def _take(self, data: bytes) -> None:
         self.asked.append(orjson.loads(data))
 
-    def beat(self, fleet: Fleet) -> None:
-        self._thread.run(self._bus.publish("beat.node", encode(self._beat)))
-        until(lambda: any(node.id == self._name for node in fleet.nodes()))
+    def beat(self, fleet: Fleet, **said: Any) -> None:
+        beat = NodeBeat(self._name, room=self._room, **said)
+        self._thread.run(self._bus.publish("beat.node", encode(beat)))
+        until(lambda: beat in fleet.nodes())
 
     def say(self, data: bytes) -> None:
         self._thread.run(self._bus.publish(answers("gateway"), data))
@@ -234,10 +235,33 @@ def test_garbage_is_dropped_and_answers_nobody_waits_for_are_cancelled(
         for subject in (answers("gateway"), "beat.node", "beat.gateway", asks("a")):
             if subject != asks("a"):
                 thread.run(bus.publish(subject, garbage))
-    script.say(b'["a",[["unknown",0,null,null,true]]]')
+    script.say(b'["a",[["unknown",0,null,null,true,0]]]')
     assert script.cancelled.wait(30)
-    script.say(b'["a",[["%s",0,["yes",[1],[],"stop",[30,1,0],null],null,true]]]' % name.encode())
+    said = b'["a",[["%s",0,["yes",[1],[],"stop",[30,1,0],null],null,true,0]]]' % name.encode()
+    script.say(said)
     assert [delta.text for delta in stream] == ["yes"]
+
+
+def test_who_waits_for_a_model_hears_when_it_is_there_and_how_long_that_took(
+    fleet: Fleet, bus: Bus, thread: LoopThread
+) -> None:
+    digest = fleet.models()[0].digest
+    script = Script(thread, bus, "a")
+    script.beat(fleet)
+    fleet._proven.add(digest)
+    cold, refused = fleet.submit(ask()), fleet.submit(ask())
+    until(lambda: len(script.asked) == 2)
+    names = [one["stream"].encode() for one in script.asked]
+    script.say(b'["a",[["%s",0,null,null,true,1.5]]]' % names[0])
+    script.say(b'["a",[["%s",0,null,["HearthError","The disk failed."],false,0]]]' % names[1])
+    asyncio.run(cold.begun())
+    assert cold.loading == 1.5
+    with pytest.raises(HearthError, match="disk failed"):
+        asyncio.run(refused.begun())
+    script.beat(fleet, loads={digest: Load(1.5, 7, 0.0)})
+    warm = fleet.submit(ask())
+    asyncio.run(warm.begun())  # at once, whatever the node says
+    assert warm.loading == 0
 
 
 def test_a_lost_part_ends_the_stream(fleet: Fleet, bus: Bus, thread: LoopThread) -> None:
@@ -249,7 +273,7 @@ def test_a_lost_part_ends_the_stream(fleet: Fleet, bus: Bus, thread: LoopThread)
     name = script.asked[0]["stream"].encode()
     for number in (0, 0, 2):
         script.say(
-            b'["a",[["%s",%d,["%d",[1],[],null,null,null],null,true]]]' % (name, number, number)
+            b'["a",[["%s",%d,["%d",[1],[],null,null,null],null,true,0]]]' % (name, number, number)
         )
     assert next(stream) == Delta("0", (1,))
     with pytest.raises(EngineBusy, match="lost on its way"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,13 @@ import pytest
 
 from openhearth.errors import HearthError
 from openhearth.fleet.engines import Engines
-from openhearth.fleet.node import open_engine
+from openhearth.fleet.node import open_engine, size_of
 from openhearth.inference import Engine, EngineBusy
 from openhearth.inference.served import Settings
 from openhearth.models import base_of, pull
 from openhearth.store import Store
 from tests.fleet.conftest import ask
-from tests.waiting import until
+from tests.waiting import WAIT, until
 
 
 def base(store: Store, name: str) -> str:
@@ -56,7 +57,7 @@ def running(
     opener = Opener(store)
 
     async def main() -> None:
-        engines = Engines(opener, idle=idle, most=most)
+        engines = Engines(opener, partial(size_of, store), idle=idle, most=most)
         try:
             await work(engines, opener)
         finally:
@@ -88,7 +89,11 @@ def test_those_who_come_together_share_one_engine_and_adapters_that_of_their_bas
         found = await asyncio.gather(*map(use, ["long", "tuned", "long", "tuned"]))
         assert len(set(map(id, found))) == 1
         assert engines.loads.keys() == {store.get("long").digest}
-        assert all(seconds > 0 for seconds in engines.loads.values())
+        (load,) = engines.loads.values()
+        entries = store.get("long").manifest.files.values()
+        assert load.seconds > 0
+        assert load.bytes == sum(entry.size for entry in entries) > 0
+        assert 0 <= time.time() - load.at < WAIT
 
     assert len(running(store, work).opened) == 1
 
@@ -105,6 +110,19 @@ def test_nothing_is_loaded_before_it_is_needed_or_kept_when_it_is_idle(store: St
             assert again is not opener.opened[0]
 
     assert len(running(store, work, idle=0.02).opened) == 2
+
+
+def test_each_load_and_each_unload_is_told_at_once(store: Store) -> None:
+    async def work(engines: Engines, opener: Opener) -> None:
+        seen: list[set[str]] = []
+        engines.changed = lambda: seen.append({*engines.loads})
+        for name in ("long", "engines/other"):
+            async with engines.use(base(store, name)):
+                pass
+        one, other = base(store, "long"), base(store, "engines/other")
+        assert seen == [{one}, set(), {other}]
+
+    running(store, work, most=1)
 
 
 def test_the_longest_unused_makes_room_for_another(store: Store) -> None:
@@ -127,7 +145,7 @@ def test_a_failure_to_load_is_told_to_all_and_tried_again(store: Store) -> None:
         raise HearthError("The disk failed.")
 
     async def main() -> None:
-        engines = Engines(fail, idle=1, most=1)
+        engines = Engines(fail, partial(size_of, store), idle=1, most=1)
 
         async def use() -> None:
             async with engines.use(base(store, "long")):

@@ -18,6 +18,7 @@ from openhearth.fleet.messages import (
     Ask,
     Cancel,
     GatewayBeat,
+    Load,
     NodeBeat,
     Part,
     decode_ask,
@@ -68,11 +69,12 @@ deltas = st.builds(
 errors = st.builds(lambda kind, text: kind(text), st.sampled_from(list(KNOWN.values())), texts)
 told = st.tuples(st.none() | deltas, st.none()) | st.tuples(st.none(), errors)
 parts = st.builds(
-    lambda stream, number, told, accepted: Part(stream, number, *told, accepted),
+    lambda stream, number, told, accepted, loading: Part(stream, number, *told, accepted, loading),
     names,
     numbers,
     told,
     st.booleans(),
+    times,
 )
 constraints = st.builds(
     Constraint, st.sampled_from(["json_schema", "regex", "choice", "grammar"]), texts
@@ -125,7 +127,8 @@ def test_a_request_comes_in_as_it_went_out(stream: str, gateway: str, request: R
 
 
 def test_beats_come_in_as_they_went_out() -> None:
-    node = NodeBeat("n", ("ab" * 32,), {"ab" * 32: 0.25}, 3, 288, True)
+    load = Load(0.25, 10**8, 1.75e9)
+    node = NodeBeat("n", ("ab" * 32,), {"ab" * 32: load}, 3, 288, True)
     assert decode_node(encode(node)) == node
     assert decode_gateway(encode(GatewayBeat("g"))) == GatewayBeat("g")
     assert decode_cancel(encode(Cancel("s"))) == "s"

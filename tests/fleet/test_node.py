@@ -184,12 +184,22 @@ def test_a_model_is_loaded_when_asked_for_and_leaves_when_idle(
     (node,) = fleet.nodes()
     assert digest in node.models
     assert node.loads == {}
+    assert fleet.memory.find("tuned") is None
     stream = fleet.submit(ask(tokens=LONG))
-    until(lambda: fleet.nodes()[0].loads.get(digest, 0) > 0)  # as long as it took
+    next(stream)
+    until(lambda: fleet.memory.find("tuned"))
+    load = fleet.nodes()[0].loads[digest]
+    assert fleet.memory.find("long") == load
+    assert stream.loading >= load.seconds > 0  # it asked for it, and waited until it was there
+    warm = fleet.submit(ask(tokens=5))
+    assert len(tokens(list(warm))) == 5
+    assert warm.loading == 0
     stream.cancel()
     list(stream)
     until(lambda: fleet.nodes()[0].loads == {})
-    assert len(tokens(list(fleet.submit(ask(tokens=5))))) == 5
+    again = fleet.submit(ask(tokens=5))
+    assert len(tokens(list(again))) == 5
+    assert again.loading > 0
 
 
 def test_the_broker_dies_and_comes_back_and_so_does_the_fleet(

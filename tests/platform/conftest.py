@@ -93,6 +93,10 @@ class FakeStream:
     fails: Exception | None = None
     steps: int = 0
     cancelled: bool = False
+    loading: float = 0.0
+
+    async def begun(self) -> None:
+        pass
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -23,6 +23,7 @@ from openhearth.fleet.broker import Broker
 from openhearth.fleet.bus import Bus
 from openhearth.platform import Keys, batches, chat, completions, evaluations, files, finetuning
 from openhearth.platform import jobs as job_area
+from openhearth.platform.apart import Apart
 from openhearth.platform.caller import SCOPES, Caller, Limits
 from openhearth.platform.database import Database
 from openhearth.platform.files import Files
@@ -172,8 +173,9 @@ def place(
     store, kept = Store(home), Files(database, (home / "files").as_uri())
     charges = Charges(database, jobs, books)
     routers: list[APIRouter] = [chat.router(engine), completions.router(engine)]
-    routers += [files.router(kept), job_area.router(jobs, {})]
-    routers += [finetuning.router(store, jobs, kept, charges)]
+    apart = Apart()
+    routers += [files.router(kept, apart), job_area.router(jobs, {})]
+    routers += [finetuning.router(store, jobs, kept, charges, apart)]
     routers += [batches.router(jobs, kept), evaluations.router(engine, jobs, kept), *more]
     authority = Authority(keys)
     app = application(authority, *routers, within=[Lines])

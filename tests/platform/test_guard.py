@@ -7,12 +7,17 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from openhearth.platform import Keys, guard
 from openhearth.platform.caller import SCOPES, Caller, Limits
 from openhearth.platform.guard import Guard
 from openhearth.platform.limits import RateLimits
+from tests.platform.conftest import running
+from tests.waiting import until
+
+LARGE = 2**26  # bytes; the kernel keeps some millions of a connection
 
 
 class Waiting:
@@ -80,9 +85,45 @@ def test_whoever_has_an_answer_may_ask_again_at_once(keys: Keys) -> None:
         inner.go.set()
         app = Guard(inner, keys, RateLimits())
         await call(app, keys.create("test"), seen=lambda _: under_way.append(app.in_flight.total()))
-        assert under_way == [1, 0]  # at the beginning of the answer, and at its end
+        assert under_way[0] == 1  # at the beginning of the answer
+        assert under_way[-1] == 0  # at its end
 
     asyncio.run(main())
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application whose answer, in one piece, no buffers of a connection hold."""
+    length = (b"content-length", str(LARGE).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": bytes(LARGE)})
+
+
+def test_an_answer_that_nobody_reads_has_its_share(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "MAX_IN_FLIGHT", 1)
+    headers = {"authorization": f"Bearer {keys.create('test')}"}
+    with running(Guard(large, keys, RateLimits())) as url, httpx.Client(headers=headers) as http:
+        with http.stream("GET", f"{url}/v1/models") as slow:
+            pieces = slow.iter_raw()
+            read = len(next(pieces))
+            assert http.get(f"{url}/v1/models").status_code == 429
+            assert read + sum(map(len, pieces)) == LARGE
+        for _ in range(3):  # whoever has all of it may ask again at once
+            assert len(http.get(f"{url}/v1/models").content) == LARGE
+
+
+def test_who_leaves_an_answer_unread_gives_up_its_share(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, headers = Guard(large, keys, RateLimits()), {"authorization": f"Bearer {keys.create('t')}"}
+    with running(app) as url, httpx.Client(headers=headers) as http:
+        with http.stream("GET", f"{url}/v1/models") as slow:
+            pieces = slow.iter_raw()
+            next(pieces)
+            assert app.in_flight.total() == 1
+            pieces.close()
+        until(lambda: app.in_flight.total() == 0)
 
 
 def test_nothing_is_read_from_a_caller_without_a_key(keys: Keys) -> None:

@@ -14,13 +14,15 @@ import pytest
 from openhearth.errors import HearthError
 from openhearth.platform.running import Running, log_of, only_one, running
 
-STATE = Running(7, "http://127.0.0.1:8080", "oh-secret", 1, True, {"node": 8}, {"node": 0})
+STATE = Running(
+    7, "http://127.0.0.1:8080", "http://127.0.0.1:2", "oh-secret", 1, True, {"node": 8}, {"node": 0}
+)
 HOLDER = """
 import sys, time
 from pathlib import Path
 from openhearth.platform.running import Running, only_one
 with only_one(Path(sys.argv[1])) as say:
-    say(Running(1, "http://here", "key", 2))
+    say(Running(1, "http://here", "http://there", "key", 2))
     print("holds", flush=True)
     time.sleep(600)
 """

@@ -8,10 +8,8 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -21,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 import openhearth
 from openhearth.errors import HearthError
 from openhearth.platform import Tls, check_port, serve
 from openhearth.platform.keys import Keys
-from openhearth.platform.server import PROXIES, uvicorn_options
+from openhearth.platform.port import bound
+from openhearth.platform.server import PROXIES, WithLocal, configured
+from tests import certificates
 
 HERE = Path(__file__).parent
 CHILD = """
@@ -109,8 +108,7 @@ def test_a_proxy_is_believed_only_if_it_was_named(
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["client"][0])
 
-    config = uvicorn.Config(app, **uvicorn_options(1))
-    config.load()
+    config = configured(app, 1)
     said = [(b"x-forwarded-for", b"192.0.2.1")]
     scope = {"type": "http", "headers": said, "client": ("127.0.0.1", 1), "scheme": "http"}
     asyncio.run(config.loaded_app(scope, None, None))
@@ -145,26 +143,45 @@ def test_a_stream_under_way_ends_before_the_server_does(tmp_path: Path) -> None:
         assert b'"finish_reason":"length"' in rest
 
 
-@pytest.fixture
-def tls(tmp_path: Path) -> Tls:
-    """A certificate that this machine signed for itself."""
-    made = Tls(tmp_path / "cert.pem", tmp_path / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(made.key), "-out", str(made.certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="nothing here makes certificates")
-def test_it_speaks_tls(tls: Tls, tmp_path: Path) -> None:
-    port = free_port()
-    trusting = ssl.create_default_context(cafile=str(tls.certificate))
+@certificates.needed
+def test_it_speaks_tls(tmp_path: Path) -> None:
+    port, tls = free_port(), certificates.self_signed(tmp_path)
     parts = f"tls=Tls(Path({str(tls.certificate)!r}), Path({str(tls.key)!r})),"
     with serving(tmp_path, port, parts) as (child, _):
+        trusting = certificates.trusting(tls)
         with urllib.request.urlopen(f"https://127.0.0.1:{port}/health", context=trusting) as reply:
             assert reply.read() == b'{"status":"ok"}'
         child.send_signal(signal.SIGTERM)
+
+
+@certificates.needed
+def test_this_machine_is_served_beside_all_others_and_without_tls(tmp_path: Path) -> None:
+    """Each is told by what it asks; and both are served to the end."""
+    tls = certificates.self_signed(tmp_path)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["scheme"].encode()})
+
+    with bound("127.0.0.1", 0) as public, bound("127.0.0.1", 0) as local:
+        ports = [listener.getsockname()[1] for listener in (public, local)]
+        server = WithLocal(configured(app, 1, tls), local)
+        thread = threading.Thread(target=server.run, args=[[public]])
+        public.listen()
+        local.listen()
+        thread.start()
+        for scheme, port in zip(("https", "http"), ports, strict=True):
+            trusting = certificates.trusting(tls) if scheme == "https" else None
+            with urllib.request.urlopen(f"{scheme}://127.0.0.1:{port}", context=trusting) as reply:
+                assert reply.read() == scheme.encode()
+        with pytest.raises(OSError, match=r"closed|reset"):
+            urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}")
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
 
 
 def test_a_certificate_that_is_none_is_an_error_that_names_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -178,6 +179,28 @@ def test_commands_find_the_platform_of_their_home(server: Platform, tmp_path: Pa
     assert hearth(server.home, "files", "delete", kept).returncode == 0
     assert hearth(server.home, "jobs", "list").stdout == "There are no jobs.\n"
     assert server.url in hearth(server.home, "status").stdout
+
+
+def test_a_model_is_loaded_when_asked_for_and_leaves_when_nobody_asks(
+    home: Path, tmp_path: Path
+) -> None:
+    with running(copy_of(home, tmp_path / "home"), "--idle", "0.5") as platform:
+        assert platform.state()["models"] == []
+        assert "No model is in memory." in hearth(platform.home, "status").stdout
+        with patient(platform) as client:
+            raw = client.chat.completions.with_raw_response.create(**ASK)
+            assert re.fullmatch(r"load;dur=\d+\.\d", raw.headers["server-timing"])
+            endless = ASK | {"model": "long", "max_tokens": 12_000, "logit_bias": NO_END}
+            with client.chat.completions.create(**endless, stream=True) as chunks:
+                next(iter(chunks))
+                seconds = until(lambda: in_memory(platform).get("long"))
+                assert seconds > 0
+        until(lambda: not in_memory(platform))
+
+
+def in_memory(platform: Platform) -> dict[str, float]:
+    """The models that are there, and in how many seconds each was loaded."""
+    return {one["model"]: one["load_seconds"] for one in platform.state()["models"]}
 
 
 def test_a_second_one_says_who_runs_already(server: Platform) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "chat": ("openhearth.cli.chat:chat", "Talk to a model."),
     "run": ("openhearth.cli.chat:run", "One answer to one prompt."),
     "pull": ("openhearth.cli.pull:pull", "Bring a model into the store."),
+    "push": ("openhearth.cli.store:send", "Copy artifacts of this home to another place."),
     "data": ("openhearth.cli.data:data", "From text to datasets and tokens."),
     "train": ("openhearth.cli.train:train", "Train as a recipe says."),
     "study": ("openhearth.cli.study:study", "Which layers are best, and what larger ones will do."),

@@ -12,6 +12,7 @@ import click
 
 from openhearth import __version__
 from openhearth.cli.frame import emit, size, table
+from openhearth.errors import HearthError
 
 EXTRAS = {
     "torch": ("torch", "models, tuning and answers"),
@@ -72,12 +73,30 @@ def _packages() -> list[dict[str, Any]]:
 def _store() -> list[dict[str, Any]]:
     from openhearth.store import Store
 
-    store = Store()
-    free = shutil.disk_usage(store.root).free
-    models = [n for n in store.refs.all() if store.get(n).kind in ("model", "adapter")]
+    here = Store(url="").root
+    free = shutil.disk_usage(here).free
     return [
-        _check("store", str(store.root)),
+        _check("store", str(here)),
         _check("disk free", size(free), ok=free > 2e9, remedy="2 GB or more; `hearth gc` helps"),
+        *_artifacts(),
+    ]
+
+
+def _artifacts() -> list[dict[str, Any]]:
+    """Where artifacts last, and which of them are models."""
+    from openhearth.store import Store
+    from openhearth.store.disk import lasting_place
+    from openhearth.store.place import shown
+
+    try:
+        store = Store()
+        models = [n for n in store.refs.all() if store.get(n).kind in ("model", "adapter")]
+    except HearthError as error:
+        found = shown(lasting_place()) or "in the store"
+        return [_check("artifacts", found, ok=False, remedy=str(error))]
+    remote = store.catalogue.remote
+    return [
+        _check("artifacts", remote.url if remote else "in the store"),
         _check(
             "models",
             ", ".join(models) or "none",

@@ -21,14 +21,15 @@ SECONDS = 60.0  # to answer, or to say more
 
 class Remote:
     """The server at `OPENHEARTH_URL`, asked with the key `OPENHEARTH_API_KEY`; where these are not
-    set, the one that `hearth up` runs over this home, with the key that it keeps for commands.
+    set, the one that `hearth up` runs over this home, with the key that it keeps for commands, and
+    where it listens for them, without TLS.
     """
 
     def __init__(self) -> None:
         here = running(home())
-        url, key = (here.url, here.key) if here else (URL, "")
-        self.url = os.environ.get("OPENHEARTH_URL", url).rstrip("/")
-        self._key = os.environ.get("OPENHEARTH_API_KEY", key if self.url == url else "")
+        asked = os.environ.get("OPENHEARTH_URL", here.url if here else URL).rstrip("/")
+        self.url, key = (here.local, here.key) if here and asked == here.url else (asked, "")
+        self._key = os.environ.get("OPENHEARTH_API_KEY", key)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What a GET answers. Parameters that are None are left out.
@@ -72,7 +73,7 @@ class Remote:
             import httpx
         except ModuleNotFoundError as error:
             raise MissingExtra("httpx", "serve") from error
-        headers = {"authorization": f"Bearer {self._key}"}
+        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
         # What is for this machine, with its key, goes through no proxy.
         far = not self.url.startswith(NEAR)
         return httpx.Client(base_url=self.url, headers=headers, timeout=SECONDS, trust_env=far)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openhearth.cli.engine_options import engine_options
+from openhearth.cli.listening import listening_options
 
 if TYPE_CHECKING:
-    from openhearth.platform import Keys
+    from openhearth.platform import Keys, Tls
 
-HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 PORT = click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port."
 )
@@ -29,9 +29,11 @@ PORT = click.option(
     help="Serve this too: an adapter in the store, or a directory as peft writes it. Repeatable.",
 )
 @engine_options
-@HOST
+@listening_options
 @PORT
-def serve(model: str, adapters: tuple[str, ...], host: str, port: int, **settings: Any) -> None:
+def serve(
+    model: str, adapters: tuple[str, ...], host: str, port: int, tls: Tls | None, **settings: Any
+) -> None:
     """Serve MODEL, and adapters, behind the OpenAI and Together APIs until Ctrl-C.
 
     MODEL is a name in the store or the catalogue, a GGUF file, or a Hugging Face directory.
@@ -47,16 +49,17 @@ def serve(model: str, adapters: tuple[str, ...], host: str, port: int, **setting
     # A service is stopped with SIGTERM: end as after Ctrl-C, also while the model is loading.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     platform.check_port(host, port)
+    url = url_of(host, port, tls)
     store, named = Store(), dict(map(adapter_named, adapters))
     keys = platform.Keys.open(store.root)
     keys.adopt_environment()
 
     def ready() -> None:
         served = [card.name for card in engine.models()]
-        click.echo(_greeting(keys, served, url_of(host, port)))
+        click.echo(_greeting(keys, served, url))
 
     engine = Engine.open(store, [model], adapters=named, **settings)
-    platform.serve(engine, keys, host=host, port=port, ready=ready)
+    platform.serve(engine, keys, host=host, port=port, tls=tls, ready=ready)
 
 
 def adapter_named(text: str) -> tuple[str, str | Path]:

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from openhearth.cli.frame import emit, size, table
-from openhearth.store import Artifact, Store, collect, lineage, remove
+from openhearth.errors import UsageError
+from openhearth.store import Artifact, Store, collect, lineage, push, remove
+from openhearth.store.disk import lasting_place
 
 
 def _row(store: Store, artifact: Artifact) -> dict[str, Any]:
@@ -88,7 +90,25 @@ def rm(name: str) -> None:
 
 @click.command()
 @click.option("--unnamed", is_flag=True, help="Also artifacts that no name leads to.")
-def gc(unnamed: bool) -> None:
+@click.option("--copies", is_flag=True, help="Also copies of what is at OPENHEARTH_STORE.")
+@click.option("--there", is_flag=True, help="Also at OPENHEARTH_STORE, while nobody writes there.")
+def gc(unnamed: bool, copies: bool, there: bool) -> None:
     """Free the space of removed, damaged and unfinished work."""
-    freed = collect(Store(), unnamed=unnamed)
+    freed = collect(Store(), unnamed=unnamed, copies=copies, there=there)
     emit({"freed": freed}, f"Freed {size(freed)}.")
+
+
+@click.command(name="push")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--to", "url", default=lasting_place, help="Where to; else OPENHEARTH_STORE.")
+def send(names: tuple[str, ...], url: str) -> None:
+    """Copy artifacts of this home, with all they were made from, to a URL, under their names.
+
+    Without a NAME, all that have one. `hearth pull URL#NAME` brings one back.
+    """
+    if not url:
+        raise UsageError("Where to? Give --to URL, or set OPENHEARTH_STORE.")
+    store = Store(url="")
+    sent = {name: push(store.get(name), url, name=name) for name in names or store.refs.all()}
+    Store().catalogue.sync()  # so that the next command knows
+    emit({"sent": sent}, f"Sent {', '.join(sent) or 'nothing'}: {size(sum(sent.values()))}.")

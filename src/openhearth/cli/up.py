@@ -17,16 +17,19 @@ import click
 from openhearth.cli.engine_options import Size, engine_options
 from openhearth.cli.frame import emit, say, table
 from openhearth.cli.keys import Credits
+from openhearth.cli.listening import listening_options
 from openhearth.errors import HearthError
 
 if TYPE_CHECKING:
     from openhearth.platform.running import Running
     from openhearth.platform.supervisor import Ready
+    from openhearth.platform.tls import Tls
 
 FIRST_MODEL = "smollm2-135m"
 ENDING = 60.0  # seconds
 LOOK = 0.05
 NOT_RUNNING = 3  # exit code
+LONGEST_IDLE = 1e9  # seconds; thirty years
 ASK = '[{"role": "user", "content": "Hello"}]'
 PASTE = """
   from openai import OpenAI
@@ -44,7 +47,7 @@ PASTE = """
 
 @click.command()
 @engine_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@listening_options
 @click.option(
     "--port",
     default=8080,
@@ -65,6 +68,11 @@ PASTE = """
     type=Size(),
     help="What a project may keep of uploaded files; else 100GiB.",
 )
+@click.option(
+    "--idle",
+    type=click.FloatRange(0, LONGEST_IDLE),
+    help="Seconds that a model which nobody asks stays in memory; else 300.",
+)
 @click.option("--no-model", is_flag=True, help=f"Do not bring {FIRST_MODEL} if it is not there.")
 @click.option("--detach", is_flag=True, help="Go on in the background; `hearth down` ends it.")
 @click.pass_context
@@ -72,8 +80,10 @@ def up(
     context: click.Context,
     host: str,
     port: int,
+    tls: Tls | None,
     free: int,
     storage: int | None,
+    idle: float | None,
     no_model: bool,
     detach: bool,
     **engine: Any,
@@ -100,7 +110,7 @@ def up(
             click.echo(_greeting(found, _example(home)))
         sys.stdout.flush()
 
-    Supervisor(Options(home, host, port, models, free, storage, engine)).run(ready)
+    Supervisor(Options(home, host, port, tls, models, free, storage, idle, engine)).run(ready)
     say("Everything has ended.")
 
 
@@ -128,7 +138,7 @@ def down() -> None:
 
 @click.command()
 def status() -> None:
-    """Say what runs over this home; the exit code is 3 if nothing does."""
+    """Say what runs over this home, and what is in memory; the exit code is 3 if nothing runs."""
     from openhearth.platform.running import running
     from openhearth.store.disk import home
 
@@ -137,17 +147,37 @@ def status() -> None:
         emit({"running": False}, f"Nothing runs over {home()}: start it with `hearth up`.")
         raise click.exceptions.Exit(NOT_RUNNING)
     value = {name: part for name, part in vars(found).items() if name != "key"}
-    emit({"running": True} | value, lambda: _status(found, home()))
+    models = _in_memory(found)
+    emit({"running": True} | value | {"models": models}, lambda: _status(found, home(), models))
 
 
-def _status(found: Running, home: Path) -> str:
+def _in_memory(found: Running) -> list[dict[str, Any]] | None:
+    """The models that are there, and how long each was loaded; None if the gateway does not say."""
+    from openhearth.platform.supervisor import ask
+
+    told = ask(f"{found.url}/v1/models", found.key)
+    return told and [
+        {"model": one["id"], "load_seconds": one["load_seconds"]}
+        for one in told["data"]
+        if one["state"] == "loaded" and one["base"] is None
+    ]
+
+
+def _status(found: Running, home: Path, models: list[dict[str, Any]] | None) -> str:
     rows = [
         [name, str(pid or "starting"), found.restarts[name], _log(home, name)]
         for name, pid in found.processes.items()
     ]
     state = "answers" if found.ready else "is starting"
     head = f"{found.url} {state}; process {found.pid}, for {round(time.time() - found.since)} s."
-    return f"{head}\n{table(['part', 'process', 'restarts', 'log'], rows)}"
+    return f"{head}\n{table(['part', 'process', 'restarts', 'log'], rows)}\n\n{_models(models)}"
+
+
+def _models(models: list[dict[str, Any]] | None) -> str:
+    if models is None:
+        return "The gateway does not say which models are in memory."
+    rows = [[one["model"], f"{one['load_seconds']:.2f} s"] for one in models]
+    return table(["in memory", "loaded in"], rows) if rows else "No model is in memory."
 
 
 def _log(home: Path, name: str) -> str:

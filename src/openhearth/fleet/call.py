@@ -20,13 +20,28 @@ class NodeLost(EngineBusy):
 
 
 class FleetStream(Stream):
-    """A stream whose end, when its reader wants it, has to be told to somebody far away."""
+    """A stream whose end, when its reader wants it, has to be told to somebody far away, and of
+    which a first `word` is to be waited for, as the call has it, if there is one.
+    """
 
     def __init__(
         self, wake: Callable[[list[Waiting]], None], tell: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(wake)
         self.tell = tell
+        self.word: Future[None] | None = None
+
+    async def begun(self) -> None:
+        """Until a node has got to work on it, if its model had to be loaded first.
+
+        Raises:
+            HearthError: what the node says instead.
+        """
+        if self.word is not None:
+            word = asyncio.wrap_future(self.word)
+            word.add_done_callback(lambda told: told.cancelled() or told.exception())  # is seen
+            await asyncio.wait({word})
+            await word
 
     def cancel(self) -> None:
         """Ask the node to stop, which it does within a step. May be called often and late."""
@@ -62,10 +77,13 @@ class Call:
         """Seconds since something was heard of this attempt."""
         return time.monotonic() - self._heard
 
-    def begin(self, id_: str, node: str, data: bytes, over: asyncio.Future[None]) -> None:
-        """Another attempt, by this node, which is to be sent `data`."""
+    def begin(
+        self, id_: str, node: str, data: bytes, over: asyncio.Future[None], *, cold: bool = False
+    ) -> None:
+        """Another attempt, by this node, which is to be sent `data`; `cold`, if it has to load."""
         self.id, self.node, self.data, self.over = id_, node, data, over
         self.number, self._heard = 0, time.monotonic()
+        self.stream.word = self.word if cold else None
 
     def receive(self, part: Part) -> None:
         """A part of the stream: given on in its turn, dropped if it came before, and the end if
@@ -81,8 +99,10 @@ class Call:
         elif part.delta is not None:
             self.number += 1
             self._give(part.delta)
-        if part.accepted and part.error is None and not self.word.done():
-            self.word.set_result(None)
+        if part.accepted and part.error is None:
+            self.stream.loading = part.loading
+            if not self.word.done():
+                self.word.set_result(None)
 
     async def answered(self) -> None:
         """Until this attempt is over. Raises what ended it."""

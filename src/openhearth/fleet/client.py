@@ -25,6 +25,7 @@ from openhearth.fleet.bus import Bus
 from openhearth.fleet.call import Call, FleetStream, NodeLost, settled
 from openhearth.fleet.catalogue import Catalogue
 from openhearth.fleet.members import BEAT, LEASE, Members
+from openhearth.fleet.memory import Memory
 from openhearth.fleet.messages import (
     GATEWAYS,
     NODES,
@@ -57,6 +58,7 @@ class Fleet:
         self._bus = bus
         self._catalogue = Catalogue(store)
         self._nodes: Members[NodeBeat] = Members()
+        self.memory = Memory(self._catalogue)
         self._lock = threading.Lock()  # of the next two
         self._calls: dict[str, Call] = {}
         self._busy: Counter[str] = Counter()  # calls by node
@@ -71,7 +73,7 @@ class Fleet:
         """Be there, in the bus's event loop; the nodes are known within milliseconds."""
         fleet = cls(bus, store)
         await bus.subscribe(answers(bus.name), fleet._receive)
-        await bus.subscribe(NODES, lambda data: fleet._nodes.heard(decode_node(data)))
+        await bus.subscribe(NODES, fleet._hear)
         await bus.subscribe(LEFT, fleet._left)
         await bus.flush()
         fleet._beating = bus.loop.create_task(fleet._beats())
@@ -207,10 +209,11 @@ class Fleet:
                     if nodes
                     else "No node is there to answer: start one, or try again in a moment."
                 )
-            node = min(free, key=lambda n: (self._busy[n.id], call.base not in n.loads, n.id)).id
-            call.begin(stream, node, data, self._bus.loop.create_future())
+            node = min(free, key=lambda n: (self._busy[n.id], call.base not in n.loads, n.id))
+            cold, over = call.base not in node.loads, self._bus.loop.create_future()
+            call.begin(stream, node.id, data, over, cold=cold)
             self._calls[stream] = call
-            self._busy[node] += 1
+            self._busy[node.id] += 1
 
     def _release(self, call: Call) -> None:
         with self._lock:
@@ -238,12 +241,18 @@ class Fleet:
     def _cancel(self, call: Call) -> None:
         self._bus.post(cancels(call.node), encode(Cancel(call.id)))
 
+    def _hear(self, data: bytes) -> None:
+        beat = decode_node(data)
+        self._nodes.heard(beat)
+        self.memory.heard(beat)
+
     def _left(self, data: bytes) -> None:
         node = decode_left(data)
         if self._nodes.left(node):
             self._lose(node)
 
     def _lose(self, node: str) -> None:
+        self.memory.left(node)
         for call in list(self._calls.values()):
             if call.node == node:
                 call.end(NodeLost("The node that answered is gone: send the request again."))

@@ -60,7 +60,8 @@ class Cancel:
 class Part:
     """Number `number` of a stream: a delta, or the error that ends it. With neither it only says
     that the stream goes on, and the number is that of the part which comes next. `accepted` says
-    that an engine has the request, and has found nothing wrong with it.
+    that an engine has the request, and has found nothing wrong with it; before, it waited so many
+    seconds for the `loading` of its model, none if that was in memory.
     """
 
     stream: str
@@ -68,18 +69,30 @@ class Part:
     delta: Delta | None = None
     error: HearthError | None = None
     accepted: bool = True
+    loading: float = 0.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """How a model came into memory: `seconds` from when it was asked for until it could answer, the
+    `bytes` of its files, and when that was, `at`, in seconds of UTC.
+    """
+
+    seconds: Annotated[float, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    at: float
 
 
 @dataclass(frozen=True)
 class NodeBeat:
     """A node is there. `models` are digests of what it has; `loads` those of the models that are in
-    memory, and how many seconds it took to load them. It answers `running` streams, of at most
-    `room`, and takes no new ones if it is `draining`.
+    memory, and how they came there. It answers `running` streams, of at most `room`, and takes no
+    new ones if it is `draining`.
     """
 
     id: Name
     models: tuple[str, ...] = ()
-    loads: dict[str, float] = field(default_factory=dict)
+    loads: dict[str, Load] = field(default_factory=dict)
     running: int = 0
     room: int = 0
     draining: bool = False
@@ -187,6 +200,7 @@ Row = tuple[
     | None,
     tuple[str, str] | None,
     bool,
+    Annotated[float, Field(ge=0)],
 ]
 PARTS = TypeAdapter[Any](tuple[Name, list[Row]])
 ASK, CANCEL, NODE, GATEWAY, LEFT = (
@@ -206,7 +220,7 @@ def _row(part: Part) -> bytes:
     delta, error = part.delta, part.error
     failure = (kind_of(error), str(error).encode(errors="replace").decode()) if error else None
     fields = _fields(delta) if delta else None
-    row = orjson.dumps((part.stream, part.number, fields, failure, part.accepted))
+    row = orjson.dumps((part.stream, part.number, fields, failure, part.accepted, part.loading))
     if len(row) <= FULL:
         return row
     return _row(Part(part.stream, part.number, error=UsageError("Ask for fewer logprobs.")))
@@ -230,9 +244,10 @@ def _part(
     delta: tuple[Any, ...] | None,
     failure: tuple[str, str] | None,
     accepted: bool,
+    loading: float,
 ) -> Part:
     said, error = _delta(delta) if delta else None, error_of(*failure) if failure else None
-    return Part(stream, number, said, error, accepted)
+    return Part(stream, number, said, error, accepted, loading)
 
 
 def _delta(row: tuple[Any, ...]) -> Delta:

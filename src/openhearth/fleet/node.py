@@ -53,7 +53,8 @@ def main(bus: str, home: Path | None, idle: float, models: int, grace: float, en
     logging.basicConfig(level=logging.INFO, format="%(asctime)s node %(levelname)s %(message)s")
     try:
         store, settings = Store(home), Settings(**orjson.loads(engine))
-        engines = Engines(partial(open_engine, store, settings), idle=idle, most=models)
+        opening, size = partial(open_engine, store, settings), partial(size_of, store)
+        engines = Engines(opening, size, idle=idle, most=models)
         room = settings.most_running + MOST_WAITING
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(run(bus, store, engines, room, grace))
@@ -64,6 +65,11 @@ def main(bus: str, home: Path | None, idle: float, models: int, grace: float, en
 def open_engine(store: Store, settings: Settings, digest: str) -> Engine:
     """The engine of a model in the store."""
     return Engine(digest, store=store, **asdict(settings))
+
+
+def size_of(store: Store, digest: str) -> int:
+    """The bytes of all files of a model in the store."""
+    return sum(entry.size for entry in store.load(digest).manifest.files.values())
 
 
 if __name__ == "__main__":

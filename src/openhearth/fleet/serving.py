@@ -1,8 +1,8 @@
 """A node: answers what gateways ask of it, with engines that it opens when they are first needed.
 
-It says every two seconds that it is there, what it has in memory and how long that took to load. A
-stream ends when its gateway says so or is gone. Told to stop, a node takes nothing new, finishes
-what it has begun, up to a time of grace, and ends.
+It says every two seconds, and at once when that changes, what it has in memory and how long that
+took to load. A stream ends when its gateway says so or is gone. Told to stop, a node takes nothing
+new, finishes what it has begun, up to a time of grace, and ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,6 +54,7 @@ class Answering:
     task: asyncio.Task[None] | None = None
     stream: Stream | None = None
     number: int = 0
+    loading: float = 0.0  # seconds that it waited for its model
 
     def cancel(self) -> None:
         """Stop it within a step, or at once if the engine does not have it yet."""
@@ -77,6 +79,7 @@ class Node:
         self._running: dict[str, Answering] = {}
         self._draining = False
         self._news = asyncio.Event()
+        engines.changed = self._news.set
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -133,7 +136,10 @@ class Node:
 
     async def _compute(self, one: Answering) -> None:
         request = one.ask.request
-        async with self._engines.use(self._base(request.model)) as engine:
+        base = self._base(request.model)
+        is_here, came = base in self._engines.loads, time.monotonic()
+        async with self._engines.use(base) as engine:
+            one.loading = 0.0 if is_here else time.monotonic() - came
             one.stream = await _begin(engine, request)
             self._say(one)
             try:
@@ -147,7 +153,7 @@ class Node:
     ) -> None:
         """The next part of a stream, or, without any, that it goes on."""
         accepted = one.stream is not None
-        part = Part(one.ask.stream, one.number, delta, error, accepted)
+        part = Part(one.ask.stream, one.number, delta, error, accepted, one.loading)
         one.number += delta is not None or error is not None
         self._outbox.put(one.ask.gateway, part)
 
@@ -157,7 +163,7 @@ class Node:
 
     def _meet(self, gateway: GatewayBeat) -> None:
         if self._gateways.heard(gateway):
-            self._news.set()  # it shall know us at once
+            self._news.set()  # it shall know us at once, as all shall know what is in memory
 
     def _left(self, data: bytes) -> None:
         gateway = decode_left(data)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -21,34 +21,15 @@ from openhearth.inference.check import check_prompt, check_request
 from openhearth.inference.executor import ELSEWHERE
 from openhearth.inference.lane import Lane
 from openhearth.inference.loop import Loop
+from openhearth.inference.prompt import Prompt, encode
 from openhearth.inference.request import ModelCard, Request, Sampling
+from openhearth.inference.runner import Runner
 from openhearth.inference.sequence import Sequence as Running
 from openhearth.inference.served import Served, Settings, named_adapter, open_base
 from openhearth.inference.stream import Stream
 from openhearth.inference.text import TextStream
 from openhearth.models import base_of, find
 from openhearth.store import Store
-
-T = TypeVar("T")
-
-Messages = Sequence[Mapping[str, str]]
-Prompt = str | Sequence[int] | Messages
-
-
-class Runner(Protocol):
-    """What sees to it that sequences are answered: a `Loop` here, a `Relay` elsewhere."""
-
-    def stream(self) -> Stream:
-        """A stream for a sequence."""
-
-    def submit(self, lane: Any, sequence: Running) -> None:
-        """Queue a sequence in a lane."""
-
-    def call(self, function: Callable[[], T]) -> T:
-        """What `function` returns or raises, called where the lanes can be used."""
-
-    def close(self) -> None:
-        """End; what runs or waits ends as cancelled."""
 
 
 class Engine:
@@ -267,7 +248,7 @@ class Engine:
         **sampling: Any,
     ) -> Request:
         name = model or next(iter(self._served))
-        ids = _encode(self.tokenizer(name), prompt)
+        ids = encode(self.tokenizer(name), prompt)
         return Request(name, ids, Sampling(**sampling), priority, deadline=deadline)
 
     def _get(self, model: str) -> Served:
@@ -291,12 +272,3 @@ def _connect(
     name = str(models[0])
     there = connect(store, name, settings.executor, settings.remote, settings.most_running)
     return there.relay, {name: Served(there.card, there.tokenizer, there.lane, None)}
-
-
-def _encode(tokenizer: Tokenizer, prompt: Prompt) -> list[int]:
-    if isinstance(prompt, str):
-        return tokenizer.encode(prompt)
-    if prompt and isinstance(prompt[0], Mapping):
-        messages = [dict(message) for message in prompt if isinstance(message, Mapping)]
-        return tokenizer.encode(tokenizer.chat(messages, add_generation_prompt=True))
-    return [token for token in prompt if not isinstance(token, Mapping)]

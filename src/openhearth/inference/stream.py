@@ -32,6 +32,7 @@ class Stream:
 
     Iteration raises whatever ended the request instead of an answer. `wake` is called with those
     who wait in event loops; one that collects them lets many streams' readers be woken together.
+    `loading` are the seconds that it waited for its model to come into memory.
     """
 
     def __init__(self, wake: Callable[[list[Waiting]], None] = wake) -> None:
@@ -42,6 +43,10 @@ class Stream:
         self._closed = False
         self._error: Exception | None = None
         self.cancelled = False
+        self.loading = 0.0
+
+    async def begun(self) -> None:
+        """Until it is sure that it will be answered; at once, where an engine has it already."""
 
     def cancel(self) -> None:
         """Ask the engine to stop; it does so within a step. May be called often and late."""

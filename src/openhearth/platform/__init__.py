@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from openhearth.platform.app import create_app
     from openhearth.platform.keys import Keys
     from openhearth.platform.port import check_port
-    from openhearth.platform.server import Tls, serve
+    from openhearth.platform.server import serve
+    from openhearth.platform.tls import Tls
 
 __all__ = ["Keys", "Tls", "check_port", "create_app", "serve"]
 
@@ -30,7 +31,7 @@ __getattr__ = lazily(
     __name__,
     {
         "Keys": "keys",
-        "Tls": "server",
+        "Tls": "tls",
         "check_port": "port",
         "create_app": "app",
         "serve": "server",

@@ -27,6 +27,7 @@ from openhearth.platform import (
     openapi,
     responses,
 )
+from openhearth.platform.apart import Apart
 from openhearth.platform.caller import Authority
 from openhearth.platform.catalogue import Machine, this_machine
 from openhearth.platform.database import Database
@@ -41,6 +42,7 @@ from openhearth.platform.operations import Gate, InRequest, Metrics, Observed, S
 from openhearth.platform.services import Services
 
 if TYPE_CHECKING:
+    from openhearth.fleet.memory import Memory
     from openhearth.inference import Engine
 
 Check = Callable[[], None]
@@ -57,6 +59,7 @@ def create_app(
     reranker: Reranker | None = None,
     placement: Placement | None = None,
     machines: Callable[[], Sequence[Machine]] = this_machine,
+    memory: Memory | None = None,
     settings: Settings | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
@@ -64,14 +67,17 @@ def create_app(
     closes nothing.
 
     What has to be kept needs a database: without one there are no responses and no endpoints.
-    `services` brings a whole platform: accounts, billing, jobs and files. It is ready when none of
-    `checks` raises, of which the usual one is that there is a model.
+    `services` brings a whole platform: accounts, billing, jobs and files. Where models come and go,
+    `memory` knows which are there. It is ready when none of `checks` raises, of which the usual one
+    is that there is a model.
     """
     # FastAPI's own pages load scripts from elsewhere.
     app = FastAPI(title="OpenHearth", docs_url=None, redoc_url=None)
     openapi.install(app, __version__)
     errors.install(app)
     metrics, limits, chosen = Metrics(), RateLimits(), settings or Settings()
+    if memory is not None:
+        metrics.follow(memory)
     # The last of them is the outermost.
     app.add_middleware(InRequest)
     app.add_middleware(jobs.Lines)
@@ -87,7 +93,7 @@ def create_app(
     vectors, pool = embedder or embedding.NoEmbedder(), embedding.Pool()
     looks = dict(checks or {"engine": partial(health.check_engine, engine)})
     routers = [
-        models.router(seen, vectors),
+        models.router(seen, vectors, memory),
         chat.router(seen, metered),
         completions.router(seen, metered),
         embedding.embeddings.router(vectors, pool, metered),
@@ -110,12 +116,13 @@ def create_app(
 
 
 def _services(engine: Engine, services: Services) -> list[APIRouter]:
+    apart = Apart()
     return [
         accounts.router(services.accounts),
         billing.router(services.ledger, services.database, services.operator),
         jobs.router(services.jobs, {"data": submit.data(services.files.path)}),
-        files.router(services.files),
-        finetuning.router(services.store, services.jobs, services.files, services.charges),
+        files.router(services.files, apart),
+        finetuning.router(services.store, services.jobs, services.files, services.charges, apart),
         batches.router(services.jobs, services.files),
         evaluations.router(engine, services.jobs, services.files),
     ]

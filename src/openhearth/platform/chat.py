@@ -49,7 +49,7 @@ from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import Alternatives, GenerationParameters, room_after
 from openhearth.platform.preparing import Preparing
 from openhearth.platform.reading import Reader, Step
-from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
+from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, first_headers, head
 from openhearth.platform.sse import EventStream
 from openhearth.platform.tenant import tenant_of
 from openhearth.platform.thoughts import begins_inside
@@ -259,7 +259,7 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
         fields = head("chatcmpl", body.model)
         if body.stream:
             chunks = _chunks(body, asked, generation, partial(ChatChunk, **fields))
-            return EventStream(chunks, generation)
+            return EventStream(chunks, generation, headers=partial(first_headers, generation))
         async with generation:
             answers = await while_connected(http.receive, generation.answers())
         reply = ChatReply(
@@ -268,6 +268,6 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
             usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=asked.text)] if body.echo else [],
         )
-        return charged(reply, generation.cost)
+        return charged(reply, generation)
 
     return routes

@@ -30,7 +30,7 @@ from openhearth.platform.models import find_card, tokenizer_of
 from openhearth.platform.openapi import answers
 from openhearth.platform.parameters import MAX_CHOICES, Alternatives, GenerationParameters
 from openhearth.platform.preparing import Preparing
-from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, head
+from openhearth.platform.replies import EchoedPrompt, UsageReply, charged, first_headers, head
 from openhearth.platform.sse import EventStream
 from openhearth.platform.tenant import tenant_of
 
@@ -266,7 +266,7 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
         fields = head("cmpl", body.model)
         if body.stream:
             chunks = _chunks(body, prompts, generation, partial(CompletionChunk, **fields))
-            return EventStream(chunks, generation)
+            return EventStream(chunks, generation, headers=partial(first_headers, generation))
         async with generation:
             answers = await while_connected(http.receive, generation.answers())
         answers = likeliest(body, answers)
@@ -276,6 +276,6 @@ def router(engine: Engine, meter: Meter = FREE) -> APIRouter:
             usage=UsageReply.of(generation),
             prompt=[EchoedPrompt(text=prompt.text) for prompt in prompts] if body.echo else [],
         )
-        return charged(reply, generation.cost)
+        return charged(reply, generation)
 
     return routes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from openhearth.platform.metering import NoTab, Tab
 if TYPE_CHECKING:
     from openhearth.inference import Engine, Stream
 
+BEGINNING = 15.0  # seconds; the clients and common proxies give up after 60 s of silence
 Item = tuple[int, Delta]
 
 
@@ -92,6 +93,23 @@ class Generation:
         """Stop what still runs; the engine drops it at its next step."""
         for stream in self._streams:
             stream.cancel()
+
+    async def begun(self) -> None:
+        """Until all of them are sure to be answered, for which models may have to be loaded first;
+        but no longer than a caller can be left without a word.
+
+        Raises:
+            HearthError: what is wrong with one of them.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGINNING):
+                for stream in self._streams:
+                    await stream.begun()
+
+    @property
+    def loading(self) -> float:
+        """Seconds that the last of them waited for its model, as far as that is over."""
+        return max(stream.loading for stream in self._streams)
 
     @property
     def finished(self) -> bool:

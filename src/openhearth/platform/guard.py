@@ -26,6 +26,8 @@ MAX_BODY = 4 * 2**20  # bytes; far more text than any context holds
 MAX_OPEN_BODY = 2**14  # of paths that need no key
 MAX_UPLOAD = 2**30 + 2**16  # of a file, and of the form around it
 MAX_IN_FLIGHT = 64  # requests of one key, so that one caller cannot fill the engine's queue
+MORE: Message = {"type": "http.response.body", "body": b"", "more_body": True}
+END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 class Guard:
@@ -57,7 +59,6 @@ class Guard:
             with ExitStack() as share:
                 share.enter_context(self._share_of(caller.key))
                 body = await _body(scope, receive, MAX_BODY)
-                # Whoever has an answer may ask again at once.
                 await self.app(scope, body, _until_the_end(send, share.close))
         except ApiError as refusal:  # the routes' own errors never come this far
             await refusal.response()(scope, receive, send)
@@ -106,10 +107,19 @@ def _with_headers(send: Send, headers: Callable[[], dict[str, str]]) -> Send:
 
 
 def _until_the_end(send: Send, ended: Callable[[], None]) -> Send:
+    """The same, and `ended` is called when the caller has taken all of the answer but what fits a
+    connection's buffers: else answers that nobody reads would pile up, one a request. It is called
+    before the end itself goes out, because whoever has an answer may ask again at once.
+    """
+
     async def send_to_the_end(message: Message) -> None:
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            ended()
-        await send(message)
+        if message["type"] != "http.response.body" or message.get("more_body", False):
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        await send(MORE)  # which the server takes when there is room again
+        ended()
+        await send(END)
 
     return send_to_the_end
 

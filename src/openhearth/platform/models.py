@@ -21,6 +21,7 @@ from openhearth.platform.tenant import tenant_of
 
 if TYPE_CHECKING:
     from openhearth.data import Tokenizer
+    from openhearth.fleet.memory import Memory
     from openhearth.inference import Engine
 
 PROJECT = "proj_"  # how ids of projects begin
@@ -28,7 +29,8 @@ Card = ModelCard | EmbeddingCard
 
 
 class Model(BaseModel):
-    """A model or adapter; beyond OpenAI's fields, what it is made of. An adapter from a directory
+    """A model or adapter; beyond OpenAI's fields, what it is made of, and whether it is in memory
+    and how many seconds it took to come there, as far as that is known. An adapter from a directory
     has no digest.
     """
 
@@ -41,6 +43,8 @@ class Model(BaseModel):
     digest: str | None
     base: str | None
     license: list[str]
+    state: Literal["loaded", "not_loaded"] | None
+    load_seconds: float | None
 
 
 class BareModel(BaseModel):
@@ -91,16 +95,20 @@ def find_card(engine: Engine, name: str) -> ModelCard | None:
     return next((card for card in engine.models() if card.name == name), None)
 
 
-def describe(card: Card) -> Model:
-    """A card in the API's words."""
+def describe(card: Card, memory: Memory | None = None) -> Model:
+    """A card in the API's words; without a `memory` all that writes is always there."""
+    writes = isinstance(card, ModelCard)
+    load = memory.find(card.name) if memory and writes else None
     return Model(
         id=card.name,
         created=card.created,
-        type="chat" if isinstance(card, ModelCard) else "embedding",
+        type="chat" if writes else "embedding",
         context_length=card.context_length,
         digest=card.digest or None,
         base=card.base if isinstance(card, ModelCard) else None,
         license=list(card.license),
+        state=("loaded" if load or not memory else "not_loaded") if writes else None,
+        load_seconds=load.seconds if load else None,
     )
 
 
@@ -129,13 +137,13 @@ def _seen_by(project: str, card: Card) -> Card:
     return card
 
 
-def router(engine: Engine, embedder: Embedder) -> APIRouter:
+def router(engine: Engine, embedder: Embedder, memory: Memory | None = None) -> APIRouter:
     """The two routes over what writes and what makes vectors."""
     routes = APIRouter(tags=["models"])
 
     @routes.get("/v1/models")
     async def list_models(http: Request) -> ModelList | list[BareModel]:
-        models = [describe(card) for card in served(engine, embedder, tenant_of(http))]
+        models = [describe(card, memory) for card in served(engine, embedder, tenant_of(http))]
         if speaks_together(http):
             return [_bare(model) for model in models]
         return ModelList(data=models)
@@ -144,7 +152,7 @@ def router(engine: Engine, embedder: Embedder) -> APIRouter:
     async def retrieve_model(name: str, http: Request) -> Model:
         for card in served(engine, embedder, tenant_of(http)):
             if card.name == name:
-                return describe(card)
+                return describe(card, memory)
         raise not_served(name)
 
     return routes

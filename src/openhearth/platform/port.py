@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from openhearth.errors import HearthError
+from openhearth.platform.tls import Tls
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and how to get there
 
@@ -44,10 +45,14 @@ def check_port(host: str, port: int) -> None:
         pass
 
 
-def url_of(host: str, port: int) -> str:
-    """Where a server that listens there is called from this machine."""
+def url_of(host: str, port: int, tls: Tls | None = None) -> str:
+    """Where a server that listens there is called from this machine; with TLS, by a name that its
+    certificate is for. Raises what `Tls.name_for` raises.
+    """
     host = EVERYWHERE.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = tls.name_for(host) if tls else host
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _why(error: OSError, host: str, port: int) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from openhearth.platform.generation import Generation
 
 COST = "x-openhearth-cost"  # the header that says what an answer cost, in units
+SERVER_TIMING = "server-timing"  # in milliseconds; https://www.w3.org/TR/server-timing/
 
 
 class PromptDetails(BaseModel):
@@ -21,11 +22,14 @@ class PromptDetails(BaseModel):
 
 
 class TimingsReply(BaseModel):
-    """Seconds from the arrival at the engine until the start, the first token, and the end."""
+    """Seconds from the arrival at the engine until the start, the first token, and the end; before
+    that, those of `loading` the model, if it was not in memory.
+    """
 
     queued: float
     first_token: float
     total: float
+    loading: float = 0.0
 
 
 class UsageReply(BaseModel):
@@ -51,7 +55,7 @@ class UsageReply(BaseModel):
             total_tokens=prompt + completion,
             prompt_tokens_details=PromptDetails(cached_tokens=usage.cached_tokens),
             cost=generation.cost,
-            timings=TimingsReply(**vars(timings)) if timings else None,
+            timings=TimingsReply(**vars(timings), loading=generation.loading) if timings else None,
         )
 
 
@@ -66,7 +70,27 @@ def head(prefix: str, model: str) -> dict[str, Any]:
     return {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
 
 
-def charged(reply: BaseModel, cost: int) -> Response:
-    """A whole answer, and what was charged for it, in units."""
-    headers = {COST: str(cost)}
+def charged(reply: BaseModel, generation: Generation) -> Response:
+    """A whole answer, with the headers that tell of it."""
+    headers = headers_of(generation)
     return Response(reply.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def headers_of(generation: Generation) -> dict[str, str]:
+    """What a whole answer cost, in units, and how long its model was waited for."""
+    return {COST: str(generation.cost)} | _waited(generation)
+
+
+async def first_headers(generation: Generation) -> dict[str, str]:
+    """What can be said before a stream: how long its model was waited for.
+
+    Raises:
+        HearthError: it will not be answered.
+    """
+    await generation.begun()
+    return _waited(generation)
+
+
+def _waited(generation: Generation) -> dict[str, str]:
+    milliseconds = 1000 * generation.loading
+    return {SERVER_TIMING: f"load;dur={milliseconds:.1f}"} if milliseconds else {}

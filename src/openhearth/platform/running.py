@@ -25,12 +25,14 @@ LOOK = 0.02
 
 @dataclass(frozen=True)
 class Running:
-    """A platform: the process that holds it together, where it listens, and a key for commands on
-    this machine. `since` is in seconds of UTC; `processes` are the ids of its parts.
+    """A platform: the process that holds it together, where it listens, and where commands on this
+    machine ask it, with which key. `since` is in seconds of UTC; `processes` are the ids of its
+    parts.
     """
 
     pid: int
     url: str
+    local: str
     key: str
     since: int
     ready: bool = False

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from openhearth.errors import HearthError
 from openhearth.platform.app import create_app
 from openhearth.platform.caller import Authority
 from openhearth.platform.port import check_port
+from openhearth.platform.tls import Tls
 
 if TYPE_CHECKING:
     from openhearth.inference import Engine
@@ -26,35 +24,12 @@ PROXIES = "FORWARDED_ALLOW_IPS"  # in the environment: their addresses, which uv
 KEEP_ALIVE_SECONDS = 75  # longer than proxies keep idle connections, so that they end them
 
 
-@dataclass(frozen=True)
-class Tls:
-    """A certificate and its key, as PEM files."""
-
-    certificate: Path
-    key: Path
-
-    def options(self) -> dict[str, Any]:
-        """Uvicorn's.
-
-        Raises:
-            HearthError: they cannot be read, or do not belong together.
-        """
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
-        except (OSError, ssl.SSLError) as error:
-            raise HearthError(
-                f"The certificate {self.certificate} with the key {self.key} cannot be used "
-                f"({error}): give PEM files that belong together."
-            ) from error
-        return {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key)}
-
-
-def uvicorn_options(grace: int, tls: Tls | None = None) -> dict[str, Any]:
-    """How uvicorn runs our applications. Raises what `Tls.options` raises.
+def configured(app: Any, grace: int, tls: Tls | None = None, **where: Any) -> uvicorn.Config:
+    """How uvicorn runs our applications. Raises what `Tls.context` raises.
 
     What a proxy says of whom it asks for is believed only of proxies that were named.
     """
-    return {
+    options: dict[str, Any] = {
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
@@ -63,7 +38,32 @@ def uvicorn_options(grace: int, tls: Tls | None = None) -> dict[str, Any]:
         "lifespan": "off",
         "timeout_graceful_shutdown": grace,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
-    } | (tls.options() if tls else {})
+    }
+    config = uvicorn.Config(app, **options, **where)
+    config.load()
+    config.ssl = tls.context() if tls else None
+    return config
+
+
+class WithLocal(uvicorn.Server):
+    """A server that listens on another socket too, which is this machine's, and without TLS."""
+
+    def __init__(self, config: uvicorn.Config, local: socket.socket) -> None:
+        super().__init__(config)
+        self._local = local
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        listened = asyncio.get_running_loop().create_server(
+            self._protocol, sock=self._local, backlog=self.config.backlog
+        )
+        self.servers.append(await listened)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: Any = self.config.http_protocol_class
+        return made(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 class _Server(uvicorn.Server):
@@ -101,5 +101,4 @@ def serve(
     with contextlib.closing(engine), contextlib.suppress(KeyboardInterrupt):
         check_port(host, port)
         app = create_app(engine, authority, **parts)
-        config = uvicorn.Config(app, host=host, port=port, **uvicorn_options(grace, tls))
-        _Server(config, ready).run()
+        _Server(configured(app, grace, tls, host=host, port=port), ready).run()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, TypeVar
 
@@ -50,8 +50,14 @@ async def events(messages: AsyncGenerator[Message]) -> AsyncGenerator[bytes]:
         yield event(server_failed("in the middle of this stream").reply)
 
 
+async def _no_headers() -> Mapping[str, str]:
+    return {}
+
+
 class EventStream(StreamingResponse):
-    """The response that sends `messages`, and ends their `generation` when the caller leaves."""
+    """The response that sends `messages`, and ends their `generation` when the caller leaves. What
+    `headers` gives is waited for before anything is sent; what it raises has a status of its own.
+    """
 
     media_type = "text/event-stream"
 
@@ -60,11 +66,13 @@ class EventStream(StreamingResponse):
         messages: AsyncGenerator[Message],
         generation: AbstractAsyncContextManager[Any],
         encoded: Callable[[AsyncGenerator[Message]], AsyncGenerator[bytes]] = events,
+        headers: Callable[[], Awaitable[Mapping[str, str]]] = _no_headers,
     ) -> None:
         self._events = encoded(messages)
         self._generation = generation
-        headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-        super().__init__(self._events, headers=headers)
+        self._headers_to_come = headers
+        fixed = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        super().__init__(self._events, headers=fixed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._generation:
@@ -75,6 +83,7 @@ class EventStream(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send everything, with keep-alive comments between the events."""
+        self.headers.update(await self._headers_to_come())
         pulse = asyncio.create_task(_pulse(send))
         try:
             async with aclosing(self._events):

@@ -1,8 +1,9 @@
 """All of the platform on one machine: a broker, a gateway, a node and a worker, kept alive.
 
-They are processes, each of which may die: it is started again, and the others go on. The socket
-that listens is the supervisor's, so that callers wait while a gateway starts, and are not refused.
-All of them end with the supervisor, however that ends.
+They are processes, each of which may die: it is started again, and the others go on. The sockets
+that listen are the supervisor's, so that callers wait while a gateway starts, and are not refused:
+one for everybody, and one of the loopback, without TLS, for commands and jobs on this machine. All
+of them end with the supervisor, however that ends.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from openhearth.platform.children import Child, Revival
 from openhearth.platform.keys import FIRST_KEY, LOCAL_KEY, OWN_KEY, fresh_key
 from openhearth.platform.port import bound, url_of
 from openhearth.platform.running import Running, log_of, only_one
-from openhearth.processes import attached
+from openhearth.platform.tls import Tls
+from openhearth.processes import LOOPBACK, attached
 from openhearth.store import Store
 
 LOOK = 0.05  # seconds between looks at the children
@@ -50,15 +52,18 @@ log = logging.getLogger(__name__)
 class Options:
     """How a platform is to run. `models` are those of the catalogue that are to be there before it
     is ready; `engine` are settings of the engines; organisations begin with `credits`, in
-    millionths of a cent, and projects may keep `storage` bytes of uploads.
+    millionths of a cent, and projects may keep `storage` bytes of uploads. A model that nobody asks
+    leaves memory after `idle` seconds.
     """
 
     home: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    tls: Tls | None = None
     models: Sequence[str] = ()
     credits: int = 0
     storage: int | None = None
+    idle: float | None = None
     engine: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,9 +82,9 @@ class Supervisor:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._stop = threading.Event()
-        self._first, self._local = fresh_key(), fresh_key()
+        self._first, self._key = fresh_key(), fresh_key()
         self._since = int(time.time())
-        self._url = ""
+        self._url = self._local = ""
         self._children: list[Child] = []
         self._ready = False
         self._said: Running | None = None
@@ -91,35 +96,44 @@ class Supervisor:
         `ready` is called once everything answers.
 
         Raises:
-            HearthError: the port is in use, another platform runs over this home, or a part does
-                not start; the text has its last words.
+            HearthError: the port is in use, the certificate cannot be used, another platform runs
+                over this home, or a part does not start; the text has its last words.
         """
         options = self._options
         with ExitStack() as stack:
             stack.enter_context(_told(self._stop))
             self._say = stack.enter_context(only_one(options.home))
             listener = stack.enter_context(bound(options.host, options.port))
+            local = stack.enter_context(bound(LOOPBACK, 0))
+            self._url = url_of(options.host, listener.getsockname()[1], options.tls)
+            self._local = url_of(LOOPBACK, local.getsockname()[1])
             listener.listen(BACKLOG)
-            self._url = url_of(options.host, listener.getsockname()[1])
+            local.listen(BACKLOG)
             self._broker = broker = stack.enter_context(Broker())
             self._broker_life = Revival(broker.start, lambda: broker.pid is not None)
-            self._children = self._parts(listener.fileno())
+            self._children = self._parts(listener.fileno(), local.fileno())
             stack.callback(self._end)
             stack.callback(listener.close)  # first of all, so that nobody else comes
             self._start(ready, stack.enter_context(_pulling(options)))
             while not self._stop.wait(LOOK):
                 self._look()
 
-    def _parts(self, listener: int) -> list[Child]:
-        bus = {BUS: self._broker.url, "OPENHEARTH_HOME": str(self._options.home)}
-        keys = {FIRST_KEY: self._first, LOCAL_KEY: self._local}
-        gateway = ["--listener", str(listener), "--credits", str(self._options.credits)]
-        if self._options.storage is not None:
-            gateway += ["--storage", str(self._options.storage)]
-        engine = ["--engine", json.dumps(self._options.engine)]
+    def _parts(self, listener: int, local: int) -> list[Child]:
+        options, files = self._options, [listener, local]
+        bus = {BUS: self._broker.url, "OPENHEARTH_HOME": str(options.home)}
+        keys = {FIRST_KEY: self._first, LOCAL_KEY: self._key}
+        gateway = ["--listener", str(listener), "--local", str(local)]
+        gateway += ["--credits", str(options.credits)]
+        if options.storage is not None:
+            gateway += ["--storage", str(options.storage)]
+        if options.tls is not None:
+            gateway += ["--tls", str(options.tls.certificate), str(options.tls.key)]
+        node = ["--engine", json.dumps(options.engine)]
+        if options.idle is not None:
+            node += ["--idle", str(options.idle)]
         return [
-            self._part("gateway", "openhearth.platform.gateway", gateway, bus | keys, [listener]),
-            self._part("node", "openhearth.fleet.node", engine, bus),
+            self._part("gateway", "openhearth.platform.gateway", gateway, bus | keys, files),
+            self._part("node", "openhearth.fleet.node", node, bus),
             self._part("worker", "openhearth.platform.jobs.worker", [], bus),
         ]
 
@@ -139,7 +153,7 @@ class Supervisor:
         """Wait until everything answers, and tell."""
         deadline = time.monotonic() + STARTING
         self._look()
-        while not self._stop.is_set() and _status(f"{self._url}/readyz") != OK:
+        while not self._stop.is_set() and _status(f"{self._local}/readyz") != OK:
             self._look()
             for child in self._children:
                 if child.deaths >= TRIES or time.monotonic() > deadline:
@@ -163,14 +177,14 @@ class Supervisor:
                 )
             return Ready(self._url, own, first=False)
         first = self._is_key(self._first)
-        return Ready(self._url, self._first if first else self._local, first)
+        return Ready(self._url, self._first if first else self._key, first)
 
     def _is_key(self, key: str) -> bool:
         """Whether the gateway, once it answers, lets that in."""
         status = 0
         while status not in (OK, UNKNOWN_KEY) and not self._stop.wait(LOOK):
             self._look()
-            status = _status(f"{self._url}/v3/whoami", key)
+            status = _status(f"{self._local}/v3/whoami", key)
         return status == OK
 
     def _look(self) -> None:
@@ -197,6 +211,7 @@ class Supervisor:
             os.getpid(),
             self._url,
             self._local,
+            self._key,
             self._since,
             self._ready,
             {"broker": self._broker.pid} | {child.name: child.pid for child in self._children},
@@ -247,12 +262,24 @@ def _pulling(options: Options) -> Iterator[Callable[[], bool]]:
             pull.wait()
 
 
+def ask(url: str, key: str) -> Any:
+    """What our gateway answers, read as JSON; None if it refuses, or does not answer in time."""
+    try:
+        with DIRECTLY.open(_request(url, key), timeout=ANSWERING) as answer:
+            return json.load(answer)
+    except (OSError, HTTPException, ValueError):
+        return None
+
+
+def _request(url: str, key: str | None) -> urllib.request.Request:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return urllib.request.Request(url, headers=headers)  # noqa: S310  # it is our own
+
+
 def _status(url: str, key: str | None = None) -> int:
     """With which status our gateway answers; 0 if it does not, in time."""
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    asked = urllib.request.Request(url, headers=headers)  # noqa: S310  # it is our own
     try:
-        with DIRECTLY.open(asked, timeout=ANSWERING) as answer:
+        with DIRECTLY.open(_request(url, key), timeout=ANSWERING) as answer:
             return answer.status
     except HTTPError as refusal:
         refusal.close()

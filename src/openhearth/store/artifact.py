@@ -138,7 +138,7 @@ class Artifact:
     @property
     def created(self) -> int:
         """When it came into this store, in seconds since 1970."""
-        return int((self.store.root / "manifests" / f"{self.digest}.json").stat().st_mtime)
+        return int(self.store.manifest_path(self.digest).stat().st_mtime)
 
     def path(self, name: str) -> Path:
         """Where the file `name` lies, after its bytes were verified.

@@ -22,6 +22,11 @@ def home() -> Path:
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("openhearth")
 
 
+def lasting_place() -> str:
+    """The URL where everything is kept for good: `OPENHEARTH_STORE`; empty if that is the home."""
+    return os.environ.get("OPENHEARTH_STORE", "")
+
+
 @contextlib.contextmanager
 def explain_disk_errors(root: Path) -> Iterator[None]:
     """Turn a full or read-only disk into an error that says what to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -29,6 +30,12 @@ def file_of(name: str) -> str:
     return name.replace("/", "%2f")
 
 
+def name_of(file: str) -> str | None:
+    """The name that a file of names is for, if it is one's."""
+    name = file.replace("%2f", "/")
+    return name if NAME.fullmatch(name) and len(name) <= LONGEST else None
+
+
 class Refs:
     """All names of a store."""
 
@@ -38,8 +45,7 @@ class Refs:
 
     def get(self, name: str) -> str | None:
         """The digest that `name` means, or None."""
-        path = self._directory / file_of(name)
-        return path.read_text() if path.is_file() else None
+        return _read(self._directory / file_of(name))
 
     def set(self, name: str, digest: str) -> None:
         """Let `name` mean `digest` from now on."""
@@ -51,21 +57,23 @@ class Refs:
 
     def all(self) -> dict[str, str]:
         """Every name and the digest it means."""
-        return {
-            path.name.replace("%2f", "/"): path.read_text()
-            for path in sorted(self._directory.iterdir())
-            if not path.name.startswith(".")
-        }
+        paths = {name: path for path in self._directory.iterdir() if (name := name_of(path.name))}
+        digests = {name: _read(paths[name]) for name in sorted(paths)}
+        return {name: digest for name, digest in digests.items() if digest is not None}
 
     def changed(self) -> int:
         """When a name was last given, changed or dropped, in nanoseconds."""
         return os.stat(self._path).st_mtime_ns
+
+    def watched(self) -> None:
+        """Somebody wants to know when names change."""
 
 
 class Watch:
     """Names for somebody who wants to know when they change."""
 
     def __init__(self, refs: Refs) -> None:
+        refs.watched()
         self._refs = refs
         self._read = 0  # when they were last changed, as far as they were read
 
@@ -77,3 +85,9 @@ class Watch:
         names = self._refs.all()
         self._read = changed if time.time() - changed / 1e9 > SETTLED else 0
         return names
+
+
+def _read(path: Path) -> str | None:
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text()
+    return None

@@ -6,6 +6,7 @@
     made/KEY                the artifact that a recipe over given inputs has already made
     work/KEY/               the durable scratch directory of a job that is not finished
     costs/DIGEST.json       time and speed of the run that made it (not part of the digest)
+    at/PLACE/               manifests and names of a lasting place elsewhere (`mirror.py`)
 
 Everything is written beside its place and renamed into it. Whoever makes an artifact holds a
 shared lock, whoever removes one an exclusive one, so that nothing goes that a running job has just
@@ -25,8 +26,9 @@ from typing import Any
 
 import orjson
 
-from openhearth.errors import CorruptArtifact, NotFound, UsageError
+from openhearth.errors import NotFound, UsageError
 from openhearth.store.artifact import (
+    DIGEST,
     KINDS,
     Artifact,
     FileEntry,
@@ -34,24 +36,39 @@ from openhearth.store.artifact import (
     canonical_json,
     file_digest,
 )
-from openhearth.store.disk import explain_disk_errors, home, locked, write_atomically
+from openhearth.store.catalogue import Catalogue
+from openhearth.store.disk import (
+    explain_disk_errors,
+    home,
+    lasting_place,
+    locked,
+    write_atomically,
+)
 from openhearth.store.draft import CODE, Draft, job_key
-from openhearth.store.refs import NAME, Refs
+from openhearth.store.mirror import Mirror
+from openhearth.store.refs import NAME
 
 BEGINNING = re.compile(r"[0-9a-f]{6,64}")  # of a digest, long enough to look one up by
 
 
 class Store:
-    """All artifacts of one user or machine, under one directory."""
+    """All artifacts of one user or machine, under one directory; or, with a `url` (else the one in
+    `OPENHEARTH_STORE`), all that are there, of which the directory has copies.
+    """
 
-    def __init__(self, root: Path | str | None = None) -> None:
+    def __init__(self, root: Path | str | None = None, url: str | None = None) -> None:
+        """Raises `UsageError` or `HearthError` where nothing can be at such a URL, or the disk
+        cannot be written.
+        """
         self.root = Path(root) if root is not None else home()
-        self.refs = Refs(self.root / "refs")
         self.lock_path = self.root / ".lock"
         self._verified: set[str] = set()
+        place = lasting_place() if url is None else url
         with explain_disk_errors(self.root):
-            for part in ("blobs/sha256", "manifests", "refs", "made", "work", "costs", "tmp"):
+            for part in ("blobs/sha256", "work", "tmp"):
                 (self.root / part).mkdir(parents=True, exist_ok=True)
+            self.catalogue = Mirror(place, self.root) if place else Catalogue(self.root)
+        self.refs = self.catalogue.refs
 
     # -- making -------------------------------------------------------------------------------
 
@@ -67,11 +84,12 @@ class Store:
 
         `build` writes files into the draft. Its `work` directory survives a crash and is given
         back to the next call with the same arguments, which is how jobs resume. One process at a
-        time builds; another waits and then finds the result.
+        time builds; another waits and then finds the result. Where there is a lasting place, what
+        was built is made when it is there.
 
         Raises:
             UsageError: unknown kind.
-            HearthError: the disk is full or cannot be written.
+            HearthError: the disk is full or cannot be written, or the lasting place cannot.
         """
         if kind not in KINDS:
             raise UsageError(f"{kind!r} is not a kind of artifact: use one of {', '.join(KINDS)}.")
@@ -93,7 +111,7 @@ class Store:
                 artifact = self._commit(kind, draft, inputs, recipe)
             finally:
                 shutil.rmtree(files, ignore_errors=True)
-            write_atomically(self.root / "made" / key, artifact.digest.encode())
+            self.catalogue.set_made(key, artifact.digest)
             shutil.rmtree(work, ignore_errors=True)
             return artifact
 
@@ -122,8 +140,7 @@ class Store:
         )
         if draft.cost:
             write_atomically(self.cost_path(manifest.digest), canonical_json(draft.cost))
-        self.add_manifest(manifest)
-        return Artifact(manifest.digest, manifest, self)
+        return self.add_manifest(manifest)
 
     def _add_blob(self, path: Path) -> FileEntry:
         entry = FileEntry(file_digest(path), path.stat().st_size)
@@ -140,9 +157,16 @@ class Store:
         path.chmod(0o444)
         os.replace(path, target)
 
-    def add_manifest(self, manifest: Manifest) -> None:
+    def add_manifest(self, manifest: Manifest) -> Artifact:
         """Record an artifact whose blobs are all here already."""
-        write_atomically(self.manifest_path(manifest.digest), manifest.to_bytes())
+        artifact = Artifact(manifest.digest, manifest, self)
+        self.catalogue.add(artifact)
+        return artifact
+
+    def _made(self, key: str) -> Artifact | None:
+        with contextlib.suppress(NotFound):
+            return self.load(self.catalogue.made(key) or "")
+        return None
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -154,6 +178,8 @@ class Store:
         """
         if NAME.fullmatch(name) and (digest := self.refs.get(name)):
             return self.load(digest)
+        if DIGEST.fullmatch(name):
+            return self.load(name)
         if BEGINNING.fullmatch(name):
             matches = [digest for digest in self.digests() if digest.startswith(name)]
             if len(matches) == 1:
@@ -166,19 +192,10 @@ class Store:
         """The artifact with this whole digest.
 
         Raises:
-            NotFound: it is not here.
+            NotFound: there is none.
             CorruptArtifact: its manifest was altered.
         """
-        path = self.manifest_path(digest)
-        if not path.is_file():
-            raise NotFound(f"Artifact {digest[:12]} is not in the store at {self.root}.")
-        manifest = Manifest.from_bytes(path.read_bytes())
-        if manifest.digest != digest:
-            raise CorruptArtifact(
-                f"The manifest {path} was altered: drop it with `hearth gc`, then make the "
-                "artifact again."
-            )
-        return Artifact(digest, manifest, self)
+        return Artifact(digest, self.catalogue.manifest(digest), self)
 
     def artifacts(self) -> list[Artifact]:
         """Every artifact, oldest first."""
@@ -186,46 +203,39 @@ class Store:
 
     def digests(self) -> list[str]:
         """The digests of all artifacts, oldest first."""
-        paths = (self.root / "manifests").glob("[0-9a-f]*.json")
-        return [p.stem for p in sorted(paths, key=lambda p: (p.stat().st_mtime_ns, p.stem))]
+        return self.catalogue.digests()
 
     def blob(self, digest: str) -> Path:
         """Where the bytes with this digest lie, or would lie."""
         return self.root / "blobs" / "sha256" / digest[:2] / digest
 
     def verified_blob(self, entry: FileEntry) -> Path:
-        """The path of a blob whose bytes match its digest (checked once per process).
+        """The path of a blob whose bytes match its digest (checked once per process). It comes
+        from the lasting place if it is not here, or damaged.
 
         Raises:
             CorruptArtifact: it is missing, truncated or altered.
+            HearthError: the lasting place cannot be read, or the disk is full.
         """
         path = self.blob(entry.digest)
-        if entry.digest not in self._verified:
+        if entry.digest not in self._verified or not path.exists():
             if not path.is_file() or file_digest(path) != entry.digest:
-                raise CorruptArtifact(
-                    f"{path} is missing or damaged (its bytes do not match its digest): "
-                    "drop the artifacts that use it with `hearth gc`, then make them again."
-                )
+                self.catalogue.restore(self, entry)
             self._verified.add(entry.digest)
         return path
 
     def manifest_path(self, digest: str) -> Path:
         """Where the manifest with this digest lies, or would lie."""
-        return self.root / "manifests" / f"{digest}.json"
+        return self.catalogue.manifest_path(digest)
 
     def cost_path(self, digest: str) -> Path:
         """Where the cost of making this artifact is noted, if it is."""
-        return self.root / "costs" / f"{digest}.json"
+        return self.catalogue.cost_path(digest)
 
     def cost(self, digest: str) -> dict[str, Any]:
         """What the run that made an artifact measured of itself; empty when unknown."""
         path = self.cost_path(digest)
         return orjson.loads(path.read_bytes()) if path.exists() else {}
-
-    def _made(self, key: str) -> Artifact | None:
-        with contextlib.suppress(NotFound, FileNotFoundError):
-            return self.load((self.root / "made" / key).read_text())
-        return None
 
     # -- names --------------------------------------------------------------------------------
 
@@ -235,6 +245,7 @@ class Store:
         Raises:
             UsageError: the name is not lower-case words joined by `. _ - /`, then `:tag` or not.
             NotFound: there is no such artifact.
+            HearthError: the disk, or the lasting place, cannot be written.
         """
         self.load(digest)
         with explain_disk_errors(self.root):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openhearth.data import TokenShards, tokenize
 from openhearth.data.tokenizer import FILES
@@ -74,18 +76,38 @@ FORMATS_OF = {
 
 def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Progress) -> Material:
     """A fine-tuning file."""
-    objective = recipe.objective
+    paths = files_of(recipe)
     tokens = tokenize_file(
         store,
-        Path(recipe.data),
+        paths["train"],
         tokenizer,
-        heldout=Path(recipe.heldout) if recipe.heldout else None,
+        heldout=paths.get("heldout"),
         max_tokens=recipe.max_tokens,
-        inputs=objective.train_on_inputs if isinstance(objective, Sft) else "auto",
+        inputs=inputs_of(recipe),
         progress=progress,
     )
-    name = Path(recipe.data).name
-    for said in tokens.manifest.metrics.values():
+    check_forms(recipe, tokens.manifest.metrics)
+    return _examples(tokens, recipe)
+
+
+def files_of(recipe: TrainRecipe) -> dict[str, Path]:
+    """The fine-tuning files that a recipe names, by `train` and `heldout`."""
+    named = {"train": recipe.data, "heldout": recipe.heldout}
+    return {split: Path(name) for split, name in named.items() if name}
+
+
+def inputs_of(recipe: TrainRecipe) -> bool | str:
+    """Whether prompts count."""
+    objective = recipe.objective
+    return objective.train_on_inputs if isinstance(objective, Sft) else "auto"
+
+
+def check_forms(recipe: TrainRecipe, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises:
+    UsageError: the objective does not learn from what `measure_file` has found in the files.
+    """
+    name, objective = Path(recipe.data).name, recipe.objective
+    for said in metrics.values():
         if said["format"] not in FORMATS_OF[objective.name]:
             raise UsageError(
                 f"{name} is of the format `{said['format']}`, but `{objective.name}` learns "
@@ -96,7 +118,6 @@ def _lines(store: Store, recipe: TrainRecipe, tokenizer: Artifact, progress: Pro
                 f"The lines of {name} hold {said['sequences']} texts, but the objective "
                 f"takes {objective.together}: set its `sequences`."
             )
-    return _examples(tokens, recipe)
 
 
 def _stream(

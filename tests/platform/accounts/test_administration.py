@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from openhearth.platform.accounts import Accounts, organisations
+from openhearth.platform.errors import ApiError
+from tests.waiting import WAIT
 
 Client = Callable[..., TestClient]
 PROJECTS = "/v1/organization/projects"
@@ -190,3 +196,58 @@ def test_strange_ids_are_just_unknown(strange: str, owner: TestClient) -> None:
 
 def quoted(text: str) -> str:
     return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+def test_an_organisation_has_only_so_many_projects(
+    owner: TestClient, join: Client, accounts: Accounts
+) -> None:
+    accounts.most_projects = 3
+    second = owner.post(PROJECTS, json={"name": "second"}).json()
+    assert owner.post(PROJECTS, json={"name": "third"}).status_code == 200
+    assert code_of(owner.post(PROJECTS, json={"name": "more"})) == (400, "too_many_projects")
+    assert owner.post(f"{PROJECTS}/{second['id']}/archive").status_code == 200
+    refused = owner.post(PROJECTS, json={"name": "more"})
+    assert code_of(refused) == (400, "too_many_projects")
+    assert "archived ones included" in refused.json()["error"]["message"]
+    assert join("b@example.org").post(PROJECTS, json={"name": "theirs"}).status_code == 200
+
+
+def test_projects_that_are_made_at_once_are_counted_together(
+    owner: TestClient, accounts: Accounts
+) -> None:
+    accounts.most_projects = 4
+    organisation = owner.get("/v3/whoami").json()["organization"]["id"]
+    begun = threading.Barrier(6)
+
+    def make(number: int) -> bool:
+        begun.wait(WAIT)
+        try:
+            with accounts.changing() as connection:
+                organisations.check_room(connection, organisation, accounts.most_projects)
+                organisations.create_project(connection, organisation, str(number))
+        except ApiError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(make, range(6))) == 3
+
+
+@pytest.mark.parametrize(
+    "path", [PROJECTS, KEYS, USERS, "/v1/organization/invites", "/v1/projects"]
+)
+def test_every_list_has_pages(path: str, owner: TestClient) -> None:
+    for number in range(2):
+        for where in (PROJECTS, KEYS):
+            owner.post(where, json={"name": f"n{number}"})
+        owner.post("/v1/organization/invites", json={"email": f"{number}@b.c", "role": "reader"})
+    whole = [row["id"] for row in owner.get(path).json()["data"]]
+    assert len(whole) == (1 if path == USERS else 2 if "invites" in path else 3)
+    paged: list[str] = []
+    for _ in whole:
+        more: dict[str, Any] = {"after": paged[-1]} if paged else {}
+        (row,) = owner.get(path, params=more | {"limit": 1}).json()["data"]
+        paged.append(row["id"])
+    assert paged == whole
+    for limit in (0, 101):
+        assert owner.get(path, params={"limit": limit}).status_code == 400

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,10 +14,14 @@ import openai
 import pytest
 import together
 
+from openhearth.platform.caller import Limits
+from openhearth.platform.jobs import Job
 from tests.platform.area import Caller
 from tests.platform.batches.conftest import chat
 from tests.platform.conftest import SPEECH, FakeEngine
 from tests.platform.place import Place
+from tests.platform.place import rights as everything
+from tests.waiting import until
 
 ENDPOINT = "/v1/chat/completions"
 Upload = Callable[..., str]
@@ -157,6 +162,59 @@ def test_cancelled_within_seconds_with_what_is_there(there: Place, upload: Uploa
     assert found.request_counts is not None
     assert 0 < found.request_counts.completed < 2000
     assert len(rows(client, found.output_file_id)) == found.request_counts.completed
+
+
+@pytest.mark.parametrize("state", ["running", "queued"])
+def test_cancelled_without_a_worker_it_hands_in_what_is_there(
+    there: Place, upload: Upload, engine: FakeEngine, state: str
+) -> None:
+    """Before or after its dead worker's lease runs out."""
+    client = there.openai()
+    lines = [chat(2001, model="nobody")]
+    lines += [chat(n, model="slow", max_tokens=40) for n in range(2000)]
+    batch = client.batches.create(
+        completion_window="24h", endpoint=ENDPOINT, input_file_id=upload(lines)
+    )
+    worker = there.worker()
+    there.until(batch.id, lambda job: (job.checkpoint or {}).get("completed", 0) >= 5)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    there.until(batch.id, lambda job: job.state == state)
+    if state == "queued":
+        assert client.batches.retrieve(batch.id).status == "in_progress"
+    asked = len(engine.streams)
+    assert client.batches.cancel(batch.id).status == "cancelling"
+    there.worker()
+    there.until(batch.id)
+    found = client.batches.retrieve(batch.id)
+    assert found.status == "cancelled"
+    assert found.request_counts is not None
+    good, bad = rows(client, found.output_file_id), rows(client, found.error_file_id)
+    assert 5 <= len(good) == found.request_counts.completed < 2000
+    assert [row["custom_id"] for row in bad] == ["line 2001"]
+    assert len(engine.streams) == asked
+    until(lambda: not (there.home / "jobs" / batch.id).exists())
+
+
+def test_a_key_of_few_requests_does_not_hold_the_worker(
+    there: Place, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rights(job: Job) -> Any:
+        few = Limits(requests_per_minute=1) if job.project == "proj_b" else Limits()
+        return replace(everything(job), limits=few)
+
+    monkeypatch.setattr(there.entry, "_rights", rights)
+    slow, fast = there.openai("proj_b"), there.openai()
+    file = upload([chat(n) for n in range(20)], project="proj_b")
+    waits = slow.batches.create(completion_window="24h", endpoint=ENDPOINT, input_file_id=file)
+    there.worker()
+    there.until(waits.id, lambda job: job.state == "queued" and job.attempt > 0)
+    batch = fast.batches.create(
+        completion_window="24h", endpoint=ENDPOINT, input_file_id=upload([chat(0)])
+    )
+    assert there.until(batch.id).state == "succeeded"
+    assert slow.batches.retrieve(waits.id).status == "in_progress"
+    assert "job_waiting" in [event.type for event in there.jobs.events(waits.id)]
 
 
 def test_a_batch_whose_time_is_over_expires(there: Place, upload: Upload) -> None:

@@ -16,6 +16,7 @@ import together
 
 from openhearth.inference.request import Delta, Request
 from openhearth.platform import Keys
+from tests.platform.area import Caller
 from tests.platform.conftest import ByteTokenizer, FakeEngine, FakeStream
 from tests.platform.place import Place, place
 
@@ -202,6 +203,43 @@ def test_killed_it_asks_nothing_twice_that_was_answered(
     found = there.until(name)
     assert (found.result or {})["label_counts"] == {"good": 5, "bad": 3}
     assert len(engine.streams) <= 9 + 1
+
+
+def test_after_its_time_it_asks_no_more(there: Place, data: str, engine: Judge) -> None:
+    parameters: Any = LABELLED | {"judge": JUDGE, "input_data_file_path": data}
+    made = there.together().evals.create(type="classify", parameters=parameters)
+    job = there.find(made.workflow_id or "")
+    assert job.payload["deadline"] - job.created in range(24 * 3600 - 5, 24 * 3600 + 5)
+    late = there.jobs.create(
+        "evaluation", job.payload | {"deadline": 1}, caller=Caller(), id="eval-x"
+    )
+    there.jobs.cancel(job.id, job.project)
+    there.worker()
+    result = there.until(late.id).result or {}
+    assert result["generation_fail_count"] == len(ROWS)
+    assert "time" in rows(there, result["result_file_id"])[0]["error"]
+    assert engine.streams == []
+
+
+def test_a_list_has_the_newest_of_a_status_up_to_a_limit(there: Place, data: str) -> None:
+    parameters: Any = LABELLED | {"judge": JUDGE, "input_data_file_path": data}
+    client = there.together()
+    made = [
+        client.evals.create(type="classify", parameters=parameters).workflow_id or ""
+        for _ in range(4)
+    ]
+    for name in made[2:]:
+        there.jobs.cancel(name, "proj_a")
+    loose = together.Together(base_url=there.url, api_key=there.key("proj_a"))
+
+    def listed(**asked: Any) -> list[str | None]:
+        return [one.workflow_id for one in loose.evals.list(**asked)]
+
+    assert listed(status="queued", limit=1) == [made[1]]
+    assert listed(status="error", limit=9) == made[:1:-1]
+    assert listed(limit=3) == made[:0:-1]
+    assert listed(status="user_error") == []
+    loose.close()
 
 
 LABELLED = {"labels": ["a"], "pass_labels": ["a"], "model_to_evaluate": "said"}

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from openhearth.platform import Keys
+from openhearth.platform.apart import Apart
 from openhearth.platform.database import Database
 from openhearth.platform.files import Files, router
 from tests.platform.area import Served, application, serving
@@ -31,7 +32,7 @@ def files(database: Database, contents: Path) -> Files:
 
 @pytest.fixture
 def app(files: Files, keys: Keys) -> Any:
-    return application(keys, router(files))
+    return application(keys, router(files, Apart()))
 
 
 @pytest.fixture

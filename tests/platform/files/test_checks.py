@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openhearth.errors import UsageError
+from openhearth.platform.apart import Apart
 from openhearth.platform.files import checks
 from openhearth.platform.files.checks import check
 from openhearth.platform.files.names import safe, suffix_of
@@ -131,3 +133,17 @@ def test_safe_names_are_parts_of_paths(name: str) -> None:
     assert len(kept.encode()) <= 200
     assert safe(kept) == kept
     assert len(suffix_of(kept)) <= 9
+
+
+def test_what_is_large_is_checked_apart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(path: Path, purpose: str) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(checks, "DIRECTLY", 10)
+    monkeypatch.setattr(checks, "check", here)  # of this process, and of no other
+    path.write_bytes(lines({"a": 1}, {"b": 2}))
+    apart = Apart()
+    assert asyncio.run(checks.check_apart(apart, path, "eval", "proj_a")) == 2
+    path.write_bytes(lines({"a": 1}, b"{"))
+    with pytest.raises(UsageError, match=r"Line 2 of mine.jsonl is not JSON"):
+        asyncio.run(checks.check_apart(apart, path, "eval", "proj_a"))

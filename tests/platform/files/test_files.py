@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,9 +16,11 @@ from openhearth.platform.database import Database
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files import File, Files
 from openhearth.platform.files import files as module
-from openhearth.platform.files.incoming import incoming
+from openhearth.platform.files.checks import check
+from openhearth.platform.files.incoming import Incoming, incoming
 from tests.platform.area import Caller, differences
 from tests.platform.files.conftest import EXAMPLE, MOST
+from tests.waiting import WAIT
 
 A, B = Caller("proj_a"), Caller("proj_b")
 
@@ -22,10 +28,15 @@ A, B = Caller("proj_a"), Caller("proj_b")
 def add(
     files: Files, data: bytes, owner: Caller = A, purpose: str = "user_data", name: str = "a.txt"
 ) -> File:
+    with arrived(data, name) as came:
+        return files.add(came, lines=check(came.path, purpose), purpose=purpose, owner=owner)
+
+
+@contextmanager
+def arrived(data: bytes, name: str = "a.txt") -> Iterator[Incoming]:
     with incoming(name, MOST) as came:
-        came.path.write_bytes(data)
-        came.look()
-        return files.add(came, purpose=purpose, owner=owner)
+        came.copy(io.BytesIO(data))
+        yield came
 
 
 def blobs(contents: Path) -> list[Path]:
@@ -72,17 +83,43 @@ def test_a_project_keeps_only_so_much(database: Database, contents: Path) -> Non
 
 def test_what_is_expected_needs_room_too(database: Database, contents: Path) -> None:
     files = Files(database, contents.as_uri(), project_bytes=10)
-    came = Path(contents.parent, "a.txt")
-    came.write_bytes(b"eleven bytes")
-    with incoming("a.txt", MOST) as arriving:
-        arriving.path.write_bytes(came.read_bytes())
-        arriving.look()
-        _, ticket = files.expect("a.txt", "user_data", arriving.sha256, A)
+    with arrived(b"twelve bytes") as came:
+        _, ticket = files.expect("a.txt", "user_data", came.sha256, A)
         with pytest.raises(ApiError, match="delete files"):
-            files.arrived(files.expected(ticket), arriving)
-    assert blobs(contents) == []
-    made = files.keep(came, purpose="user_data", owner=A)  # by a job, which has been paid for
+            files.arrived(files.expected(ticket), came, None)
+        assert blobs(contents) == []
+        made = files.keep(came, purpose="user_data", owner=A)  # by a job, which has been paid for
     assert made.bytes == 12
+
+
+def test_what_comes_at_once_is_counted_together(
+    files: Files, database: Database, contents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(database, contents.as_uri(), project_bytes=10)
+    together, put = threading.Barrier(3), files._contents.put
+
+    def put_together(local: Path, name: str) -> None:
+        put(local, name)
+        together.wait(WAIT)
+
+    monkeypatch.setattr(files._contents, "put", put_together)
+
+    def work(data: bytes) -> str | None:
+        try:
+            add(files, data)
+        except ApiError as error:
+            return error.reply.error.code
+        return None
+
+    with ThreadPoolExecutor(3) as threads:
+        outcomes = [*threads.map(work, (b"sixsix", b"6 more", b"others"))]
+    assert sorted(map(str, outcomes)) == ["None", "storage_full", "storage_full"]
+    assert len(blobs(contents)) == 1
+
+
+def test_what_a_project_has_already_needs_no_room(database: Database, contents: Path) -> None:
+    files = Files(database, contents.as_uri(), project_bytes=10)
+    assert add(files, b"sixsix").blob == add(files, b"sixsix").blob
 
 
 def test_a_content_is_found_by_a_name_that_says_its_format(files: Files) -> None:
@@ -143,15 +180,10 @@ def test_an_expected_content_arrives_once(files: Files) -> None:
     with pytest.raises(NotFound):
         files.get(file, "proj_a")
     row = files.expected(ticket)
-    with incoming("b.jsonl", MOST) as came:
-        came.path.write_bytes(b"other")
-        came.look()
-        with pytest.raises(UsageError, match="announced"):
-            files.arrived(row, came)
-    with incoming("b.jsonl", MOST) as came:
-        came.path.write_bytes(EXAMPLE)
-        came.look()
-        found = files.arrived(row, came)
+    with arrived(b"other", "b.jsonl") as came, pytest.raises(UsageError, match="announced"):
+        came.match(row.sha256)
+    with arrived(EXAMPLE, "b.jsonl") as came:
+        found = files.arrived(row, came, 1)
     assert (found.id, found.filename, found.lines) == (file, "b.jsonl", 1)
     assert files.find(made.sha256, "fine-tune", "proj_a") == found
     for wrong in (ticket, "none", "\0"):
@@ -187,11 +219,40 @@ def test_contents_may_be_anywhere(
     for _ in range(2):
         assert far.path(made.id, "proj_a").read_bytes() == b"far away"
     far.delete(made.id, "proj_a")
-    assert not far._contents._files.exists(far._contents._path(made.blob))
+    assert not far._contents._place.has(made.blob)
 
 
-def test_a_file_that_was_made_here_is_kept(files: Files, tmp_path: Path) -> None:
-    (tmp_path / "out.jsonl").write_bytes(b"not json")
-    made = files.keep(tmp_path / "out.jsonl", purpose="batch_output", owner=A)
+def test_contents_are_at_the_lasting_place_and_those_of_before_are_still_found(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, there = tmp_path / "home", tmp_path / "there"
+    before = add(Files(database, root=home), b"before")
+    monkeypatch.setenv("OPENHEARTH_STORE", there.as_uri())
+    files = Files(database, root=home)
+    after = add(files, b"after")
+    assert (there / "files" / after.blob).read_bytes() == b"after"
+    assert not (home / "files" / after.blob).exists()
+    for made, content in ((before, b"before"), (after, b"after")):
+        assert b"".join(files.read(made)) == content
+        assert files.path(made.id, "proj_a").read_bytes() == content
+        files.delete(made.id, "proj_a")
+    assert not [path for path in tmp_path.rglob(f"{before.blob}*") if path.is_file()]
+    assert not (there / "files" / after.blob).exists()
+
+
+def test_bytes_that_are_gone_are_told(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(database, f"memory://{tmp_path.name}", root=tmp_path)
+    made = add(files, b"far away")
+    files._contents.remove(made.blob)
+    with pytest.raises(NotFound, match="upload it again"):
+        files.path(made.id, "proj_a")
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+
+
+def test_what_a_job_has_made_is_kept_as_it_is(files: Files) -> None:
+    with arrived(b"not json", "out.jsonl") as came:
+        made = files.keep(came, purpose="batch_output", owner=A)
     assert (made.filename, made.bytes) == ("out.jsonl", 8)
     assert b"".join(files.read(made)) == b"not json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openhearth.platform import Keys, guard
+from openhearth.platform.apart import Apart
+from openhearth.platform.files import Files, router
+from openhearth.platform.files import incoming as arriving
+from tests.platform.area import application
 from tests.platform.files.conftest import EXAMPLE, MOST
 
 TOGETHER = {"user-agent": "Together/Python 3.1.1"}
@@ -208,3 +213,38 @@ def test_no_form_breaks_the_server(http: TestClient, body: bytes) -> None:
     headers = {"content-type": "multipart/form-data; boundary=x"}
     reply = http.post("/v1/files", content=body, headers=headers)
     assert reply.status_code in (200, 302, 400), reply.text
+
+
+class OfAJob:
+    """ASGI middleware: whoever asks is the process of a job."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["state"]["job"] = "job_1"
+        await self.app(scope, receive, send)
+
+
+def test_what_comes_is_hashed_once(
+    files: Files, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[int] = []
+
+    class Counting:
+        def __init__(self) -> None:
+            self._hash = hashlib.sha256()
+            self.hexdigest = self._hash.hexdigest
+
+        def update(self, chunk: bytes) -> None:
+            hashed.append(len(chunk))
+            self._hash.update(chunk)
+
+    monkeypatch.setattr(arriving, "hashlib", SimpleNamespace(sha256=Counting))
+    headers = {"authorization": f"Bearer {keys.create('proj_a')}"}
+    for within, letter in (([], b"x"), ([OfAJob], b"y")):
+        app = application(keys, router(files, Apart()), within=within)
+        with TestClient(app, headers=headers) as client:
+            assert upload(client, letter * 5000, "user_data").json()["bytes"] == 5000
+        assert sum(hashed) == 5000
+        hashed.clear()

@@ -140,7 +140,7 @@ def asked(store: Store, tmp_path: Path) -> Asked:
         assert job == "ft-1"
         return f"me/tiny-tuned:1-step-{step}" if step else "me/tiny-tuned:1"
 
-    return Asked(store, "me", file, version)
+    return Asked(store, "me", file, lambda name: len(FILES[name]), version)
 
 
 def trained(asked: Asked, recipe: TrainRecipe) -> Artifact:

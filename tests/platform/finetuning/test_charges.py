@@ -75,7 +75,7 @@ def test_a_job_that_was_cancelled_pays_for_its_steps(
 ) -> None:
     job, lease = started(paid, jobs)
     jobs.cancel(job.id, A.project)
-    jobs.release(lease)
+    jobs.release(lease, cancelled=True)
     run(paid.sweep())
     assert (price(paid), purse.held, purse.owned) == (90, {}, CREDIT - 90)
 

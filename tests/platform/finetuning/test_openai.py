@@ -61,14 +61,11 @@ def test_what_is_left_to_the_server(sent: Any) -> None:
 @pytest.mark.parametrize(
     ("examples", "epochs"), [(1, 25), (33, 3), (100, 3), (8333, 3), (12_500, 2), (30_000, 1)]
 )
-def test_epochs_by_the_number_of_examples(
-    examples: int, epochs: int, store: Store, tmp_path: Path
-) -> None:
+def test_epochs_by_the_number_of_examples(examples: int, epochs: int, store: Store) -> None:
     """Golden values by the function in OpenAI's cookbook, Chat_finetuning_data_prep.ipynb."""
-    path = tmp_path / "file.jsonl"
-    path.write_text("{}\n" * examples)
     job = OpenAIJob(model="tiny", training_file="file")
-    assert job.recipe(Asked(store, "me", lambda _: path)).epochs == epochs
+    asked = Asked(store, "me", Path, lambda _: examples)
+    assert job.recipe(asked).epochs == epochs
 
 
 def test_hyperparameters_act(sent: Any, asked: Asked) -> None:

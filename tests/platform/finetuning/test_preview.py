@@ -71,7 +71,7 @@ def shown(store: Store, tmp_path: Path) -> Any:
         path = tmp_path / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         request = PreviewRequest(model="tiny", training_file="file", **fields)
-        return request.reply(Asked(store, "me", lambda _: path))
+        return request.reply(Asked(store, "me", lambda _: path, lambda _: None))
 
     return show
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from openhearth.errors import HearthError
-from openhearth.platform.jobs import child
+from openhearth.platform.jobs import child, process
 from openhearth.platform.jobs.runners import RUNNERS
-from openhearth.platform.jobs.task import Task
+from openhearth.platform.jobs.task import Later, Stopped, Task
 from openhearth.platform.jobs.worker import Worker, until_stopped
 
 SECONDS = 2.0  # of a lease
+GRACE = 2.0  # seconds
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -24,8 +25,22 @@ def run(task: Task) -> dict[str, Any]:
     once each, and how it goes wrong.
     """
     state = task.checkpoint or {"step": 0, "sum": 0}
+    try:
+        return _count(task, state)
+    except Stopped as stopped:
+        with task.busy():
+            time.sleep(task.payload.get("parting", 0))
+        task.save(state | {"handed in": stopped.cancelled})
+        raise
+
+
+def _count(task: Task, state: dict[str, Any]) -> dict[str, Any]:
+    if task.payload.get("waits"):
+        raise Later(task.payload["waits"])
     while state["step"] < task.payload["steps"]:
         step = state["step"] + 1
+        if task.payload.get("silent") and (task.stopping or task.cancelled):
+            time.sleep(600)
         task.pause()
         _die(task, f"before {step}")
         time.sleep(task.payload.get("pace", 0))
@@ -37,7 +52,7 @@ def run(task: Task) -> dict[str, Any]:
             raise KeyError("secret")
         if task.payload.get("crashes") == step:
             os.kill(os.getpid(), signal.SIGKILL)
-        state = {"step": step, "sum": state["sum"] + step}
+        state |= {"step": step, "sum": state["sum"] + step}
         task.save(state)
         _die(task, f"after {step}")
     print("printed to nobody")
@@ -60,6 +75,7 @@ async def work(url: str, home: str) -> None:
 
 
 if __name__ == "__main__":
+    process.GRACE_SECONDS = GRACE
     RUNNERS["count"] = "tests.platform.jobs.counting:run"
     if sys.argv[1] == "child":
         child.main()

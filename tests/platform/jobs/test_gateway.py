@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openhearth.errors import HearthError
 from openhearth.platform.jobs import gateway as gateways
 from openhearth.platform.jobs.entry import Pass
 from openhearth.platform.jobs.gateway import Gateway
-from openhearth.platform.jobs.task import Again, Stopped
+from openhearth.platform.jobs.task import Again, Later, Stopped, TooLate
+
+NEVER = 2.0**60
 
 
 class Server(ThreadingHTTPServer):
@@ -21,6 +26,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses: list[int] = []
+        self.wait = ""  # what it says with each of them
         self.heard: list[dict[str, Any]] = []
 
     @property
@@ -37,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         statuses = self.server.statuses
         self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
         self.send_header("content-length", "2")
+        if self.server.wait:
+            self.send_header("retry-after", self.server.wait)
         self.end_headers()
         self.wfile.write(b"{}")
 
@@ -56,7 +64,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def gateway(server: Server) -> Iterator[Gateway]:
-    made = Gateway(Pass(server.url, "job.1"), lambda: None)
+    made = Gateway(Pass(server.url, "job.1"), lambda: None, NEVER)
     yield made
     made.close()
 
@@ -90,7 +98,7 @@ def test_a_key_that_has_ended_ends_the_attempt(server: Server, gateway: Gateway)
 
 def test_nobody_there_ends_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateways, "PATIENCE", 0.2)
-    gateway = Gateway(Pass("http://127.0.0.1:1", "job.1"), lambda: None)
+    gateway = Gateway(Pass("http://127.0.0.1:1", "job.1"), lambda: None, NEVER)
     with pytest.raises(Again, match="does not answer"):
         gateway.post("/v1/x", {}, "7")
     gateway.close()
@@ -98,11 +106,48 @@ def test_nobody_there_ends_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whoever_is_to_end_asks_no_more(server: Server) -> None:
     def stop() -> None:
-        raise Stopped
+        raise Stopped(False)
 
     server.statuses = [200]
-    gateway = Gateway(Pass(server.url, "job.1"), stop)
+    gateway = Gateway(Pass(server.url, "job.1"), stop, NEVER)
     with pytest.raises(Stopped):
         gateway.post("/v1/x", {}, "7")
     assert gateway.unhurried().post("/v1/x", {}, "7").good
+    gateway.close()
+
+
+def test_a_wait_that_is_long_is_not_waited_out(server: Server, gateway: Gateway) -> None:
+    server.statuses, server.wait = [429], "40"
+    with pytest.raises(Later) as later:
+        gateway.post("/v1/x", {}, "7")
+    assert later.value.seconds == 40
+    assert len(server.heard) == 1
+
+
+def test_many_short_waits_without_an_answer_are_a_long_one(
+    server: Server, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateways, "HELD_SECONDS", 0.5)
+    server.statuses = [503]
+    with pytest.raises(Later) as later:
+        gateway.post("/v1/x", {}, "7")
+    assert later.value.seconds == 0.5
+    assert len(server.heard) > 1
+
+
+def test_after_the_deadline_nothing_is_asked_but_what_was_made_is_kept(
+    server: Server, tmp_path: Path
+) -> None:
+    server.statuses = [200]
+    made = tmp_path / "made.jsonl"
+    made.write_text("{}")
+    gateway = Gateway(Pass(server.url, "job.1"), lambda: None, time.time() - 60)
+    with pytest.raises(TooLate):
+        gateway.post("/v1/x", {}, "7")
+    assert server.heard == []
+    with pytest.raises(KeyError):  # the answer has no id
+        gateway.keep(made, "eval", time.time() + 60)
+    assert len(server.heard) == 1
+    with pytest.raises(HearthError, match="within a day"):
+        gateway.keep(made, "eval", time.time() - 1)
     gateway.close()

@@ -327,22 +327,62 @@ def test_a_running_job_is_told_and_ends_when_it_can(jobs: Jobs) -> None:
     assert jobs.renew(lease).cancel
     # What it had under way still counts.
     assert jobs.checkpoint(lease, {"step": 2}).cancel
-    jobs.release(lease)
+    jobs.release(lease, cancelled=True)
     found = jobs.get(job, "proj_a")
     assert (found.state, found.checkpoint) == ("cancelled", {"step": 2})
     assert types(jobs, job)[-2:] == ["cancel_requested", "job_cancelled"]
 
 
-@pytest.mark.parametrize("death", ["lease", "process"])
-def test_a_job_to_be_cancelled_that_dies_is_cancelled(jobs: Jobs, clock: Any, death: str) -> None:
+def lapse(jobs: Jobs, clock: Any, lease: Lease) -> None:
+    clock.now += 11
+    jobs.sweep()
+
+
+def die(jobs: Jobs, clock: Any, lease: Lease) -> None:
+    jobs.fail(lease, "it was killed", retry=True)
+
+
+def stop(jobs: Jobs, clock: Any, lease: Lease) -> None:
+    """As a worker does whose process had not heard of the cancelling."""
+    jobs.release(lease)
+
+
+@pytest.mark.parametrize("leave", [lapse, die, stop])
+@pytest.mark.parametrize("first", ["cancel", "leave"])
+def test_what_has_begun_is_cancelled_by_a_worker(
+    jobs: Jobs, clock: Any, leave: Any, first: str
+) -> None:
+    job, other = create(jobs), jobs.create("count", {}, caller=B).id
+    late = jobs.lease("w1", KINDS)
+    jobs.checkpoint(late, {"step": 1})
+    if first == "cancel":
+        jobs.cancel(job, "proj_a")
+    leave(jobs, clock, late)
+    assert jobs.cancel(job, "proj_a").state == "cancelling"
+    for write in writes(jobs, late):
+        with pytest.raises(LeaseLost):
+            write()
+    for attempt in range(2):  # which may die as well
+        lease = jobs.lease("w2", KINDS)
+        assert (lease.id, lease.cancel, lease.checkpoint) == (job, True, {"step": 1})
+        if attempt == 0:
+            leave(jobs, clock, lease)
+    assert jobs.renew(lease).cancel
+    jobs.checkpoint(lease, {"step": 1, "file": "file-1"})
+    jobs.release(lease, cancelled=True)
+    found = jobs.get(job, "proj_a")
+    assert (found.state, found.checkpoint) == ("cancelled", {"step": 1, "file": "file-1"})
+    assert jobs.lease("w", KINDS).id == other
+
+
+def test_what_dies_of_its_cancelling_is_cancelled_in_the_end(jobs: Jobs, clock: Any) -> None:
     job = create(jobs)
     lease = jobs.lease("w", KINDS)
     jobs.cancel(job, "proj_a")
-    if death == "process":
-        jobs.fail(lease, "it was killed", retry=True)
-    else:
-        clock.now += 11
-        jobs.sweep()
+    for _ in range(3):
+        die(jobs, clock, lease)
+        lease = jobs.lease("w", KINDS)
+    assert lease is None
     assert jobs.get(job, "proj_a").state == "cancelled"
 
 
@@ -366,3 +406,86 @@ def test_a_job_that_is_over_can_be_forgotten(jobs: Jobs) -> None:
     jobs.forget(made.id, A.project)
     assert jobs.find(made.id) is None
     assert jobs.events(made.id) == []
+
+
+# -- waiting ------------------------------------------------------------------------------------
+
+
+def test_who_has_to_wait_lets_others_go_first_and_keeps_the_place(jobs: Jobs, clock: Any) -> None:
+    first, second = create(jobs), create(jobs)
+    lease = jobs.lease("w", KINDS)
+    jobs.checkpoint(lease, {"step": 1})
+    jobs.release(lease, wait=30)
+    assert jobs.get(first, "proj_a").state == "queued"
+    with pytest.raises(LeaseLost):
+        jobs.renew(lease)
+    other = jobs.lease("w", KINDS)
+    assert other.id == second
+    clock.now += 9
+    jobs.finish(other, {})
+    assert jobs.lease("w", KINDS) is None
+    third = create(jobs)
+    clock.now += 21
+    lease = jobs.lease("w", KINDS)
+    assert (lease.id, lease.checkpoint) == (first, {"step": 1})
+    assert jobs.lease("w", KINDS).id == third
+
+
+def test_waiting_is_no_death_and_is_told_once(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    for _ in range(9):
+        jobs.release(jobs.lease("w", KINDS), wait=5)
+        clock.now += 5
+    assert types(jobs, job) == ["job_pending", "job_start", "job_waiting"]
+    jobs.fail(jobs.lease("w", KINDS), "it was killed", retry=True)
+    jobs.finish(jobs.lease("w", KINDS), {})
+    assert types(jobs, job)[3:] == ["job_restarted", "job_start", "job_succeeded"]
+
+
+def test_who_waits_again_and_again_takes_turns(jobs: Jobs, clock: Any) -> None:
+    """A project that was served for a moment comes after one that was not."""
+    mine = create(jobs)
+    theirs = [jobs.create("count", {}, caller=B).id for _ in range(2)]
+    turns = []
+    for _ in range(4):
+        lease = jobs.lease("w", KINDS)
+        turns.append(lease.id)
+        clock.now += 5
+        if lease.id == mine:
+            jobs.release(lease, wait=1)
+        else:
+            jobs.finish(lease, {})
+    assert turns == [mine, theirs[0], mine, theirs[1]]
+
+
+def test_a_clock_that_was_set_back_lets_nobody_wait_for_ever(jobs: Jobs, clock: Any) -> None:
+    job = create(jobs)
+    jobs.release(jobs.lease("w", KINDS), wait=30)
+    clock.now -= 3600
+    assert jobs.lease("w", KINDS).id == job
+
+
+def test_a_waiting_job_is_cancelled_without_waiting(jobs: Jobs) -> None:
+    job = create(jobs)
+    jobs.release(jobs.lease("w", KINDS), wait=30)
+    assert jobs.cancel(job, "proj_a").state == "cancelling"
+    lease = jobs.lease("w", KINDS)
+    assert (lease.id, lease.cancel) == (job, True)
+    jobs.release(lease, wait=30)  # for those who hand in, too, may have to wait
+    assert jobs.get(job, "proj_a").state == "cancelling"
+    assert jobs.lease("w", KINDS) is None
+
+
+def test_what_nobody_will_go_on_with(jobs: Jobs) -> None:
+    done, waits, held = create(jobs), create(jobs), create(jobs)
+    jobs.finish(jobs.lease("w", KINDS), {})
+    jobs.release(jobs.lease("w", KINDS), wait=30)
+    assert jobs.lease("w", KINDS).id == held
+    assert jobs.over([waits, done, held, "job_forgotten"]) == [done, "job_forgotten"]
+
+
+def test_lists_are_cut_by_state(jobs: Jobs) -> None:
+    made = [create(jobs) for _ in range(4)]
+    jobs.cancel(made[1], "proj_a")
+    found = jobs.list("proj_a", states=["queued"], limit=2)
+    assert [job.id for job in found] == [made[3], made[2]]

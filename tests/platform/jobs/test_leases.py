@@ -75,9 +75,9 @@ class Leases(RuleBasedStateMachine):
     def fail(self, which: int, retry: bool) -> None:
         self.write(which, lambda lease: self.jobs.fail(lease, "it died", retry))
 
-    @rule(which=WHICH)
-    def release(self, which: int) -> None:
-        self.write(which, self.jobs.release)
+    @rule(which=WHICH, wait=st.sampled_from([0, 5, 1000]), cancelled=st.booleans())
+    def release(self, which: int, wait: int, cancelled: bool) -> None:
+        self.write(which, lambda lease: self.jobs.release(lease, wait, cancelled))
 
     @rule(which=WHICH)
     def cancel(self, which: int) -> None:

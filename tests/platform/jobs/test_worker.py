@@ -23,6 +23,8 @@ from openhearth.platform.jobs import Job, Jobs, JobService
 from openhearth.store import Store
 from openhearth.training import TrainRecipe, carry_out
 from tests.platform.area import Caller
+from tests.platform.jobs.counting import GRACE
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 A = Caller()
@@ -56,6 +58,10 @@ class Place:
             assert time.monotonic() < deadline, found
             time.sleep(0.02)
         return found
+
+    def work(self, job: str) -> Path:
+        """What it has on the disk."""
+        return self.home / "jobs" / job
 
     def pids(self, job: str) -> list[int]:
         """The processes that counted, in their order."""
@@ -112,7 +118,7 @@ def test_a_job_is_done_with_its_events_and_metrics(place: Place) -> None:
     assert [dict(metric.values) for metric in place.jobs.metrics(job)] == [
         {"value": step} for step in range(1, 5)
     ]
-    assert not (place.home / "jobs" / job).exists()
+    until(lambda: not place.work(job).exists())
 
 
 def test_a_process_killed_at_every_boundary_counts_the_same(place: Place) -> None:
@@ -133,6 +139,7 @@ def test_a_poisonous_job_ends(place: Place) -> None:
     assert "its process was ended by SIGKILL" in (found.error or "")
     healthy = place.create()
     assert place.until(healthy).state == "succeeded"
+    until(lambda: not place.work(job).exists())
 
 
 def test_what_a_runner_raises_is_told(place: Place) -> None:
@@ -195,8 +202,68 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(place: Place) -> None
     assert first.wait(LONG) == 0
     found = place.get(job)
     assert (found.state, found.attempt) == ("queued", 1)
+    assert place.work(job).exists()
     place.worker()
     assert place.until(job).result == {"sum": 1830}
+
+
+def test_what_is_left_of_jobs_that_are_over_is_removed_and_nothing_else(place: Place) -> None:
+    over, queued = place.create(), place.jobs.create("other", {}, caller=A).id
+    place.jobs.cancel(over, A.project)  # while no worker has it
+    kept = [place.work(queued), place.work("not a job")]
+    for each in (place.work(over), place.work("job_forgotten"), *kept):
+        (each / "deep").mkdir(parents=True)
+    place.worker()
+    until(lambda: not place.work(over).exists() and not place.work("job_forgotten").exists())
+    place.until(place.create())
+    assert all(each.exists() for each in kept)
+
+
+def test_who_has_to_wait_leaves_the_worker_to_others(place: Place) -> None:
+    waits = place.create(waits=3000)
+    place.worker()
+    place.until(waits, lambda job: job.state == "queued" and job.attempt == 1)
+    assert place.until(place.create()).state == "succeeded"
+    assert place.get(waits).attempt == 1
+    assert place.work(waits).exists()
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_whoever_hands_in_has_time_for_it(place: Place, cancelled: bool) -> None:
+    """Longer than the grace, which is of silence."""
+    job = place.create(steps=1000, pace=0.05, parting=4 * GRACE)
+    worker = place.worker()
+    place.until(job, lambda job: (job.checkpoint or {}).get("step", 0) >= 2)
+    if cancelled:
+        place.jobs.cancel(job, A.project)
+        found = place.until(job)
+    else:
+        worker.terminate()
+        worker.wait(LONG)
+        found = place.get(job)
+    assert found.state == ("cancelled" if cancelled else "queued")
+    assert found.checkpoint["handed in"] is cancelled
+    assert found.attempt == 1
+
+
+def test_cancelled_before_its_process_has_begun_it_ends_as_it_should(place: Place) -> None:
+    job = place.create(steps=1000, pace=0.05)
+    place.worker()
+    place.until(job, lambda job: job.attempt == 1)
+    place.jobs.cancel(job, A.project)
+    found = place.until(job)
+    assert (found.state, found.attempt) == ("cancelled", 1)
+    assert found.checkpoint["handed in"]
+
+
+def test_whoever_says_nothing_when_it_should_end_is_ended(place: Place) -> None:
+    job = place.create(steps=1000, pace=0.05, silent=True)
+    place.worker()
+    place.until(job, lambda job: (job.checkpoint or {}).get("step", 0) >= 2)
+    (pid,) = place.pids(job)
+    place.jobs.cancel(job, A.project)
+    gone(pid)
+    assert place.until(job).state == "cancelled"
 
 
 def test_two_workers_share_the_jobs(place: Place) -> None:

@@ -45,6 +45,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.kinds: Counter[tuple[str, int]] = Counter()  # of examples: format, sequences
         self.lines: dict[str, list[int]] = {}
 
     def __iter__(self) -> Iterator[Example]:
@@ -59,8 +60,14 @@ class Reading:
             else:
                 if cut != sequences:
                     self._note("truncated", line)
-                self.counts["examples"] += 1
+                self._count(name, cut)
                 yield Example(line, name, cut)
+
+    def _count(self, name: str, sequences: list[Encoded]) -> None:
+        self.kinds[name, len(sequences)] += 1
+        self.counts["examples"] += 1
+        self.counts["tokens"] += sum(len(sequence.ids) for sequence in sequences)
+        self.counts["answer_tokens"] += sum(sum(sequence.counts) for sequence in sequences)
 
     def _note(self, what: str, line: int) -> None:
         self.counts[what] += 1
@@ -69,9 +76,18 @@ class Reading:
             self.lines[what].append(line)
 
     def report(self) -> dict[str, Any]:
-        """How many examples there were, and which lines were cut or left out, the first of them."""
-        names = ("examples", "truncated", "too_long", "empty")
-        return {name: self.counts[name] for name in names} | {"lines": self.lines}
+        """Once it was gone through: its format, how many examples and tokens there were, and which
+        lines were cut or left out, the first of them.
+
+        Raises:
+            UsageError: nothing is left to learn from, or some lines have a negative and others
+                none.
+        """
+        _refuse(self)
+        form, together = next(iter(self.kinds))
+        names = ("examples", "truncated", "too_long", "empty", "tokens", "answer_tokens")
+        counts = {name: self.counts[name] for name in names}
+        return counts | {"lines": self.lines, "format": form, "sequences": together}
 
 
 def tokenize_file(
@@ -112,26 +128,33 @@ def tokenize_file(
     )
 
 
+def measure_file(
+    path: Path, tokenizer: Tokenizer, *, max_tokens: int = 512, inputs: bool | str = "auto"
+) -> dict[str, Any]:
+    """What `tokenize_file` says of a file in its metrics. Nothing is kept, and no more than a line
+    is in memory.
+
+    Raises:
+        NotFound, UsageError: as `tokenize_file`.
+    """
+    reading = Reading(path, tokenizer, max_tokens, inputs)
+    for _ in reading:
+        pass
+    return reading.report()
+
+
 def _write(draft: Draft, split: str, reading: Reading | None, progress: Progress) -> None:
     tokens: list[np.ndarray] = [np.empty(0, "<u4")]
     counts: list[np.ndarray] = [np.empty(0, np.uint8)]
     sources: list[dict[str, str]] = []
-    kinds: Counter[tuple[str, int]] = Counter()
     for example in reading or ():
         progress("tokenize", len(sources), None, f"{split}, line {example.line}")
-        kinds[example.format, len(example.sequences)] += 1
         for sequence in example.sequences:
             tokens.append(np.array(sequence.ids, "<u4"))
             counts.append(np.array(sequence.counts, np.uint8))
             sources.append({"source": f"line {example.line}"})
     if reading is not None:
-        _refuse(reading, kinds)
-        (form, together), report = next(iter(kinds)), reading.report()
-        draft.metrics[split] = report | {"format": form, "sequences": together}
-        draft.metrics[split] |= {
-            "tokens": sum(map(len, tokens)),
-            "answer_tokens": sum(int(c.sum()) for c in counts),
-        }
+        draft.metrics[split] = reading.report()
     np.concatenate(tokens).tofile(draft.path(f"{split}/tokens.bin"))
     np.concatenate(counts).tofile(draft.path(f"{split}/loss.bin"))
     lengths = [len(t) for t in tokens[1:]]
@@ -139,17 +162,17 @@ def _write(draft: Draft, split: str, reading: Reading | None, progress: Progress
     draft.path(f"{split}/examples.json").write_bytes(orjson.dumps(sources))
 
 
-def _refuse(reading: Reading, kinds: Counter[tuple[str, int]]) -> None:
+def _refuse(reading: Reading) -> None:
     """Raises:
     UsageError: nothing is left to learn from, or some lines have a negative and others none.
     """
-    if not kinds:
+    if not reading.kinds:
         raise UsageError(
             f"{reading.path.name} has nothing to learn from: of its examples "
             f"{reading.counts['empty']} have empty answers, and the answers of "
             f"{reading.counts['too_long']} begin after {reading.max_tokens} tokens."
         )
-    if len(kinds) > 1:
+    if len(reading.kinds) > 1:
         raise UsageError(
             f"Some lines of {reading.path.name} have a `negative` and others none: give it to all "
             "of them, or to none."

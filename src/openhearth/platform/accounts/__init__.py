@@ -4,7 +4,7 @@ In: what a request presents as its key. Out: the `Caller` that it belongs to, or
 users, organisations, projects and keys, and no organisation sees anything of another.
 """
 
-from openhearth.platform.accounts.accounts import Accounts, Home, Joined, KeyRevoked
+from openhearth.platform.accounts.accounts import MOST_PROJECTS, Accounts, Home, Joined, KeyRevoked
 from openhearth.platform.accounts.routes import router
 
-__all__ = ["Accounts", "Home", "Joined", "KeyRevoked", "router"]
+__all__ = ["MOST_PROJECTS", "Accounts", "Home", "Joined", "KeyRevoked", "router"]

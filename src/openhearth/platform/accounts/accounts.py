@@ -11,7 +11,7 @@ import hmac
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from openhearth.platform.keys import OWN_KEY, digest_of, long_enough
 FRESH = 5.0  # seconds that what was found is believed
 USE_SECONDS = 60  # at most so often it is written down that a key was used
 LOGGED_IN_SECONDS = 30 * 24 * 3600
+MOST_PROJECTS = 100  # of an organisation
 LOCAL_EMAIL = "local"  # no address, so that nobody can sign up with it
 ENVIRONMENT = "environment"
 
@@ -77,15 +78,17 @@ class Accounts:
     """The accounts in a database. Its methods may be called from any thread.
 
     `welcome` is called with each organisation that begins, in the transaction in which it does, and
-    may give it something to begin with.
+    may give it something to begin with. An organisation may have `most_projects`.
     """
 
     def __init__(
         self,
         database: Database,
         welcome: Callable[[sa.Connection, str], None] = lambda connection, organisation: None,
+        most_projects: int = MOST_PROJECTS,
     ) -> None:
         self.database = database
+        self.most_projects = most_projects
         self._welcome = welcome
         self._known: dict[str, _Known] = {}
         self._changes = 0
@@ -113,11 +116,15 @@ class Accounts:
         return None if found.expires is not None and found.expires <= t.now() else found.caller
 
     def caller_of(self, key: str) -> Caller | None:
-        """Whose key has this id; None if it works no more."""
+        """Whose key has this id, also if it works no more; None if there never was one."""
         with self.database.reading() as connection:
             found = api_keys.find_by_id(connection, key)
-        is_late = found and found.expires is not None and found.expires <= t.now()
-        return None if found is None or is_late else found.caller
+        return found.caller if found else None
+
+    def working(self, keys: Collection[str]) -> set[str]:
+        """Those of the ids whose keys work now."""
+        with self.database.reading() as connection:
+            return api_keys.working(connection, keys)
 
     def _remembered(self, digest: str) -> api_keys.Found | None:
         known = self._known.get(digest)
@@ -174,16 +181,26 @@ class Accounts:
         digest = digest_of(long_enough(secret))
         with self.changing() as connection:
             owner = self.local(connection)
-            known = api_keys.replaced(connection, digest)
-            if known is False:
-                raise KeyRevoked(
-                    f"The key that is given as {name!r} was revoked or has expired, and stays so: "
-                    "give another."
-                )
+            known = _replaced(connection, name, digest)
             api_keys.replace(connection, owner.user.id, name)
             if known:
                 api_keys.bring_back(connection, digest)
             else:
+                owner.key(connection, name, secret=secret)
+
+    def renew(self, name: str, secret: str) -> None:
+        """Let a key of the owner of this machine be this secret from now on, and not the last one.
+        It keeps its id, so that what was begun with it goes on.
+
+        Raises:
+            KeyRevoked: it was a key that works no more.
+        """
+        if self.check(secret):
+            return
+        with self.changing() as connection:
+            owner = self.local(connection)
+            _replaced(connection, name, digest_of(secret))
+            if not api_keys.renew(connection, owner.user.id, name, secret):
                 owner.key(connection, name, secret=secret)
 
     def local(self, connection: sa.Connection) -> Home:
@@ -248,6 +265,14 @@ class Accounts:
         if organisation is None:  # it was expelled from all
             return self._begin(connection, user, user.name)
         return _home_in(connection, user, organisation)
+
+
+def _replaced(connection: sa.Connection, name: str, digest: str) -> bool:
+    """Whether a key that is brought was only replaced. Raises KeyRevoked if it ended otherwise."""
+    if (known := api_keys.replaced(connection, digest)) is False:
+        why = f"The key that is given as {name!r} was revoked or has expired, and stays so"
+        raise KeyRevoked(f"{why}: give another.")
+    return bool(known)
 
 
 def _home_in(connection: sa.Connection, user: users.User, organisation: str) -> Home:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,13 @@ from openhearth.platform.keys import digest_of, fresh_key
 OF_ITS_USER = sa.and_(
     memberships.c.user == api_keys.c.user,
     memberships.c.organisation == api_keys.c.organisation,
+)
+WITH_ALL = api_keys.outerjoin(memberships, OF_ITS_USER).join(
+    projects, projects.c.id == api_keys.c.project
+)
+# Neither it, nor its project, nor its user is gone.
+WORKS = sa.and_(
+    api_keys.c.revoked.is_(None), projects.c.archived.is_(None), memberships.c.user.is_not(None)
 )
 
 
@@ -66,8 +73,7 @@ def create(
             project=project,
             user=user,
             name=name,
-            sha256=digest_of(secret),
-            hint=f"{secret[:5]}…{secret[-4:]}",
+            **_secret(secret),
             scopes=None if scopes is None else sorted(scopes),
             created=now(),
             expires=expires,
@@ -160,6 +166,16 @@ def replace(connection: sa.Connection, user: str, name: str) -> None:
     connection.execute(working.values(revoked=now(), replaced=now()))
 
 
+def renew(connection: sa.Connection, user: str, name: str, secret: str) -> bool:
+    """Let a user's key of this name be another secret, and what it was before be none any more;
+    whether there was one.
+    """
+    named = (api_keys.c.user == user) & (api_keys.c.name == name) & api_keys.c.revoked.is_(None)
+    oldest = sa.select(api_keys.c.id).where(named).order_by(api_keys.c.created, api_keys.c.id)
+    same = api_keys.update().where(api_keys.c.id == oldest.limit(1).scalar_subquery())
+    return connection.execute(same.values(**_secret(secret))).rowcount == 1
+
+
 def bring_back(connection: sa.Connection, sha256: str) -> None:
     """Let a key that was replaced work again."""
     same = api_keys.update().where(api_keys.c.sha256 == sha256)
@@ -198,27 +214,25 @@ class Found:
 
 
 def find(connection: sa.Connection, sha256: str) -> Found | None:
-    """The key with this digest, if it works: neither it, nor its project, nor its user is gone."""
-    return _working(connection, api_keys.c.sha256 == sha256)
+    """The key with this digest, if it works."""
+    return _found(connection, WORKS & (api_keys.c.sha256 == sha256))
 
 
 def find_by_id(connection: sa.Connection, identifier: str) -> Found | None:
-    """The key with this id, if it works."""
-    return _working(connection, api_keys.c.id == identifier)
+    """The key with this id, also if it works no more; of one who is gone, as of a member."""
+    return _found(connection, api_keys.c.id == identifier)
 
 
-def _working(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Found | None:
-    query = (
-        sa.select(api_keys, memberships.c.role)
-        .select_from(api_keys)
-        .join(memberships, OF_ITS_USER)
-        .join(projects, projects.c.id == api_keys.c.project)
-        .where(
-            which,
-            api_keys.c.revoked.is_(None),
-            projects.c.archived.is_(None),
-        )
-    )
+def working(connection: sa.Connection, identifiers: Collection[str]) -> set[str]:
+    """Those of the ids whose keys work now."""
+    lasts = api_keys.c.expires.is_(None) | (api_keys.c.expires > now())
+    query = sa.select(api_keys.c.id).select_from(WITH_ALL).where(WORKS, lasts)
+    return set(connection.execute(query.where(api_keys.c.id.in_(identifiers))).scalars())
+
+
+def _found(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Found | None:
+    role = sa.func.coalesce(memberships.c.role, "member").label("role")
+    query = sa.select(api_keys, role).select_from(WITH_ALL).where(which)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
@@ -237,6 +251,11 @@ def _working(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Found 
 def note_use(connection: sa.Connection, identifier: str) -> None:
     """Remember that a key was used just now."""
     connection.execute(api_keys.update().where(api_keys.c.id == identifier).values(used=now()))
+
+
+def _secret(secret: str) -> dict[str, str]:
+    """What is kept of a key itself."""
+    return {"sha256": digest_of(secret), "hint": f"{secret[:5]}…{secret[-4:]}"}
 
 
 def _effective(row: sa.RowMapping) -> frozenset[str]:

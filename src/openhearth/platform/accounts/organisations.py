@@ -22,6 +22,7 @@ from openhearth.platform.accounts.tables import (
     projects,
     users,
 )
+from openhearth.platform.errors import bad_request
 from openhearth.platform.ids import may_be_id, new_id
 
 
@@ -68,6 +69,25 @@ def create_project(connection: sa.Connection, organisation: str, name: str) -> P
     project = Project(identifier, organisation, name, _slug(name, identifier), now(), None)
     connection.execute(projects.insert().values(vars(project)))
     return project
+
+
+def check_room(connection: sa.Connection, organisation: str, most: int) -> None:
+    """Raises:
+    ApiError: 400, the organisation has as many projects as it may. Archived ones count, as what
+        belongs to them stays.
+    """
+    # Locked, so that two cannot take the last place at once.
+    mine = sa.select(organisations.c.id).where(organisations.c.id == organisation)
+    connection.execute(mine.with_for_update()).one()
+    count = sa.select(sa.func.count()).select_from(projects)
+    had = connection.execute(count.where(projects.c.organisation == organisation)).scalar_one()
+    if had >= most:
+        raise bad_request(
+            f"The organisation has {had} projects, archived ones included, and may have {most}: "
+            "rename one that is not needed, or ask whoever runs this server for more.",
+            "name",
+            "too_many_projects",
+        )
 
 
 def first_project(connection: sa.Connection, organisation: str) -> str:

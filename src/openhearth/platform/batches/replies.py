@@ -77,7 +77,8 @@ class BatchReply(BaseModel):
             failed=done.get("failed", 0),
         )
         is_late = job.state == "succeeded" and done.get("expired")
-        status = "expired" if is_late else STATUS[job.state]
+        is_waiting = job.state == "queued" and job.started is not None
+        status = "expired" if is_late else STATUS["running" if is_waiting else job.state]
         shown = TOGETHER.get(status, status.upper()) if together else status
         ended = {status: job.finished}
         errors = None

@@ -6,6 +6,6 @@ that areas can be read, and changed, one by one.
 """
 
 from openhearth.platform.database.database import Database, metadata
-from openhearth.platform.database.home import database_of
+from openhearth.platform.database.home import DATABASE, database_of
 
-__all__ = ["Database", "database_of", "metadata"]
+__all__ = ["DATABASE", "Database", "database_of", "metadata"]

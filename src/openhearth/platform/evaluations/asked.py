@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
@@ -187,7 +188,7 @@ def _check_asked(name: str, asked: Asked, first: dict[str, Any]) -> None:
             _check_columns(columns, f"{name}.{field}", first)
 
 
-def _check_columns(columns: set[str], where: str, first: dict[str, Any]) -> None:
+def _check_columns(columns: Set[str], where: str, first: dict[str, Any]) -> None:
     missing = sorted(columns - first.keys())
     if missing:
         message = f"{where} names {', '.join(missing)}, but the rows have {', '.join(first)}."

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from openhearth.platform.jobs import Job
+from openhearth.platform.jobs import Job, State
 
-STATUS = {
+STATUS: dict[State, str] = {
     "queued": "queued",
     "running": "running",
     "cancelling": "running",

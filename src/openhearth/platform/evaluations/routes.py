@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 KIND, ID, PURPOSE = "evaluation", "eval-", "eval"
 FILE = "parameters.input_data_file_path"
 MOST_LISTED = 1000
+SECONDS = 24 * 3600  # in which an evaluation may ask
 
 
 def router(engine: Engine, jobs: Jobs, files: Files) -> APIRouter:
@@ -48,9 +50,9 @@ def router(engine: Engine, jobs: Jobs, files: Files) -> APIRouter:
         | None = None,
     ) -> list[EvaluationReply]:
         project = http.state.caller.project
-        found = await asyncio.to_thread(jobs.list, project, KIND, None, MOST_LISTED)
-        chosen = [job for job in found if status in (None, STATUS[job.state])]
-        return [EvaluationReply.of(job) for job in chosen[:limit]]
+        states = [state for state, word in STATUS.items() if status in (None, word)]
+        found = await asyncio.to_thread(jobs.list, project, KIND, None, limit, states)
+        return [EvaluationReply.of(job) for job in found]
 
     @routes.get("/v1/evaluation/{evaluation}")
     async def retrieve(evaluation: str, http: Request) -> EvaluationReply:
@@ -83,6 +85,7 @@ def _make(engine: Engine, jobs: Jobs, files: Files, body: Any, caller: Any) -> J
         "parameters": parameters.model_dump(exclude_none=True),
         "input": str(path),
         "total": file.lines,
+        "deadline": int(time.time()) + SECONDS,
     }
     return jobs.create(KIND, payload, caller=caller, id=new_id("eval", "-"))
 

@@ -5,7 +5,8 @@ that names the first line that is wrong. It owns the rows, and one blob for each
 project has.
 """
 
-from openhearth.platform.files.files import MOST_BYTES, PROJECT_BYTES, File, Files
+from openhearth.platform.files.files import MOST_BYTES, PROJECT_BYTES, Files
 from openhearth.platform.files.routes import router
+from openhearth.platform.files.rows import File
 
 __all__ = ["MOST_BYTES", "PROJECT_BYTES", "File", "Files", "router"]

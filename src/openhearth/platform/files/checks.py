@@ -4,6 +4,7 @@ line, before anything depends on it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import orjson
 
 from openhearth.data.tokens.formats import read_rows
 from openhearth.errors import UsageError
+from openhearth.platform.apart import Apart
 
 LONGEST_LINE = 8 * 2**20  # bytes, so that no line fills the memory
+DIRECTLY = 2**20  # bytes, which are checked sooner than they are handed over
 MOST_REQUESTS = 50_000  # of a batch, as OpenAI has it
 CUSTOM_ID = re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,512}")
 
@@ -34,6 +37,19 @@ def check(path: Path, purpose: str) -> int | None:
     if count == 0:
         raise UsageError(f"{path.name} has only empty lines: give at least one object.")
     return count
+
+
+async def check_apart(apart: Apart, path: Path, purpose: str, owner: str) -> int | None:
+    """The same, of what is large by a process apart. Raises also what `Apart.do` does."""
+    size = path.stat().st_size
+    if size <= DIRECTLY or purpose not in CHECKS:
+        return await asyncio.to_thread(check, path, purpose)
+    return int(await apart.do(counted, owner=owner, reads=size, path=str(path), purpose=purpose))
+
+
+def counted(path: str, purpose: str) -> bytes:
+    """What `check` finds in a file that is read line by line, for a process apart."""
+    return str(check(Path(path), purpose)).encode()
 
 
 def _bounded(path: Path) -> None:

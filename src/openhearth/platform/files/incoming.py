@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from openhearth.errors import UsageError
 from openhearth.platform.errors import ApiError
 from openhearth.platform.files.names import safe
 from openhearth.store.disk import explain_disk_errors
@@ -40,27 +41,32 @@ class Incoming:
             async for chunk in stream:
                 self._add(file, chunk)
 
-    def look(self) -> None:
-        """Count and hash what is at the path already."""
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                self._count(chunk)
-
     def copy(self, source: BinaryIO) -> None:
         """Write what a file holds, as `take` does."""
         with explain_disk_errors(self.path.parent), self.path.open("wb") as file:
             while chunk := source.read(CHUNK):
                 self._add(file, chunk)
 
-    def _add(self, file: BinaryIO, chunk: bytes) -> None:
-        self._count(chunk)
-        file.write(chunk)
+    def match(self, sha256: str) -> None:
+        """Raises:
+        UsageError: it is another content than was announced.
+        """
+        if self.sha256 != sha256:
+            raise UsageError(
+                f"The content has the SHA-256 {self.sha256}, but {sha256} was announced: send it "
+                "again."
+            )
 
-    def _count(self, chunk: bytes) -> None:
+    def known(self) -> dict[str, Any]:
+        """What a row says of the bytes."""
+        return {"bytes": self.bytes, "sha256": self.sha256}
+
+    def _add(self, file: BinaryIO, chunk: bytes) -> None:
         self.bytes += len(chunk)
         if self.bytes > self._limit:
             raise ApiError(413, f"The file is larger than {self._limit} bytes: split it.")
         self._hash.update(chunk)
+        file.write(chunk)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from openhearth.platform.errors import ErrorDetail
-from openhearth.platform.files.files import File
 from openhearth.platform.files.names import OPENAI, TOGETHER, suffix_of
+from openhearth.platform.files.rows import File
 
 
 class Report(BaseModel):

@@ -18,12 +18,15 @@ from starlette.datastructures import FormData, UploadFile
 
 from openhearth.errors import NotFound
 from openhearth.platform.access import UPLOADS
+from openhearth.platform.apart import Apart
 from openhearth.platform.dialect import speaks_together
 from openhearth.platform.errors import ApiError, ErrorDetail, bad_request
-from openhearth.platform.files.files import File, Files
-from openhearth.platform.files.incoming import incoming
+from openhearth.platform.files.checks import check_apart
+from openhearth.platform.files.files import Files
+from openhearth.platform.files.incoming import Incoming, incoming
 from openhearth.platform.files.names import purpose_of
 from openhearth.platform.files.replies import AlreadyThere, Deleted, FileList, FileReply
+from openhearth.platform.files.rows import File, Owner
 
 MOST_LISTED = 10_000
 FIELDS, FIELD_BYTES = 16, 8192  # of a form, beside the file
@@ -65,8 +68,8 @@ class Announced(BaseModel):
     checksum: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-def router(files: Files) -> APIRouter:
-    """The routes over these files."""
+def router(files: Files, apart: Apart) -> APIRouter:
+    """The routes over these files, of which large ones are checked apart."""
     routes = APIRouter()
 
     @routes.post(
@@ -81,7 +84,7 @@ def router(files: Files) -> APIRouter:
     async def upload(http: Request) -> Response | FileReply:
         async with http.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
             if isinstance(form.get("file"), UploadFile):
-                return FileReply.of(await _take(files, form, http), speaks_together(http))
+                return FileReply.of(await _take(files, apart, form, http), speaks_together(http))
             return await _announce(files, form, http)
 
     @routes.put("/v1/files/uploads/{ticket}", openapi_extra=PUT)
@@ -89,7 +92,10 @@ def router(files: Files) -> APIRouter:
         row = await asyncio.to_thread(files.expected, ticket)
         with incoming(row.filename, files.most_bytes) as came:
             await came.take(http.stream())
-            return FileReply.of(await asyncio.to_thread(files.arrived, row, came), together=True)
+            came.match(row.sha256)
+            lines = await check_apart(apart, came.path, row.purpose, row.project)
+            found = await asyncio.to_thread(files.arrived, row, came, lines)
+            return FileReply.of(found, together=True)
 
     @routes.post("/v1/files/{file}/preprocess")
     async def preprocess(file: str, http: Request) -> FileReply:
@@ -142,7 +148,7 @@ def router(files: Files) -> APIRouter:
     return routes
 
 
-async def _take(files: Files, form: FormData, http: Request) -> File:
+async def _take(files: Files, apart: Apart, form: FormData, http: Request) -> File:
     """The file that a form holds."""
     part, said = form["file"], form.get("purpose")
     assert isinstance(part, UploadFile)
@@ -153,19 +159,19 @@ async def _take(files: Files, form: FormData, http: Request) -> File:
             message = f"{name} is not supported by this server: {reason}."
             raise bad_request(message, name, "unsupported_parameter")
     made = hasattr(http.state, "job")
-    purpose = said if made else purpose_of(said)
+    purpose, owner = said if made else purpose_of(said), http.state.caller
+    with incoming(part.filename or "", files.most_bytes) as came:
+        await asyncio.to_thread(came.copy, part.file)
+        if made:
+            return await asyncio.to_thread(_keep_once, files, came, purpose, owner)
+        lines = await check_apart(apart, came.path, purpose, owner.project)
+        return await asyncio.to_thread(files.add, came, lines=lines, purpose=purpose, owner=owner)
 
-    def keep() -> File:
-        with incoming(part.filename or "", files.most_bytes) as came:
-            came.copy(part.file)
-            # A job that is carried out again makes the same once more.
-            found = files.find(came.sha256, purpose, http.state.caller.project) if made else None
-            owner, name = http.state.caller, part.filename
-            if made:
-                return found or files.keep(came.path, purpose=purpose, owner=owner, name=name)
-            return files.add(came, purpose=purpose, owner=owner)
 
-    return await asyncio.to_thread(keep)
+def _keep_once(files: Files, came: Incoming, purpose: str, owner: Owner) -> File:
+    """A job that is carried out again makes the same once more."""
+    found = files.find(came.sha256, purpose, owner.project)
+    return found or files.keep(came, purpose=purpose, owner=owner)
 
 
 async def _announce(files: Files, form: FormData, http: Request) -> Response:

@@ -29,14 +29,15 @@ class Body(BaseModel):
 class Asked:
     """Who asks, and what the names in a request stand for.
 
-    `file` finds an uploaded JSONL file by its id, `version` what is called `JOB:STEP` or
-    `MODEL:STEP` by the name that it has in the store. `check_model` raises what keeps the owner
-    from a model.
+    `file` finds an uploaded JSONL file by its id, `lines` says how many examples it has, `version`
+    finds what is called `JOB:STEP` or `MODEL:STEP` by the name that it has in the store.
+    `check_model` raises what keeps the owner from a model.
     """
 
     store: Store
     owner: str
     file: Callable[[str], Path]
+    lines: Callable[[str], int | None]
     version: Callable[[str], str] = str
     check_model: Callable[[str], object] = str
 

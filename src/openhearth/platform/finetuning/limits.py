@@ -58,13 +58,17 @@ def limits_of(name: str, model: Artifact) -> Limits:
     from openhearth.models import config_of
 
     config = config_of(model)
-    length = min(config.context_length, LONGEST)
     return Limits(
         model_name=name,
-        max_seq_length_sft=length,
-        max_seq_length_dpo=length,
+        max_seq_length_sft=longest(config),
+        max_seq_length_dpo=longest(config),
         lora_training=LoraLimits(target_modules=_matrices(config)),
     )
+
+
+def longest(config: ModelConfig) -> int:
+    """The tokens that an example of a model may have; what is beyond them is cut."""
+    return min(config.context_length, LONGEST)
 
 
 def _matrices(config: ModelConfig) -> list[str]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openhearth.models import base_of
-from openhearth.platform.files import Files
+from openhearth.platform.apart import Apart
+from openhearth.platform.files import File, Files
 from openhearth.platform.finetuning.books import Payer
 from openhearth.platform.finetuning.charges import Charges, Estimate
+from openhearth.platform.finetuning.counting import Counting
 from openhearth.platform.finetuning.names import KIND, Names
 from openhearth.platform.finetuning.openai import OpenAIJob
 from openhearth.platform.finetuning.together import TogetherJob
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """What a request asks to be carried out, and its files."""
+
+    recipe: TrainRecipe
+    training: File
+    validation: File | None
+
+
+@dataclass(frozen=True)
 class Tuning:
     """What the routes work with."""
 
@@ -31,6 +42,8 @@ class Tuning:
     jobs: Jobs
     files: Files
     charges: Charges
+    apart: Apart
+    counting: Counting
 
     def names(self, project: str) -> Names:
         """What names stand for in a project."""
@@ -38,40 +51,39 @@ class Tuning:
 
     async def estimate(self, body: TogetherJob, payer: Payer) -> Estimate:
         """What a request would cost."""
-        recipe = await asyncio.to_thread(self._recipe, body, payer)
-        return await self._estimated(recipe, payer)
+        return await self._estimated(await asyncio.to_thread(self._asked, body, payer), payer)
 
     async def make(self, body: TogetherJob | OpenAIJob, payer: Payer) -> Job:
         """The job that a request asks for.
 
         Raises:
-            ApiError: 400 or 404, the request is wrong; 402, it cannot be paid.
+            ApiError: 400 or 404, the request is wrong; 402, it cannot be paid; 429 or 503, there
+                is too much to do.
         """
-        recipe = await asyncio.to_thread(self._recipe, body, payer)
-        estimate = await self._estimated(recipe, payer)
+        asked = await asyncio.to_thread(self._asked, body, payer)
+        estimate = await self._estimated(asked, payer)
         job = new_id("ft", "-")
-        await self.charges.hold(job, payer, self._model(recipe, payer.project), estimate.tokens)
+        model = self._model(asked.recipe, payer.project)
+        await self.charges.hold(job, payer, model, estimate.tokens)
         try:
-            return await asyncio.to_thread(self._create, job, body, recipe, payer)
+            return await asyncio.to_thread(self._create, job, body, asked, payer)
         except Exception:
             await self.charges.release(job)
             raise
 
-    def _recipe(self, body: TogetherJob | OpenAIJob, payer: Payer) -> TrainRecipe:
-        return body.recipe(self.names(payer.project).asked())
+    def _asked(self, body: TogetherJob | OpenAIJob, payer: Payer) -> _Asked:
+        names = self.names(payer.project)
+        recipe = body.recipe(names.asked())
+        validation = names.file(body.validation_file) if body.validation_file else None
+        return _Asked(recipe, names.file(body.training_file), validation)
 
-    async def _estimated(self, recipe: TrainRecipe, payer: Payer) -> Estimate:
-        """Reading the data now finds a wrong line before the job is made, and the run need not."""
-        tokens = await asyncio.to_thread(self._tokens, recipe)
+    async def _estimated(self, asked: _Asked, payer: Payer) -> Estimate:
+        """Reading the data now finds a wrong line before the job is made."""
+        recipe = asked.recipe
+        tokens = await self.counting.tokens(recipe, asked.training, asked.validation, payer.project)
         return await self.charges.estimate(
-            self._model(recipe, payer.project), tokens, payer.organisation
+            self._model(recipe, payer.project), tokens * recipe.epochs, payer.organisation
         )
-
-    def _tokens(self, recipe: TrainRecipe) -> int:
-        """On how many tokens a run trains."""
-        from openhearth.training.preview import preview
-
-        return preview(self.store, recipe, 0).tokens * recipe.epochs
 
     def _model(self, recipe: TrainRecipe, project: str) -> str:
         """A name of the model that is adapted, by whose price the job is charged."""
@@ -84,13 +96,12 @@ class Tuning:
         names = self.store.names_of(base.digest)  # of which other projects may have some
         return next((name for name in names if is_visible(name, project)), begin)
 
-    def _create(self, job: str, body: Any, recipe: TrainRecipe, payer: Payer) -> Job:
-        training = self.names(payer.project).file(body.training_file)
+    def _create(self, job: str, body: Any, asked: _Asked, payer: Payer) -> Job:
         payload = {
-            "recipe": recipe.model_dump(mode="json"),
+            "recipe": asked.recipe.model_dump(mode="json"),
             "asked": _told_again(body),
-            "lines": training.lines,
-            "bytes": training.bytes,
+            "lines": asked.training.lines,
+            "bytes": asked.training.bytes,
         }
         return self.jobs.create(KIND, payload, caller=payer, id=job)
 

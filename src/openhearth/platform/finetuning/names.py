@@ -35,7 +35,9 @@ class Names:
 
     def asked(self) -> Asked:
         """What a request's body is made a recipe with."""
-        return Asked(self._store, self._project, self.path, self.version, self.check_model)
+        return Asked(
+            self._store, self._project, self.path, self.lines, self.version, self.check_model
+        )
 
     def check_model(self, name: str) -> None:
         """Raises:
@@ -66,6 +68,10 @@ class Names:
     def path(self, file: str) -> Path:
         """Where an uploaded file lies on this machine."""
         return self._files.path(self.file(file).id, self._project)
+
+    def lines(self, file: str) -> int | None:
+        """How many lines an uploaded file has, as they were counted when it came."""
+        return self.file(file).lines
 
     def version(self, name: str) -> str:
         """The name of a version that is called JOB, JOB:STEP, MODEL or MODEL:STEP.

@@ -102,7 +102,7 @@ class OpenAIJob(Body):
         refuse(self.model_dump(), UNSERVED)
         kind, said = self._method()
         begin, model = asked.beginning(self.model)
-        epochs = _chosen(said.n_epochs, None) or _epochs(asked, self.training_file)
+        epochs = _chosen(said.n_epochs, None) or _epochs(asked.lines(self.training_file) or 1)
         multiplier = _chosen(said.learning_rate_multiplier, 1.0)
         within("learning_rate_multiplier", multiplier, 0, 1 / RATES[kind])
         seed = secrets.randbelow(2**32) if self.seed is None else self.seed % 2**32
@@ -171,10 +171,8 @@ def _objective(said: Hyperparameters) -> dict[str, Any]:
     return {"name": "sft"}
 
 
-def _epochs(asked: Asked, file: str) -> int:
+def _epochs(examples: int) -> int:
     """Three passes, more over few examples and fewer over many."""
-    with asked.file(file).open("rb") as lines:
-        examples = max(1, sum(bool(line.strip()) for line in lines))
     if examples * EPOCHS < FEW_EXAMPLES:
         return min(MOST_EPOCHS, FEW_EXAMPLES // examples)
     if examples * EPOCHS > MANY_EXAMPLES:

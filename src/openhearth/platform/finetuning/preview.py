@@ -15,7 +15,7 @@ from openhearth.data.tokens.formats import read_rows
 from openhearth.data.tokens.spans import Encoded, encode_row
 from openhearth.errors import UsageError
 from openhearth.platform.finetuning.asked import Asked, Body
-from openhearth.platform.finetuning.limits import limits_of
+from openhearth.platform.finetuning.limits import longest
 
 MASKED = -100  # the label of a token that is not learnt
 THEIR_NAMES = {"text": "general", "messages": "conversation", "prompt": "instruction"}
@@ -43,10 +43,11 @@ class PreviewRequest(Body):
             NotFound: there is no such model or file.
             UsageError: a line is wrong, or of a format that the method does not learn from.
         """
+        from openhearth.models import config_of
+
         _, model = asked.beginning(self.model)
-        tokenizer, limits = Tokenizer.load(model), limits_of(self.model, model)
+        tokenizer, length = Tokenizer.load(model), longest(config_of(model))
         preference = self.training_method == "dpo"
-        longest = limits.max_seq_length_dpo if preference else limits.max_seq_length_sft
         rows: list[PreviewRow] = []
         form = ""
         for _, form, row in islice(read_rows(asked.file(self.training_file)), self.top_k):
@@ -56,11 +57,11 @@ class PreviewRequest(Body):
                     "learn from: name another method or file."
                 )
             for sequence in encode_row(tokenizer, form, row, self.train_on_inputs or "auto"):
-                rows.append(PreviewRow.of(sequence, tokenizer, longest))
+                rows.append(PreviewRow.of(sequence, tokenizer, length))
         return PreviewReply(
             model=self.model,
             dataset_format=THEIR_NAMES.get(form, "preference"),
-            max_seq_length=longest,
+            max_seq_length=length,
             train_on_inputs=self.train_on_inputs or form == "text",
             rows=rows,
         )
@@ -78,9 +79,9 @@ class PreviewRow(BaseModel):
     truncated: bool
 
     @classmethod
-    def of(cls, sequence: Encoded, tokenizer: Tokenizer, longest: int) -> PreviewRow:
-        """Of a sequence, of which no more than the first `longest` tokens are seen."""
-        seen = sequence.cut(longest)
+    def of(cls, sequence: Encoded, tokenizer: Tokenizer, most: int) -> PreviewRow:
+        """Of a sequence, of which no more than the first `most` tokens are seen."""
+        seen = sequence.cut(most)
         pairs = list(zip(seen.ids, seen.counts, strict=True))
         edges = [0, *seen.counts, 0]
         starts = [i for i in range(len(pairs)) if edges[i + 1] and not edges[i]]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 
 from openhearth.errors import NotFound
 from openhearth.platform.errors import ApiError, bad_request
-from openhearth.platform.finetuning.archive import MEDIA_TYPE, Form, archive
+from openhearth.platform.finetuning import heavy
+from openhearth.platform.finetuning.archive import MEDIA_TYPE, Form, kept, size_of
 from openhearth.platform.finetuning.charges import all_metrics
 from openhearth.platform.finetuning.estimate import EstimateRequest
 from openhearth.platform.finetuning.facts import Facts
@@ -72,10 +74,21 @@ def router(tuning: Tuning) -> APIRouter:
 
         return await asyncio.to_thread(find)
 
-    @routes.post("/v1/fine-tunes/preview")
-    async def preview(body: PreviewRequest, http: Request) -> PreviewReply:
-        asked = tuning.names(http.state.caller.project).asked()
-        return await asyncio.to_thread(body.reply, asked)
+    @routes.post("/v1/fine-tunes/preview", response_model=PreviewReply)
+    async def preview(body: PreviewRequest, http: Request) -> Response:
+        project = http.state.caller.project
+        names = tuning.names(project)
+        await asyncio.to_thread(names.check_model, body.model)
+        path = await asyncio.to_thread(names.path, body.training_file)
+        reply = await tuning.apart.do(
+            heavy.preview,
+            owner=project,
+            reads=0,  # its first lines
+            home=str(tuning.store.root),
+            body=body.model_dump(),
+            file=str(path),
+        )
+        return Response(reply, media_type="application/json")
 
     @routes.get("/v1/fine-tunes/{job}")
     async def retrieve(job: str, http: Request) -> FineTuneReply:
@@ -134,7 +147,7 @@ def router(tuning: Tuning) -> APIRouter:
         found = await _found(tuning, job, http)
         made = await asyncio.to_thread(lambda: tuning.store.get(version_of(found)))
         tokens = tuning.store.load(made.manifest.inputs["tokens"])
-        packed = await asyncio.to_thread(archive, tokens, "tokens")
+        packed = await _packed(tuning, tokens, "tokens", found.project)
         ticket, until = tickets.sign(tokens.digest)
         return DatasetReply(
             url=f"{str(http.base_url).rstrip('/')}{DATASET}?ticket={ticket}",
@@ -150,7 +163,7 @@ def router(tuning: Tuning) -> APIRouter:
         if digest is None:
             message = "This address is no longer good: ask for the tokenized dataset again."
             raise ApiError(404, message, param="ticket")
-        return await _archived(tuning.store.load(digest), "tokens")
+        return await _archived(tuning, tuning.store.load(digest), "tokens", digest)
 
     @routes.get("/v1/finetune/download", responses=ARCHIVE, response_class=FileResponse)
     async def download(
@@ -166,9 +179,8 @@ def router(tuning: Tuning) -> APIRouter:
         if wanted == "adapter" and made.kind != "adapter":
             message = f"{ft_id} trained all weights: its result is no adapter."
             raise bad_request(message, "checkpoint")
-        return await _archived(
-            made, "adapter" if made.kind == "adapter" and wanted != "merged" else "model"
-        )
+        form: Form = "adapter" if made.kind == "adapter" and wanted != "merged" else "model"
+        return await _archived(tuning, made, form, found.project)
 
     return routes
 
@@ -185,12 +197,26 @@ async def _reply(tuning: Tuning, job: Job, with_events: bool = False) -> FineTun
     return FineTuneReply.of(Facts(job, prices.get(job.id, 0)), events)
 
 
-async def _archived(artifact: Artifact, form: Form) -> FileResponse:
+async def _archived(tuning: Tuning, artifact: Artifact, form: Form, owner: str) -> FileResponse:
     try:
-        path = await asyncio.to_thread(archive, artifact, form)
+        path = await _packed(tuning, artifact, form, owner)
     except NotFound as error:
         raise ApiError(404, str(error), param="ft_id") from error
     return FileResponse(path, media_type=MEDIA_TYPE)
+
+
+async def _packed(tuning: Tuning, artifact: Artifact, form: Form, owner: str) -> Path:
+    """The archive, which is made if it is not there."""
+    while (path := await asyncio.to_thread(kept, artifact, form)) is None:
+        await tuning.apart.do(
+            heavy.pack,
+            owner=owner,
+            reads=await asyncio.to_thread(size_of, artifact, form),
+            home=str(tuning.store.root),
+            digest=artifact.digest,
+            form=form,
+        )
+    return path
 
 
 def _within(value: int, least: float | None, most: float | None) -> bool:

@@ -7,8 +7,19 @@ database, speak with it. What a kind does is its runner's business.
 
 from openhearth.platform.jobs.entry import Entry, Lines, WithJobs
 from openhearth.platform.jobs.following import follow
-from openhearth.platform.jobs.job import Event, Job, Lease, Leased, LeaseLost, Metric, News, Order
+from openhearth.platform.jobs.job import (
+    Event,
+    Job,
+    Lease,
+    Leased,
+    LeaseLost,
+    Metric,
+    News,
+    Order,
+    State,
+)
 from openhearth.platform.jobs.jobs import Jobs
+from openhearth.platform.jobs.orphans import Orphans
 from openhearth.platform.jobs.paid_once import PaidOnce
 from openhearth.platform.jobs.routes import router
 from openhearth.platform.jobs.service import JobService
@@ -26,7 +37,9 @@ __all__ = [
     "Metric",
     "News",
     "Order",
+    "Orphans",
     "PaidOnce",
+    "State",
     "WithJobs",
     "follow",
     "router",

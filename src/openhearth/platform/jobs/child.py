@@ -3,7 +3,8 @@
 The first line of standard input is the task, each further one says that the lease was renewed. The
 process ends when the lease runs out or the worker dies, so that there are never two that believe to
 have the job. Standard output is the way back, a JSON line for each thing said; what a runner prints
-goes to standard error. SIGTERM asks it to end at the next place where it may.
+goes to standard error. SIGTERM asks it to end at the next place where it may, SIGUSR1 to do so for
+good.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import orjson
 
 from openhearth.errors import HearthError
 from openhearth.platform.jobs.entry import Pass
+from openhearth.platform.jobs.job import LONGEST
 from openhearth.platform.jobs.runners import runner_of
-from openhearth.platform.jobs.task import Again, Stopped, Task
+from openhearth.platform.jobs.task import Again, Later, Stopped, Task
 from openhearth.store.disk import locked
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LEASE_OVER = 75  # exit code
+CANCEL = signal.SIGUSR1
 
 
 def main() -> None:
@@ -51,8 +54,11 @@ def main() -> None:
         tell,
         Pass(asked["url"], asked["key"]) if asked["url"] else None,
     )
+    task.cancelled = asked["cancel"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's business
-    signal.signal(signal.SIGTERM, lambda *_: setattr(task, "cancelled", True))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(task, "stopping", True))
+    signal.signal(CANCEL, lambda *_: setattr(task, "cancelled", True))
+    tell({"busy": True})  # from now on it hears what it is asked
     tell(_outcome(task, asked["kind"]))
     sys.stdout.flush()
     os._exit(0)  # whatever threads a runner has left
@@ -64,8 +70,10 @@ def _outcome(task: Task, kind: str) -> dict[str, Any]:
         # An earlier process of the same job may need a moment to die.
         with locked(task.work / ".lock"):
             return {"finish": runner_of(kind)(task)}
-    except Stopped:
-        return {"stopped": True}
+    except Stopped as stopped:
+        return {"stopped": {"cancelled": stopped.cancelled}}
+    except Later as later:
+        return {"stopped": {"wait": min(later.seconds, LONGEST)}}
     except HearthError as error:
         return {"fail": str(error), "retry": False}
     except Again as error:

@@ -14,6 +14,7 @@ from openhearth.platform.jobs.messages import (
     SUBJECT,
     Ask,
     AskLease,
+    AskOver,
     Held,
     Record,
     Renew,
@@ -50,6 +51,14 @@ class Client:
             return None
         return Tenure(self._bus, work, self._seconds, asked_at + self._seconds)
 
+    async def over(self, jobs: Sequence[str]) -> Sequence[str]:
+        """Those of the jobs with which nobody will go on.
+
+        Raises:
+            HearthError, OSError: there is no answer.
+        """
+        return (await ask_once(self._bus, AskOver(ids=list(jobs)))).over
+
 
 class Tenure:
     """A lease that this worker has, and until when, by its own clock, nobody else can have it."""
@@ -59,7 +68,6 @@ class Tenure:
         self.work = work
         self.seconds = seconds
         self.until = until
-        self.cancelled = False  # whether that was asked for
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -90,7 +98,6 @@ class Tenure:
                 raise LeaseLost(f"The job {self.work.id} is another's by now, or over.")
             if isinstance(message, Renew | Record):
                 self.until = max(self.until, asked_at + self.seconds)
-            self.cancelled = self.cancelled or reply.cancel
             return reply.cancel
 
 

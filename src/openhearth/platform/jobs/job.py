@@ -12,11 +12,11 @@ State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cance
 Level = Literal["info", "warn", "error"]
 
 HELD: tuple[State, ...] = ("running", "cancelling")
-"""States in which a worker has the job."""
+"""States in which a worker may have the job."""
 ENDED: tuple[State, ...] = ("succeeded", "failed", "cancelled")
 """States that nothing follows."""
 SECONDS = 10.0  # that a lease lasts
-LONGEST = 60.0  # seconds: one that ends later was taken by a clock that has jumped
+LONGEST = 60.0  # seconds of a lease or a wait: one that ends later is of a clock that has jumped
 
 
 class LeaseLost(HearthError):
@@ -78,6 +78,7 @@ class Leased(Lease):
     project: str
     payload: dict[str, Any]
     checkpoint: dict[str, Any] | None
+    cancel: bool  # whether there is only left to do what makes an end of it
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ last one left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,28 +17,16 @@ from openhearth.platform.database import Database
 from openhearth.platform.ids import new_id
 from openhearth.platform.jobs import clock as clocks
 from openhearth.platform.jobs import journal, leases, rows
-from openhearth.platform.jobs.bells import Bells
-from openhearth.platform.jobs.job import (
-    ENDED,
-    SECONDS,
-    Event,
-    Job,
-    Lease,
-    Leased,
-    LeaseLost,
-    Metric,
-    News,
-    Order,
-    Owner,
-)
+from openhearth.platform.jobs.carrying import Carrying
+from openhearth.platform.jobs.job import ENDED, Event, Job, Metric, News, Owner, State
 from openhearth.platform.jobs.tables import jobs
 
 MAX_ATTEMPTS = 5  # deaths of a job without progress
 MOST_QUEUED = 100  # jobs of a project
 
 
-class Jobs:
-    """The jobs of a database. Its methods may be called from any thread."""
+class Jobs(Carrying):
+    """The jobs of a database: what those do who ask for them, beside what workers do."""
 
     def __init__(
         self,
@@ -48,13 +35,9 @@ class Jobs:
         max_attempts: int = MAX_ATTEMPTS,
         most_queued: int = MOST_QUEUED,
     ) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock)
         self._max_attempts = max_attempts
         self._most_queued = most_queued
-        self.bells = Bells()
-
-    # -- asking ---------------------------------------------------------------------------------
 
     def create(
         self,
@@ -123,9 +106,15 @@ class Jobs:
             return None if row is None else rows.job_of(row)
 
     def list(
-        self, project: str, kind: str | None = None, after: str | None = None, limit: int = 20
+        self,
+        project: str,
+        kind: str | None = None,
+        after: str | None = None,
+        limit: int = 20,
+        states: Collection[State] | None = None,
     ) -> Sequence[Job]:
-        """The jobs of a project, newest first; those that follow the job `after`.
+        """The jobs of a project, newest first; those that follow the job `after`, and are in one of
+        the states.
 
         Raises:
             NotFound: the project has no job `after`.
@@ -133,6 +122,8 @@ class Jobs:
         chosen = sa.select(jobs).where(jobs.c.project == project)
         if kind is not None:
             chosen = chosen.where(jobs.c.kind == kind)
+        if states is not None:
+            chosen = chosen.where(jobs.c.state.in_(states))
         with self._database.reading() as connection:
             if after is not None:
                 number = rows.of_project(connection, after, project).number
@@ -141,7 +132,7 @@ class Jobs:
             return [rows.job_of(row) for row in connection.execute(newest)]
 
     def cancel(self, job: str, project: str) -> Job:
-        """Ask for a job's end: at once if nobody has it, else as soon as its worker can.
+        """Ask for a job's end: at once if it has not begun, else as soon as a worker can.
 
         Raises:
             NotFound: the project has no such job.
@@ -150,12 +141,8 @@ class Jobs:
             rows.of_project(connection, job, project)
             row = leases.locked(connection, job)
             assert row is not None
-            if row.state == "queued":
-                leases.end(connection, row, now, "cancelled")
-            elif row.state == "running":
-                leases.change(connection, row, state="cancelling")
-                said = News("cancel_requested", "The job is asked to stop.")
-                journal.say(connection, job, now, [said])
+            if row.state in ("queued", "running"):
+                leases.cancel(connection, row, now)
             return rows.job_of(rows.of_project(connection, job, project))
 
     def forget(self, job: str, project: str) -> None:
@@ -193,125 +180,3 @@ class Jobs:
         """The numbers of a job's steps after one, up to another, in order."""
         with self._database.reading() as connection:
             return journal.metrics(connection, job, after, until, limit)
-
-    # -- carrying out ---------------------------------------------------------------------------
-
-    def lease(self, worker: str, kinds: Sequence[str], seconds: float = SECONDS) -> Leased | None:
-        """The longest waiting job of these kinds, of the project whose turn it is, for so long;
-        None if there is none.
-        """
-        with self._database.writing() as connection:
-            now = self._clock(connection)
-            changed = leases.sweep(connection, now)
-            row = leases.take(connection, now, worker, kinds, seconds)
-            if row is not None:
-                said = News("job_start", "A worker has the job.", {"attempt": row.attempt})
-                journal.say(connection, row.id, now, [said])
-                changed.append(row.id)
-        self._ring(changed)
-        return row and Leased(
-            row.id,
-            row.attempt,
-            seconds,
-            kind=row.kind,
-            organisation=row.organisation,
-            project=row.project,
-            payload=row.payload,
-            checkpoint=row.checkpoint,
-        )
-
-    def renew(self, lease: Lease) -> Order:
-        """Let a lease last for its seconds from now on.
-
-        Raises:
-            LeaseLost: it is over, as in all that follows here.
-        """
-        with self._database.writing() as connection:
-            row = leases.held(connection, lease)
-            leases.prolong(connection, row, self._clock(connection), lease.seconds)
-            return Order(cancel=row.state == "cancelling")
-
-    def record(
-        self,
-        lease: Lease,
-        news: Sequence[News] = (),
-        metrics: Iterable[Metric] = (),
-        checkpoint: dict[str, Any] | None = None,
-    ) -> Order:
-        """Put down events, metrics and a checkpoint, all or none. A new checkpoint is progress."""
-        with self._writing(lease.id) as (connection, now):
-            row = leases.held(connection, lease)
-            leases.prolong(connection, row, now, lease.seconds)
-            if checkpoint is not None and checkpoint != row.checkpoint:
-                rows.check_size(checkpoint, "checkpoint")
-                leases.change(connection, row, checkpoint=checkpoint, deaths=0)
-            journal.say(connection, row.id, now, news)
-            journal.measure(connection, row.id, now, metrics)
-            return Order(cancel=row.state == "cancelling")
-
-    def checkpoint(self, lease: Lease, value: dict[str, Any]) -> Order:
-        """From where the next attempt goes on."""
-        return self.record(lease, checkpoint=value)
-
-    def event(
-        self,
-        lease: Lease,
-        type: str,  # noqa: A002
-        message: str = "",
-        data: dict[str, Any] | None = None,
-        level: Any = "info",
-    ) -> Order:
-        """Something to be said of a job."""
-        return self.record(lease, [News(type, message, data or {}, level)])
-
-    def metric(self, lease: Lease, rows: Iterable[Metric]) -> Order:
-        """Numbers of steps."""
-        return self.record(lease, metrics=rows)
-
-    def finish(self, lease: Lease, result: dict[str, Any]) -> None:
-        """All is done. Said twice, as after a reply that was lost, it stays so."""
-        rows.check_size(result, "result")
-        with self._writing(lease.id) as (connection, now):
-            if not _said_before(connection, lease, "succeeded"):
-                row = leases.held(connection, lease)
-                leases.end(connection, row, now, "succeeded", result=result)
-
-    def fail(self, lease: Lease, error: str, retry: bool) -> None:
-        """It cannot be done; or, with `retry`, this attempt has died of something that the next one
-        may be spared.
-        """
-        with self._writing(lease.id) as (connection, now):
-            if _said_before(connection, lease, "failed"):
-                return
-            row = leases.held(connection, lease)
-            if retry:
-                leases.give_up(connection, row, now, error)
-            else:
-                leases.end(connection, row, now, "failed", error=error)
-
-    def release(self, lease: Lease) -> None:
-        """Hand a job back as it is: to others, or, if it was to be cancelled, for good."""
-        with self._writing(lease.id) as (connection, now), suppress(LeaseLost):
-            leases.give_up(connection, leases.held(connection, lease), now)
-
-    def sweep(self) -> None:
-        """Take jobs from workers whose leases have run out."""
-        with self._database.writing() as connection:
-            freed = leases.sweep(connection, self._clock(connection))
-        self._ring(freed)
-
-    @contextmanager
-    def _writing(self, job: str) -> Iterator[tuple[sa.Connection, float]]:
-        """A transaction about a job and its time; who listens to the job hears of it after."""
-        with self._database.writing() as connection:
-            yield connection, self._clock(connection)
-        self.bells.ring(job)
-
-    def _ring(self, changed: Iterable[str]) -> None:
-        for job in changed:
-            self.bells.ring(job)
-
-
-def _said_before(connection: sa.Connection, lease: Lease, state: str) -> bool:
-    row = leases.locked(connection, lease.id)
-    return row is not None and (row.attempt, row.state) == (lease.attempt, state)

@@ -1,4 +1,4 @@
-"""Who has a job: leases with a fence, and what becomes of a job whose worker has died.
+"""Who has a job: leases with a fence, and what becomes of a job that nobody has any more.
 
 A lease holds while the job's state says that somebody has it and its attempt is the lease's. Both
 change in the same transaction as all that is written under a lease, so there is never a second one,
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from openhearth.platform.jobs.job import HELD, LONGEST, Lease, LeaseLost, Level, News, State
 from openhearth.platform.jobs.journal import say
 from openhearth.platform.jobs.tables import jobs
+from openhearth.platform.jobs.turns import next_number
 
 NOT_HEARD = "nothing was heard of its worker"
 
@@ -22,44 +23,21 @@ NOT_HEARD = "nothing was heard of its worker"
 def take(
     connection: sa.Connection, now: float, worker: str, kinds: Sequence[str], seconds: float
 ) -> Any | None:
-    """The row of the longest waiting job of these kinds of the project whose turn it is, which is
-    the worker's from now on.
-    """
-    waiting = sa.select(jobs.c.number).where(jobs.c.state == "queued", jobs.c.kind.in_(kinds))
-    first = waiting.order_by(jobs.c.number).limit(1).with_for_update(skip_locked=True)
-    for project in _by_turn(connection, kinds):
-        number = connection.execute(first.where(jobs.c.project == project)).scalar_one_or_none()
-        if number is not None:
-            break
-    else:
+    """The row of the job of these kinds that is next, which is the worker's from now on."""
+    number = next_number(connection, now, kinds)
+    if number is None:
         return None
     taken = sa.update(jobs).where(jobs.c.number == number)
     return connection.execute(
         taken.values(
-            state="running",
+            state=sa.case((jobs.c.state == "queued", "running"), else_=jobs.c.state),
             attempt=jobs.c.attempt + 1,
             worker=worker,
             leased_until=now + min(seconds, LONGEST),
+            taken=now,
             started=sa.func.coalesce(jobs.c.started, int(now)),
         ).returning(jobs)
     ).one()
-
-
-def _by_turn(connection: sa.Connection, kinds: Sequence[str]) -> Sequence[str]:
-    """The projects that wait: those first that have the fewest jobs under way, then those whose
-    last one began longest ago, then those that have waited longest.
-    """
-    queued = (jobs.c.state == "queued") & jobs.c.kind.in_(kinds)
-    oldest = sa.select(jobs.c.project, sa.func.min(jobs.c.number).label("number")).where(queued)
-    waiting = oldest.group_by(jobs.c.project).subquery()
-    other = jobs.alias()
-    own = other.c.project == waiting.c.project
-    running = sa.select(sa.func.count()).where(own, other.c.state.in_(HELD)).scalar_subquery()
-    # The newest job that has begun, as a project's begin in order: few rows are read for it.
-    begun = sa.select(other.c.started).where(own, other.c.started.is_not(None))
-    last = begun.order_by(other.c.number.desc()).limit(1).scalar_subquery()
-    order = (running, sa.func.coalesce(last, 0), waiting.c.number)
-    return connection.execute(sa.select(waiting.c.project).order_by(*order)).scalars().all()
 
 
 def held(connection: sa.Connection, lease: Lease) -> Any:
@@ -97,19 +75,51 @@ def end(connection: sa.Connection, row: Any, now: float, state: State, **values:
 
 
 def give_up(connection: sa.Connection, row: Any, now: float, why: str | None = None) -> None:
-    """Let others have a job, or end it if it was to be cancelled. `why` says of what it died, which
-    it may do only so often without progress.
+    """Let others have a job. `why` says of what it died, which it may do only so often without
+    progress.
     """
     deaths = row.deaths + (why is not None)
-    if row.state == "cancelling":
-        end(connection, row, now, "cancelled")
-    elif deaths >= row.max_attempts:
-        error = f"The job ended {deaths} times without any progress, the last time because {why}."
-        end(connection, row, now, "failed", error=error, deaths=deaths)
-    else:
-        change(connection, row, state="queued", deaths=deaths, worker=None, leased_until=None)
+    if deaths < row.max_attempts:
+        _let_go(connection, row, deaths=deaths, not_before=None)
         message = f"It goes on from its last checkpoint, because {why or 'its worker stopped'}."
         say(connection, row.id, now, [News("job_restarted", message, level="warn")])
+    elif row.state == "cancelling":
+        end(connection, row, now, "cancelled", deaths=deaths)
+    else:
+        error = f"The job ended {deaths} times without any progress, the last time because {why}."
+        end(connection, row, now, "failed", error=error, deaths=deaths)
+
+
+def wait(connection: sa.Connection, row: Any, now: float, seconds: float) -> None:
+    """Let the jobs of others be carried out for so long; this one keeps its place. Only the first
+    time is told.
+    """
+    _let_go(connection, row, not_before=now + min(seconds, LONGEST))
+    if row.not_before is None:
+        message = "It has to wait for what it asks for, and goes on in between."
+        say(connection, row.id, now, [News("job_waiting", message)])
+
+
+def cancel(connection: sa.Connection, row: Any, now: float) -> None:
+    """End a job that has not begun; ask for the end of one that has, which a worker brings about:
+    the one that has it, or else the next that is free.
+    """
+    if row.started is None:
+        end(connection, row, now, "cancelled")
+        return
+    is_queued = row.state == "queued"  # and whoever had it last must not be heard
+    change(connection, row, state="cancelling", attempt=row.attempt + is_queued, not_before=None)
+    said = News("cancel_requested", "The job is asked to stop.")
+    say(connection, row.id, now, [said])
+
+
+def _let_go(connection: sa.Connection, row: Any, **values: Any) -> None:
+    """Let another worker take a job. One that is to be cancelled stays so, which is a state in
+    which it may be held: there the fence is raised, so that whoever had it is not heard.
+    """
+    is_ending = row.state == "cancelling"
+    left = {"worker": None, "leased_until": None, "attempt": row.attempt + is_ending}
+    change(connection, row, state=row.state if is_ending else "queued", **left | values)
 
 
 def sweep(connection: sa.Connection, now: float) -> list[str]:

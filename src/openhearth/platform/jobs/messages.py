@@ -51,6 +51,13 @@ class AskLease(Message):
     seconds: Seconds = SECONDS
 
 
+class AskOver(Message):
+    """A worker asks with which of these jobs nobody will go on."""
+
+    op: Literal["over"] = "over"
+    ids: Annotated[list[Name], Field(max_length=MOST_ROWS)]
+
+
 class Held(Message):
     """What is said under a lease."""
 
@@ -90,12 +97,16 @@ class Fail(Held):
 
 
 class Release(Held):
-    """The job is handed back."""
+    """The job is handed back: for others, not before `wait` seconds have passed; or for good, if
+    its process knew that it was to be `cancelled`.
+    """
 
     op: Literal["release"] = "release"
+    wait: Annotated[float, Field(ge=0, le=LONGEST)] = 0.0
+    cancelled: bool = False
 
 
-Ask = AskLease | Renew | Record | Finish | Fail | Release
+Ask = AskLease | AskOver | Renew | Record | Finish | Fail | Release
 ASK: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="op")])
 
 
@@ -109,16 +120,18 @@ class Work(Message):
     project: str
     payload: dict[str, Any]
     checkpoint: dict[str, Any] | None
+    cancel: bool
     url: str | None = None  # of the gateway, and a key to it as long as the lease is held
     key: str | None = None
 
 
 class Reply(Message):
     """The gateway's answer. `lost` says that the job is not the worker's any more, `refused` what
-    is wrong with what it said.
+    is wrong with what it said, `over` with which jobs nobody will go on.
     """
 
     work: Work | None = None
     cancel: bool = False
     lost: bool = False
+    over: list[str] = Field(default_factory=list)
     refused: str | None = None

@@ -13,20 +13,23 @@ from typing import Any
 import orjson
 
 from openhearth.fleet.broker import BUS
+from openhearth.platform.jobs.child import CANCEL
 from openhearth.platform.jobs.client import Refused, Tenure
 from openhearth.platform.jobs.messages import MOST_ROWS
 from openhearth.platform.keys import OWN_KEY
 
-GRACE_SECONDS = 10.0  # for a process that was asked to stop
+GRACE_SECONDS = 10.0  # of silence, for a process that was asked to stop
 GATHERING_SECONDS = 0.2  # in which lines go together
 MOST_BYTES = 400_000  # of a line, and of what goes together before the last one
 
 
 class Process:
-    """Runs until it is done, or is ended."""
+    """Runs until it is done, or is ended. Before its first word signals would kill it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, cancel: bool) -> None:
         self._process = process
+        self._begun = False
+        self._asked: signal.Signals | None = CANCEL if cancel else None
         self._killing: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -45,6 +48,7 @@ class Process:
             "project": tenure.work.project,
             "payload": tenure.work.payload,
             "checkpoint": tenure.work.checkpoint,
+            "cancel": tenure.work.cancel,
             "seconds": tenure.seconds,
             "work": str(work),
             "url": tenure.work.url,
@@ -53,12 +57,12 @@ class Process:
         }
         assert process.stdin is not None
         process.stdin.write(orjson.dumps(task) + b"\n")
-        return cls(process)
+        return cls(process, tenure.work.cancel)
 
     @property
-    def asked_to_stop(self) -> bool:
-        """Whether `stop` was called."""
-        return self._killing is not None
+    def handed_back(self) -> bool:
+        """Whether it was asked to end for others to go on, and for nothing else."""
+        return self._asked == signal.SIGTERM
 
     @property
     def ending(self) -> str:
@@ -77,6 +81,7 @@ class Process:
         assert self._process.stdout is not None
         try:
             while line := await self._process.stdout.readline():
+                self._heard()
                 together, size = [orjson.loads(line)], len(line)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GATHERING_SECONDS):
@@ -96,10 +101,14 @@ class Process:
             self._process.stdin.write(b"\n")
 
     def stop(self) -> None:
-        """Ask it to end; after a while, make it."""
-        if self._killing is None:
-            self._signal(signal.SIGTERM)
-            self._killing = asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
+        """Ask it to end, for others to go on; when nothing is heard of it any more, make it."""
+        if self._asked is None:
+            self._ask_to_end(signal.SIGTERM)
+
+    def cancel(self) -> None:
+        """Ask it to end for good, likewise."""
+        if self._asked != CANCEL:
+            self._ask_to_end(CANCEL)
 
     def kill(self) -> None:
         """End it at once."""
@@ -115,6 +124,28 @@ class Process:
             self._killing.cancel()
         self.kill()
         await self.wait()
+
+    def _ask_to_end(self, how: signal.Signals) -> None:
+        self._asked = how
+        if self._begun:
+            self._signal(how)
+            self._give_time()
+        elif how == signal.SIGTERM:
+            self.kill()  # which has done nothing
+
+    def _heard(self) -> None:
+        """Tell it with its first word what it was asked meanwhile; who says something is at it."""
+        if self._asked is not None:
+            if not self._begun:
+                self._signal(self._asked)
+            self._give_time()
+        self._begun = True
+
+    def _give_time(self) -> None:
+        """From the last that was heard of it."""
+        if self._killing is not None:
+            self._killing.cancel()
+        self._killing = asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -22,6 +22,7 @@ from openhearth.platform.jobs.messages import (
     SUBJECT,
     Ask,
     AskLease,
+    AskOver,
     Fail,
     Finish,
     Record,
@@ -29,6 +30,7 @@ from openhearth.platform.jobs.messages import (
     Reply,
     Work,
 )
+from openhearth.platform.jobs.orphans import Orphans
 
 SWEEP_SECONDS = 1.0
 
@@ -36,12 +38,21 @@ log = logging.getLogger(__name__)
 
 
 class JobService:
-    """Answers workers. By an `entry` their jobs can use the gateway's routes."""
+    """Answers workers. By an `entry` their jobs can use the gateway's routes; `orphans` ends those
+    that nobody may go on with.
+    """
 
-    def __init__(self, jobs: Jobs, bus: Bus, entry: Entry[Any] | None = None) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        bus: Bus,
+        entry: Entry[Any] | None = None,
+        orphans: Orphans | None = None,
+    ) -> None:
         self._jobs = jobs
         self._bus = bus
         self._entry = entry
+        self._orphans = orphans
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -80,6 +91,8 @@ class JobService:
             if self._entry is not None:
                 work |= asdict(self._entry.admit(leased))
             return Reply(work=Work(**work))
+        if isinstance(ask, AskOver):
+            return Reply(over=list(self._jobs.over(ask.ids)))
         lease = Lease(ask.id, ask.attempt, ask.seconds)
         if isinstance(ask, Renew):
             return Reply(cancel=self._jobs.renew(lease).cancel)
@@ -93,7 +106,7 @@ class JobService:
         elif isinstance(ask, Fail):
             self._jobs.fail(lease, ask.error, ask.retry)
         else:
-            self._jobs.release(lease)
+            self._jobs.release(lease, ask.wait, ask.cancelled)
         return Reply()
 
     async def _sweep(self) -> None:
@@ -101,5 +114,7 @@ class JobService:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await asyncio.to_thread(self._jobs.sweep)
+                if self._orphans is not None:
+                    await asyncio.to_thread(self._orphans.cancel)
             except Exception:
                 log.exception("jobs could not be looked after")

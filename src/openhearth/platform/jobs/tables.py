@@ -21,11 +21,14 @@ jobs = sa.Table(
     sa.Column("parent", sa.String(64)),
     sa.Column("payload", sa.JSON, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),  # how often it was leased: the fence
+    sa.Column("attempt", sa.Integer, nullable=False),  # the fence, which every lease raises
     sa.Column("deaths", sa.Integer, nullable=False),  # since the last progress
     sa.Column("max_attempts", sa.Integer, nullable=False),
     sa.Column("worker", sa.String(128)),
-    sa.Column("leased_until", sa.Double),  # in seconds of the clock of leases
+    # These three in seconds of the clock of leases.
+    sa.Column("leased_until", sa.Double),
+    sa.Column("taken", sa.Double),  # when it was leased last
+    sa.Column("not_before", sa.Double),  # when it may go on that was handed back to wait
     sa.Column("checkpoint", sa.JSON(none_as_null=True)),
     sa.Column("result", sa.JSON(none_as_null=True)),
     sa.Column("error", sa.Text),
@@ -37,6 +40,7 @@ jobs = sa.Table(
     sa.UniqueConstraint("project", "idempotency_key"),
     sa.Index(None, "state", "number"),
     sa.Index(None, "project", "number"),
+    sa.Index(None, "project", "taken"),
 )
 
 job_events = sa.Table(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +18,33 @@ if TYPE_CHECKING:
     from openhearth.platform.jobs.gateway import Gateway
 
 LONGEST = 8000  # characters of a message
+BUSY_SECONDS = 1.0  # after which it is said again that a job is busy
 
 
 class Stopped(Exception):
-    """The job was asked to end, and has: what it saved is where another attempt goes on."""
+    """The job was asked to end, and has: what it saved is where another attempt goes on, unless it
+    is `cancelled`.
+    """
+
+    def __init__(self, cancelled: bool) -> None:
+        self.cancelled = cancelled
 
 
 class Again(Exception):
     """This attempt has failed by something that the next one may be spared."""
+
+
+class Later(Exception):
+    """What the job asks for is to be had in so many seconds: it goes on then from what it saved,
+    and other jobs meanwhile.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class TooLate(Exception):
+    """The time until which the job may ask is over."""
 
 
 class Task:
@@ -47,7 +68,8 @@ class Task:
         self.payload = payload
         self.checkpoint = checkpoint
         self.work = work
-        self.cancelled = False
+        self.stopping = False  # for others to go on
+        self.cancelled = False  # and nobody will
         self._tell = tell
         self._entry = entry
 
@@ -58,11 +80,13 @@ class Task:
 
     @cached_property
     def gateway(self) -> Gateway:
-        """The platform's own routes, as whoever made the job uses them."""
+        """The platform's own routes, as whoever made the job uses them, until the `deadline` of the
+        payload, in UTC seconds.
+        """
         from openhearth.platform.jobs.gateway import Gateway
 
         assert self._entry is not None, "the worker was told of no gateway"
-        return Gateway(self._entry, self.pause)
+        return Gateway(self._entry, self.pause, self.payload["deadline"])
 
     def save(self, value: dict[str, Any]) -> None:
         """Say how far the job is; what `checkpoint` will be if another process has to go on."""
@@ -96,5 +120,22 @@ class Task:
         Raises:
             Stopped: it was asked to.
         """
-        if self.cancelled:
-            raise Stopped
+        if self.stopping or self.cancelled:
+            raise Stopped(self.cancelled)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """A block whose end is worth waiting for, although the job was asked to end."""
+        over = threading.Event()
+
+        def say_so() -> None:
+            while not over.wait(BUSY_SECONDS):
+                self._tell({"busy": True})
+
+        saying = threading.Thread(target=say_so, daemon=True)
+        saying.start()
+        try:
+            yield
+        finally:
+            over.set()
+            saying.join()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,11 @@ from openhearth.platform.jobs.messages import (
 from openhearth.platform.jobs.process import Process
 from openhearth.platform.jobs.runners import RUNNERS
 from openhearth.platform.jobs.task import LONGEST
+from openhearth.platform.jobs.works import Works
 
 IDLE_SECONDS = 0.5  # between looks for work
-SAID = {"event", "metric", "checkpoint"}  # of a job that goes on
+CLEARING_SECONDS = 600.0  # between looks for what is left of jobs
+SAID = {"event", "metric", "checkpoint", "busy"}  # of a job that goes on
 Outcome = Finish | Fail | Release
 CHILD = (sys.executable, "-m", "openhearth.platform.jobs.child")
 
@@ -55,6 +57,8 @@ class Worker:
     ) -> None:
         self._client = Client(bus, f"{socket.gethostname()[:64]}-{os.getpid()}", seconds)
         self._home = home
+        self._works = Works(home / "jobs", self._client.over)
+        self._cleared = float("-inf")  # when that was done last
         self._kinds = kinds
         self._child = child
         self._stopping = asyncio.Event()
@@ -72,6 +76,7 @@ class Worker:
             tenure = None
             # Without an answer there is nothing to do but to ask again.
             with contextlib.suppress(HearthError, OSError):
+                await self._clear()
                 tenure = await self._client.lease(self._kinds)
             if tenure is not None:
                 await self._carry_out(tenure)
@@ -79,8 +84,14 @@ class Worker:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), IDLE_SECONDS)
 
+    async def _clear(self) -> None:
+        """Remove what is left of jobs that ended while no worker had them, now and then."""
+        if time.monotonic() - self._cleared > CLEARING_SECONDS:
+            await self._works.clear_all()
+            self._cleared = time.monotonic()
+
     async def _carry_out(self, tenure: Tenure) -> None:
-        work = self._home / "jobs" / tenure.work.id
+        work = self._works.of(tenure.work.id)
         self._process = await Process.start(self._child, tenure, work, self._home)
         if self._stopping.is_set():
             self._process.stop()
@@ -90,8 +101,6 @@ class Worker:
             await self._process.wait()
             outcome = outcome or _died(tenure, self._process)
             await tenure.say(outcome)
-            if tenure.cancelled or _is_final(outcome):
-                shutil.rmtree(work, ignore_errors=True)
         except LeaseLost:
             pass  # somebody else goes on
         except Refused as error:
@@ -101,18 +110,15 @@ class Worker:
             renewing.cancel()
             await self._process.end()
             self._process = None
+        with contextlib.suppress(HearthError, OSError):
+            await self._works.clear([tenure.work.id])
 
 
 def _died(tenure: Tenure, process: Process) -> Outcome:
     """What is to be said of a process that ended without a word."""
-    if process.asked_to_stop:
+    if process.handed_back:
         return Release(**tenure.fence)
     return Fail(**tenure.fence, error=f"its process {process.ending}", retry=True)
-
-
-def _is_final(outcome: Outcome) -> bool:
-    """Whether nobody will go on with what is left of the job."""
-    return isinstance(outcome, Finish) or (isinstance(outcome, Fail) and not outcome.retry)
 
 
 async def _renew(tenure: Tenure, process: Process) -> None:
@@ -121,7 +127,7 @@ async def _renew(tenure: Tenure, process: Process) -> None:
         while True:
             await asyncio.sleep(tenure.seconds * 0.3)
             if await tenure.say(Renew(**tenure.fence)):
-                process.stop()
+                process.cancel()
             process.renewed()
     except LeaseLost:
         process.kill()
@@ -132,7 +138,7 @@ async def _pass_on(tenure: Tenure, process: Process) -> Outcome | None:
     async for lines in process.lines():
         outcome = lines.pop() if lines[-1].keys().isdisjoint(SAID) else None
         if lines and await tenure.say(_record(tenure, lines)):
-            process.stop()
+            process.cancel()
         if outcome is not None:
             return _outcome(tenure, outcome)
     return None
@@ -159,7 +165,7 @@ def _outcome(tenure: Tenure, said: dict[str, Any]) -> Outcome:
         return Finish(**tenure.fence, result=said["finish"])
     if "fail" in said:
         return Fail(**tenure.fence, error=said["fail"][:LONGEST], retry=said["retry"])
-    return Release(**tenure.fence)
+    return Release(**tenure.fence, **said["stopped"])
 
 
 @click.command()

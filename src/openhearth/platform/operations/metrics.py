@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -11,6 +13,10 @@ from prometheus_client import (
     generate_latest,
 )
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from openhearth.fleet.memory import Memory
+    from openhearth.fleet.messages import Load
 
 METHODS = {"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"}
 OTHER = "other"
@@ -66,6 +72,42 @@ class Metrics:
             ["direction"],
             registry=registry,
         )
+        self.load_seconds = Histogram(
+            "openhearth_model_load_seconds",
+            "From when a model was asked for until it was in memory and could answer.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.loads = Counter(
+            "openhearth_model_loads", "Models that came into memory.", ["model"], registry=registry
+        )
+        self.unloads = Counter(
+            "openhearth_model_unloads", "Models that left memory.", ["model"], registry=registry
+        )
+        self.in_memory = Gauge(
+            "openhearth_models_in_memory", "Models in the memory of all nodes.", registry=registry
+        )
+        self.bytes_in_memory = Gauge(
+            "openhearth_models_in_memory_bytes",
+            "The files of the models in the memory of all nodes.",
+            registry=registry,
+        )
+
+    def follow(self, memory: Memory) -> None:
+        """Count what comes into memory, and what leaves it."""
+        memory.watcher = self
+        self.in_memory.set_function(lambda: len(memory.all()))
+        self.bytes_in_memory.set_function(lambda: sum(load.bytes for load in memory.all()))
+
+    def loaded(self, model: str, load: Load) -> None:
+        """A model has come into memory."""
+        self.loads.labels(model).inc()
+        self.load_seconds.labels(model).observe(load.seconds)
+
+    def unloaded(self, model: str) -> None:
+        """A model has left memory."""
+        self.unloads.labels(model).inc()
 
     def response(self) -> Response:
         """All of them, in Prometheus' format."""

@@ -56,6 +56,15 @@ class ObservedStream:
         self._metrics = metrics
         self._begun = time.perf_counter()
 
+    @property
+    def loading(self) -> float:
+        """Seconds that it waited for its model to come into memory."""
+        return self._stream.loading
+
+    async def begun(self) -> None:
+        """Until it is sure that it will be answered. Raises what the engine says instead."""
+        await self._stream.begun()
+
     def cancel(self) -> None:
         """Stop; the engine drops it at its next step."""
         self._stream.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -20,7 +21,7 @@ from openhearth.platform.errors import ApiError, bad_request, from_hearth, serve
 from openhearth.platform.generation import Generation
 from openhearth.platform.metering import FREE, Meter
 from openhearth.platform.openapi import answers
-from openhearth.platform.replies import COST
+from openhearth.platform.replies import first_headers, headers_of
 from openhearth.platform.responses.asked import (
     ResponsesRequest,
     prepare_response,
@@ -135,10 +136,11 @@ def router(engine: Engine, database: Database, meter: Meter = FREE) -> APIRouter
                 await kept.keep(project, body.items, writing.reply)
 
         if body.stream:
-            return EventStream(_streamed(events, writing, keep), generation, named)
+            told = partial(first_headers, generation)
+            return EventStream(_streamed(events, writing, keep), generation, named, told)
         async with generation:
             await while_connected(http.receive, _all(events))
-        response.headers[COST] = str(generation.cost)
+        response.headers.update(headers_of(generation))
         await keep()
         return writing.reply
 

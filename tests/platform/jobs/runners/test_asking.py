@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhearth.platform.jobs.runners.asking import Answers, each
-from openhearth.platform.jobs.task import Stopped, Task
+from openhearth.platform.jobs.runners.asking import Answers, each, kept
+from openhearth.platform.jobs.task import Later, Stopped, Task
 
 
 @given(
@@ -71,3 +72,55 @@ def test_asked_to_end_it_begins_nothing_more(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         each(job, range(1000), do, 2, lambda: None)
     assert len(done) <= 3
+
+
+def test_when_one_has_to_wait_nothing_more_begins_and_the_rest_comes_to_its_own(
+    tmp_path: Path,
+) -> None:
+    begun, done = [], []
+    waiting = threading.Event()
+
+    def do(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            waiting.set()
+            raise Later(30)
+        waiting.wait(30)
+        done.append(number)
+
+    with pytest.raises(Later) as later:
+        each(task(tmp_path), range(1000), do, 4, lambda: None)
+    assert later.value.seconds == 30
+    assert len(begun) < 1000
+    assert sorted([0, *done]) == sorted(begun)
+
+
+class Keeper:
+    """A gateway that keeps one file each time it is asked, and then has to wait."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.until: set[float] = set()
+        self.full = False
+
+    def keep(self, path: Path, purpose: str, until: float) -> str:
+        self.until.add(until)
+        if self.full:
+            raise Later(60)
+        self.full = True
+        self.files.append(path.name)
+        return f"file-{path.name}"
+
+
+def test_a_file_is_handed_in_once_by_all_attempts_together(tmp_path: Path) -> None:
+    keeper: Any = Keeper()
+    paths = [tmp_path / name for name in "abc"]
+    for path in paths:
+        path.write_text(path.name)
+    for _ in paths[1:]:
+        with pytest.raises(Later):
+            [kept(keeper, path, "eval") for path in paths]
+        keeper.full = False
+    assert [kept(keeper, path, "eval") for path in paths] == ["file-a", "file-b", "file-c"]
+    assert keeper.files == ["a", "b", "c"]
+    assert len(keeper.until) == 1  # the day began with the first try of the first attempt

@@ -97,6 +97,18 @@ def test_it_stops_between_steps(home: Path, recipe: Any, tmp_path: Path) -> None
     assert len(said.of("metric")) == 1
 
 
+def test_cancelled_while_nobody_had_it_it_trains_no_more(
+    home: Path, recipe: Any, tmp_path: Path
+) -> None:
+    said = Said()
+    task = said.task(recipe, tmp_path)
+    task.cancelled = True
+    with pytest.raises(Stopped) as stopped:
+        fine_tune.run(task)
+    assert stopped.value.cancelled
+    assert said == []
+
+
 KILLED = """
 import os, signal, sys, orjson
 from openhearth.platform.jobs.runners import fine_tune

@@ -76,6 +76,7 @@ def router(accounts: Accounts) -> APIRouter:
     @routes.post(PATH)
     def create_project(caller: Asking, body: ProjectBody) -> ProjectReply:
         with accounts.changing() as connection:
+            organisations.check_room(connection, caller.organisation, accounts.most_projects)
             return reply(organisations.create_project(connection, caller.organisation, body.name))
 
     @routes.get(f"{PATH}/{{project}}")

@@ -4,6 +4,7 @@ is an answer, in whichever attempt.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,10 +14,13 @@ from typing import Any, TypeVar
 
 import orjson
 
-from openhearth.platform.jobs.task import Stopped, Task
+from openhearth.platform.jobs.gateway import Gateway
+from openhearth.platform.jobs.task import Later, Stopped, Task
 
 TICK_SECONDS = 0.5
-PARTING_SECONDS = 4.0  # of the ten that a job has to end
+KEEPING_SECONDS = 24 * 3600  # in which what was made may be kept
+BEGAN = "began"  # the name of when that was first tried
+PARTING_SECONDS = 4.0  # of the ten that a job may be silent
 T = TypeVar("T")
 
 
@@ -59,6 +63,22 @@ class Answers:
             self._places[name] = place
 
 
+def kept(gateway: Gateway, path: Path, purpose: str) -> str:
+    """The id of a file that was made, of which the gateway is asked only until it has it.
+
+    Raises:
+        Again, Later, HearthError: as `Gateway.keep`.
+    """
+    known = Answers(path.parent / "kept.jsonl")
+    if BEGAN not in known:
+        known[BEGAN] = time.time()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest not in known:
+        known[digest] = gateway.keep(path, purpose, known[BEGAN] + KEEPING_SECONDS)
+    return str(known[digest])
+
+
 def each(
     task: Task,
     items: Iterable[T],
@@ -70,13 +90,24 @@ def each(
 
     Raises:
         Stopped: the job was asked to end; what was under way has had a moment to come to its own.
+        Later: something has to wait for long; what was under way beside it has come to its own.
     """
+    waits: list[float] = []  # seconds
+
+    def do_now(item: T) -> None:
+        try:
+            do(item)
+        except Later as later:
+            waits.append(later.seconds)
+
     pool = ThreadPoolExecutor(workers)
     under_way: set[Future[None]] = set()
     ticked = time.monotonic()
     try:
         for item in items:
-            under_way.add(pool.submit(do, item))
+            if waits:
+                break
+            under_way.add(pool.submit(do_now, item))
             while len(under_way) >= workers:
                 under_way, ticked = _look(task, under_way, tick, ticked)
         while under_way:
@@ -86,6 +117,8 @@ def each(
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if waits:
+        raise Later(min(waits))
 
 
 def _look(

@@ -7,7 +7,6 @@ is on the disk before the next is asked for, so an attempt asks only what no ear
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import orjson
 
 from openhearth.platform.batches.asked import Line, lines_of
 from openhearth.platform.jobs.gateway import Answer, Gateway
-from openhearth.platform.jobs.runners.asking import Answers, each
-from openhearth.platform.jobs.task import Stopped, Task
+from openhearth.platform.jobs.runners.asking import Answers, each, kept
+from openhearth.platform.jobs.task import Stopped, Task, TooLate
 
 WORKERS = 16  # lines that are asked at once
 EXPIRED = {"code": "batch_expired", "message": "The completion window ended before this line."}
@@ -31,9 +30,9 @@ def run(task: Task) -> dict[str, Any]:
         todo = (line for line in lines_of(batch.input) if str(line.number) not in batch.answers)
         each(task, todo, batch.ask, WORKERS, batch.tell)
         return batch.hand_in(task.gateway)
-    except Stopped:
+    except Stopped as stopped:
         # Whoever cancels wants what is there; whoever is to go on will hand in all of it.
-        if task.gateway.unhurried().get(f"/v1/jobs/{task.id}").body["status"] == "cancelling":
+        if stopped.cancelled:
             task.save(batch.hand_in(task.gateway.unhurried()))
         raise
 
@@ -57,12 +56,12 @@ class _Batch:
         """Ask for one line, unless its time is over."""
         name = f"batch_req_{self._task.id.removeprefix('batch_')}_{line.number}"
         row: dict[str, Any] = {"id": name, "custom_id": line.custom_id}
-        if time.time() > self._task.payload["deadline"]:
-            row |= {"response": None, "error": EXPIRED}
-        else:
-            body = {"model": self._asked.get("model_id")} | line.body
+        body = {"model": self._asked.get("model_id")} | line.body
+        try:
             answer = self._task.gateway.post(self._asked["endpoint"], body, str(line.number))
             row |= {"response": _response(answer), "error": None}
+        except TooLate:
+            row |= {"response": None, "error": EXPIRED}
         with self._lock:
             if not self._handed_in:
                 self.answers[str(line.number)] = row
@@ -78,8 +77,9 @@ class _Batch:
         """The counts, and the files, each in the order of the lines."""
         with self._lock:
             self._handed_in = True
-        good = self._write("output", gateway, wanted=True)
-        bad = self._write("error", gateway, wanted=False)
+        with self._task.busy():
+            good = self._write("output", gateway, wanted=True)
+            bad = self._write("error", gateway, wanted=False)
         counts = self._counts
         usage = {name: counts[name] for name in USAGE if counts[name]}
         return {
@@ -99,7 +99,7 @@ class _Batch:
                     row = self.answers[number]
                     if _is_good(row) is wanted:
                         file.write(orjson.dumps(row) + b"\n")
-        return gateway.keep(path, f"batch_{name}") if path.stat().st_size else None
+        return kept(gateway, path, f"batch_{name}") if path.stat().st_size else None
 
     def _count(self, row: dict[str, Any]) -> None:
         usage = row["response"]["body"].get("usage") or {} if _is_good(row) else {}

@@ -13,6 +13,7 @@ STEP = 0.05  # of a stage, after which it is told again
 
 def run(task: Task) -> dict[str, Any]:
     """Curate. What was done stays, part by part, so another attempt goes on by itself."""
+    task.pause()  # for one that was cancelled meanwhile
     recipe = CurateRecipe.parse(task.payload)
     dataset, tokens = carry_out(task.store, recipe, _Watch(task))
     return {

@@ -7,6 +7,7 @@ not asked again, and nothing is charged twice.
 from __future__ import annotations
 
 import resource
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +19,12 @@ import orjson
 from openhearth.errors import UsageError
 from openhearth.platform.evaluations import judging
 from openhearth.platform.evaluations.templates import render
-from openhearth.platform.jobs.runners.asking import Answers, each
-from openhearth.platform.jobs.task import Task
+from openhearth.platform.jobs.runners.asking import Answers, each, kept
+from openhearth.platform.jobs.task import Task, TooLate
 
 WORKERS = 16  # rows that are asked about at once, at most
 MOST_MEMORY = 4 * 2**30  # bytes, so that no template takes all there is
+TOO_LATE = "The time in which an evaluation may ask was over."
 Row = dict[str, Any]
 
 
@@ -65,6 +67,9 @@ class _Evaluation:
         """Have a row answered, and judged."""
         number, row = numbered
         found: Row = {}
+        if time.time() > self._task.payload["deadline"]:
+            self._done[number] = {"status": "generation_failed", "error": TOO_LATE}
+            return
         try:
             answers = self._answers(number, row, found)
         except (_Failed, UsageError) as error:
@@ -131,7 +136,10 @@ class _Evaluation:
         """What a model says, in whichever attempt it said it."""
         if name in self._asked:
             return str(self._asked[name])
-        answer = self._task.gateway.post("/v1/chat/completions", body, name)
+        try:
+            answer = self._task.gateway.post("/v1/chat/completions", body, name)
+        except TooLate as error:
+            raise _Failed(TOO_LATE) from error
         if not answer.good:
             raise _Failed(answer.body["error"]["message"])
         text = answer.body["choices"][0]["message"]["content"] or ""
@@ -142,11 +150,13 @@ class _Evaluation:
         """The counts, and the id of the file with every row."""
         path = self._task.work / f"{self._task.id}-results.jsonl"
         rows: list[Row] = []
-        with path.open("wb") as file:
-            for number, row in self._all():
-                rows.append(self._done[number])
-                file.write(orjson.dumps(row | self._done[number]) + b"\n")
-        return self._counts(rows) | {"result_file_id": self._task.gateway.keep(path, "eval")}
+        with self._task.busy():
+            with path.open("wb") as file:
+                for number, row in self._all():
+                    rows.append(self._done[number])
+                    file.write(orjson.dumps(row | self._done[number]) + b"\n")
+            file_id = kept(self._task.gateway, path, "eval")
+        return self._counts(rows) | {"result_file_id": file_id}
 
     def _counts(self, rows: list[Row]) -> dict[str, Any]:
         failed = Counter(row["status"] for row in rows)

@@ -16,6 +16,7 @@ from openhearth.training.stages import evenly
 
 def run(task: Task) -> dict[str, Any]:
     """Train."""
+    task.pause()  # for one that was cancelled meanwhile
     recipe = TrainRecipe.parse(task.payload["recipe"])
     watch = _Watch(task, recipe)
     made = carry_out(task.store, recipe, watch)
