@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from openhearth.cli.bench.results import tell
-from openhearth.cli.frame import emit, table
+from openhearth.cli.frame import emit, progress, table
 from openhearth.errors import HearthError
+
+if TYPE_CHECKING:
+    from openhearth.bench.report.check import Check
 
 _directory = click.argument("directory", type=click.Path(path_type=Path))
 
@@ -17,17 +21,32 @@ _directory = click.argument("directory", type=click.Path(path_type=Path))
 @click.command()
 @_directory
 @click.option("--key", help="The public key, in hexadecimal, that must have signed.")
-def verify(directory: Path, key: str | None) -> None:
+@click.option("--again", metavar="URL#MODEL", help="Ask this server what the gate asked once more.")
+@click.option("--api-key", envvar="OPENHEARTH_API_KEY", default="", help="Of that server.")
+@click.option("--entry", default=1, show_default=True, type=click.IntRange(1, 100),
+              help="Which of the report's servers that is.")  # fmt: skip
+def verify(directory: Path, key: str | None, again: str | None, api_key: str, entry: int) -> None:
     """Look at every file, figure and request of the report in DIRECTORY; 1 if it does not hold."""
     from openhearth.bench.report.verify import holds
     from openhearth.bench.report.verify import verify as look
 
     checks = look(directory, key)
+    if again is not None:
+        checks += _again(directory, again, api_key, entry - 1)
     words = {True: "holds", False: "DOES NOT HOLD", None: "not checked"}
     rows = [[check.what, words[check.holds], check.detail] for check in checks]
     emit([asdict(check) for check in checks], lambda: table(["what", "", "why"], rows))
     if not holds(checks):
         raise HearthError(f"The report in {directory} does not hold: see above.")
+
+
+def _again(directory: Path, server: str, key: str, entry: int) -> list[Check]:
+    from openhearth.bench.load import Target
+    from openhearth.bench.report.again import again
+    from openhearth.bench.report.verify import measurement_of
+
+    url, _, model = server.partition("#")
+    return again(measurement_of(directory), Target(url, model, key), entry, progress())
 
 
 @click.command()
