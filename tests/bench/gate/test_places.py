@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from openhearth.bench.gate.places import named, places, text_of
 from openhearth.bench.records import Record
 
+FIELDS = st.sampled_from(["token", "bytes", "logprob", "top_logprobs"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (
