@@ -8,7 +8,7 @@ from pathlib import Path
 from openhearth.bench.recipe import PROTOCOL
 
 ROOT = Path(__file__).parents[2]
-RULE = re.compile(r"^(\d+)\. (.*?)(?=^\d+\. |^## )", re.MULTILINE | re.DOTALL)
+RULE = re.compile(r"^(\d+)\. (.*?)(?=^\d+\. |^## |\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"\brules? ((?:\d+(?:, | and | to )?)+)")
 
 

@@ -51,23 +51,23 @@ def scorer(tiny_model_home: Path) -> Scorer:
 
 
 def test_of_its_own_model_it_says_the_same(tiny_model_home: Path, scorer: Scorer) -> None:
-    served = answers(tiny_model_home, range(6))
-    scored = scorer.score(served)
-    by_question = {record.check["question"]: record for record in scored}
-    found = agreement([p for r in served for p in places(r, by_question[r.number], r.number)])
+    served = answers(tiny_model_home, range(30))
+    by_question = {record.check["question"]: record for record in scorer.score(served)}
+    readable = [record for record in served if record.number in by_question]
+    found = agreement([p for r in readable for p in places(r, by_question[r.number], r.number)])
     assert found is not None
     assert found.kl == pytest.approx(0, abs=1e-4)
     drawn = audit(served, by_question)
     assert drawn is not None
     assert drawn.same > 0.98
     assert drawn.gap < 0.01
-    assert drawn.tokens > 50
+    assert drawn.tokens > 20
 
 
 def test_of_another_seed_the_published_numbers_draw_other_tokens(
     tiny_model_home: Path, scorer: Scorer
 ) -> None:
-    served = answers(tiny_model_home, range(6), off=1)
+    served = answers(tiny_model_home, range(30), off=1)
     drawn = audit(served, {record.check["question"]: record for record in scorer.score(served)})
     assert drawn is not None
     assert drawn.same < 0.9

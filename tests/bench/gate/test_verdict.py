@@ -14,7 +14,7 @@ from openhearth.bench.stub import Answering, Truth, stub
 from openhearth.bench.stub.answers import question_key
 from openhearth.bench.tasks import TASKS, make
 
-GATE = Gate(prompts=12, samples=6, max_tokens=30, tasks=4)
+GATE = Gate(prompts=24, samples=6, max_tokens=30, tasks=4)
 RECIPE = Recipe(name="gate", workloads={"chat": 1}, gate=GATE)
 HONEST = Answering(length=30)
 

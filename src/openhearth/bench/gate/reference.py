@@ -31,14 +31,18 @@ class Reference:
         """What it answers.
 
         Raises:
-            HearthError: its server does not start, or nobody is there.
+            HearthError: its server does not start.
+            KeyboardInterrupt: by Ctrl-C; half of its answers prove nothing.
         """
         with self._served() as target:
 
             def seen(done: int) -> None:
                 progress("reference", done, len(asked), "answers")
 
-            return carry_out(target, asked, callers=CALLERS, seen=seen).records
+            sent = carry_out(target, asked, callers=CALLERS, seen=seen)
+        if sent.interrupted:
+            raise KeyboardInterrupt
+        return sent.records
 
     def scores(self, records: Sequence[Record], progress: Progress = silent) -> list[Record]:
         """The tokens of others' answers, as far as it can: none by a server."""

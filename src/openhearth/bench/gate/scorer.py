@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from openhearth.bench.gate.places import text_of
+from openhearth.bench.gate.places import UNKNOWN, text_of
 from openhearth.bench.gate.sampling import MOST
 from openhearth.bench.records import Record
 from openhearth.data import Tokenizer
@@ -80,7 +80,7 @@ class Scorer:
         ids = self._tokenizer.encode(text, add_bos=False)
         same = []
         for number, token in zip(ids, record.logprobs, strict=False):
-            if self._texts[number] != text_of(token):
+            if self._texts[number] != text_of(token) or UNKNOWN in self._texts[number]:
                 break
             same.append(number)
         return same

@@ -27,20 +27,27 @@ Samples = Mapping[int, Sequence[str]]  # prompt -> completions
 class TwoSample:
     """`p` of equality, and the distance with the upper end of its one-sided 95 % interval.
 
-    `margin` is what counts as equal; None if the reference has too few samples to halve.
+    `margin` is what counts as equal; None if the reference has too few samples to halve. `scale` is
+    the distance between the reference's answers to a prompt and to the next one: how far apart
+    answers can be.
     """
 
     distance: float
     upper: float
     p: float
     margin: float | None
+    scale: float
     prompts: int
     samples: int  # of the smaller side and prompt
 
     @property
     def equivalent(self) -> bool | None:
-        """Whether the bound is within the margin; None if there is none."""
-        return None if self.margin is None else self.upper <= self.margin
+        """Whether the bound is within the margin; None if there is none, or one so wide that even
+        answers to other questions would be near it: then the samples are too few to tell.
+        """
+        if self.margin is None or self.margin > self.scale / 2:
+            return None
+        return self.upper <= self.margin
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -65,6 +72,7 @@ def two_sample(served: Samples, reference: Samples, seed: int = 0) -> TwoSample:
         upper=_upper(each, rng),
         p=_p(kernels, distance, rng),
         margin=_margin(reference, rng),
+        scale=_scale(reference),
         prompts=len(kernels),
         samples=min(min(first, len(kernel) - first) for kernel, first in kernels),
     )
@@ -146,3 +154,11 @@ def _margin(reference: Samples, rng: np.random.Generator) -> float | None:
         if len(texts) >= 4
     ]
     return 2 * float(np.quantile(_halved(own, rng), 0.95)) if len(own) >= 2 else None
+
+
+def _scale(reference: Samples) -> float:
+    """The distance between the answers to each prompt and those to the next."""
+    texts = [list(texts) for _, texts in sorted(reference.items()) if len(texts) >= 2]
+    pairs = zip(texts, texts[1:] + texts[:1], strict=True)
+    kernels = [(hamming([*one, *other]), len(one)) for one, other in pairs]
+    return float(_each(kernels).mean()) if len(kernels) >= 2 else 0.0

@@ -112,21 +112,29 @@ def judge(
 def quality(
     named: Agreement | None, distance: TwoSample | None, tasks: Mapping[str, Paired]
 ) -> Quality:
-    """The class of rule 40. Log-probabilities decide where there are enough of them."""
+    """The class of rule 40. Log-probabilities decide where there are enough of them; where there are
+    not, they can still show that a model is another.
+    """
     if any(one.worse and one.reference - one.served > MUCH_WORSE for one in tasks.values()):
+        return "different"
+    if named is not None and named.kl_low > APPROXIMATE:
         return "different"
     worse = any(one.worse for one in tasks.values())
     if named is not None and named.places >= FEWEST_PLACES:
-        if named.missed == 0 and named.kl_high <= EQUIVALENT and not worse:
-            return "identical"
-        if named.kl_high <= EQUIVALENT and not worse:
-            return "equivalent"
-        return "approximate" if named.kl_high <= APPROXIMATE else "different"
+        return _by_distance(named, worse)
     if distance is None or distance.equivalent is None:
+        return "unproven"
+    if named is not None and named.kl_low > EQUIVALENT:
         return "unproven"
     if distance.equivalent and distance.p > REJECTED and not worse:
         return "equivalent"
     return "different" if distance.p <= REJECTED else "unproven"
+
+
+def _by_distance(named: Agreement, worse: bool) -> Quality:
+    if named.kl_high <= EQUIVALENT and not worse:
+        return "identical" if named.missed == 0 else "equivalent"
+    return "approximate" if named.kl_high <= APPROXIMATE else "different"
 
 
 def _by_question(records: Sequence[Record]) -> dict[int, Record]:
