@@ -31,7 +31,8 @@ def test_what_is_named_never_diverges_more_than_the_whole(
     p = {f"t{i}": math.log(w / sum(weights)) for i, w in enumerate(weights)}
     q = {f"t{i}": math.log(w / sum(others)) for i, w in enumerate(others)}
     whole = sum(math.exp(p[t]) * (p[t] - q[t]) for t in p)
-    some = {t: q[t] for t in list(q)[: max(1, len(q) // 2)]}
+    likeliest = sorted(q, key=lambda token: -q[token])
+    some = {token: q[token] for token in likeliest[: max(1, len(q) // 2)]}
     assert divergence(p, some) <= whole + 1e-9
     assert divergence(p, q) == pytest.approx(whole, abs=1e-6)
 
@@ -42,6 +43,13 @@ def test_a_known_divergence() -> None:
     assert divergence(half, {"a": math.log(0.8), "b": math.log(0.2)}) == pytest.approx(
         0.22314, 1e-4
     )
+
+
+def test_tokens_that_only_the_reference_names_count() -> None:
+    reference = {"a": math.log(0.5), "b": math.log(0.4)}
+    served = {"x": math.log(0.5), "y": math.log(0.3)}
+    # Neither is likelier than what is left, 0.2: 0.5 ln 2.5 + 0.4 ln 2 + 0.1 ln 0.1
+    assert divergence(reference, served) == pytest.approx(0.50514, 1e-4)
 
 
 def test_rounded_and_impossible_values_are_finite() -> None:

@@ -43,8 +43,9 @@ def test_bytes_say_what_a_token_is_before_its_text() -> None:
     assert text_of({"token": " the", "bytes": [300]}) == " the"
 
 
-def test_a_token_that_was_chosen_is_named_even_if_it_is_not_among_the_likeliest() -> None:
-    assert named(token("z", a=-0.1)) == {"a": -0.1, "z": math.log(0.5)}
+def test_only_the_likeliest_are_named_unless_a_server_names_none() -> None:
+    assert named(token("z", a=-0.1)) == {"a": -0.1}
+    assert named(token("z")) == {"z": math.log(0.5)}
 
 
 def test_half_characters_are_left_out() -> None:

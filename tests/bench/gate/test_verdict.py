@@ -16,7 +16,7 @@ from openhearth.bench.tasks import TASKS, make
 
 GATE = Gate(prompts=24, samples=6, max_tokens=30, tasks=4)
 RECIPE = Recipe(name="gate", workloads={"chat": 1}, gate=GATE)
-HONEST = Answering(length=30)
+HONEST = Answering(length=200)
 
 
 def serving(**changed: Any) -> Truth:

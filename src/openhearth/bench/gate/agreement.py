@@ -1,8 +1,8 @@
 """How far are the served model's log-probabilities from the reference's? (rule 32)
 
 Both speak of the same next token after the same text. An API names only the likeliest tokens, so
-what is compared is those that the served model named, and all others as one: the Kullback-Leibler
-divergence of these two coarser distributions, which is never more than that of the whole ones.
+what is told is a lower bound of the Kullback-Leibler divergence: never more than that of the whole
+distributions.
 """
 
 from __future__ import annotations
@@ -74,13 +74,37 @@ def agreement(places: Sequence[Place], seed: int = 0) -> Agreement | None:
 
 
 def divergence(reference: Named, served: Named) -> float:
-    """KL(reference ‖ served) in nats over the tokens that both name, and all others as one."""
+    """KL(reference ‖ served) in nats, as much of it as is certain: the larger of two lower bounds.
+
+    One takes the tokens that both name, and all others as one. The other takes those that the
+    reference names, of which one that the served model does not name is no likelier to it than the
+    least likely that it does.
+    """
+    return max(0.0, _of_both(reference, served), _of_reference(reference, served))
+
+
+def _of_both(reference: Named, served: Named) -> float:
     both = sorted(set(reference) & set(served))
-    p = [math.exp(min(0.0, reference[token])) for token in both]
-    q = [math.exp(min(0.0, served[token])) for token in both]
-    p.append(max(0.0, 1 - sum(p)))
-    q.append(max(0.0, 1 - sum(q)))
-    return max(0.0, sum(a * math.log(max(a, LEAST) / max(b, LEAST)) for a, b in zip(p, q)))  # noqa: B905
+    p, q = [_chance(reference[t]) for t in both], [_chance(served[t]) for t in both]
+    return _kl([*p, 1 - sum(p)], [*q, 1 - sum(q)])
+
+
+def _of_reference(reference: Named, served: Named) -> float:
+    named = sorted(reference)
+    known = sum(_chance(served[t]) for t in named if t in served)
+    most = min(_chance(min(served.values())), 1 - sum(map(_chance, served.values())))
+    p = [_chance(reference[t]) for t in named]
+    q = [_chance(served[t]) if t in served else most for t in named]
+    return _kl([*p, 1 - sum(p)], [*q, 1 - known])
+
+
+def _kl(p: Sequence[float], q: Sequence[float]) -> float:
+    pairs = ((max(a, 0.0), max(b, LEAST)) for a, b in zip(p, q, strict=True))
+    return sum(a * math.log(max(a, LEAST) / b) for a, b in pairs)
+
+
+def _chance(logprob: float) -> float:
+    return math.exp(min(0.0, logprob))
 
 
 def _first(named: Named) -> str:

@@ -7,7 +7,7 @@ at all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from openhearth.bench.gate.agreement import Named, Place
@@ -29,10 +29,13 @@ def places(served: Record, reference: Record, answer: int) -> Iterator[Place]:
 
 
 def named(token: Token) -> Named:
-    """The likeliest tokens that a server told of at a place; none if it told nothing of use."""
+    """The likeliest tokens that a server told of at a place; none if it told nothing of use.
+
+    A token that was drawn, and is not among them, is left out: others may be likelier.
+    """
     told = token.get("top_logprobs")
     found: dict[str, float] = {}
-    for one in [*(told if isinstance(told, Sequence) else ()), token]:
+    for one in told if isinstance(told, list) and told else (token,):
         if isinstance(one, Mapping) and isinstance(logprob := one.get("logprob"), int | float):
             found.setdefault(text_of(one), float(logprob))
     return {text: logprob for text, logprob in found.items() if UNKNOWN not in text}

@@ -21,6 +21,7 @@ Quality = Literal["identical", "equivalent", "approximate", "different", "unprov
 EQUIVALENT, APPROXIMATE = 0.002, 0.1  # nats of mean KL
 REJECTED = 0.01  # p of two samples
 MUCH_WORSE = 0.03  # of a task's score
+HALF, FEWEST_ANSWERS = 0.5, 20  # of equal first choices, over so many answers or more
 FEWEST_PLACES = 500  # of log-probabilities, for a class by them
 
 
@@ -112,12 +113,12 @@ def judge(
 def quality(
     named: Agreement | None, distance: TwoSample | None, tasks: Mapping[str, Paired]
 ) -> Quality:
-    """The class of rule 40. Log-probabilities decide where there are enough of them; where there are
-    not, they can still show that a model is another.
+    """The class of rule 40. Log-probabilities decide where there are enough of them; where there
+    are not, they can still show that a model is another.
     """
     if any(one.worse and one.reference - one.served > MUCH_WORSE for one in tasks.values()):
         return "different"
-    if named is not None and named.kl_low > APPROXIMATE:
+    if named is not None and _is_another(named):
         return "different"
     worse = any(one.worse for one in tasks.values())
     if named is not None and named.places >= FEWEST_PLACES:
@@ -129,6 +130,12 @@ def quality(
     if distance.equivalent and distance.p > REJECTED and not worse:
         return "equivalent"
     return "different" if distance.p <= REJECTED else "unproven"
+
+
+def _is_another(named: Agreement) -> bool:
+    """Whether even few places show it: far apart, or seldom of one mind about the next token."""
+    often = named.first >= HALF or named.answers < FEWEST_ANSWERS
+    return named.kl_low > APPROXIMATE or not often
 
 
 def _by_distance(named: Agreement, worse: bool) -> Quality:
