@@ -22,7 +22,7 @@ from openhearth.models.merge import MergeRecipe
 from openhearth.platform.ledger import read_prices
 from openhearth.training import TrainRecipe, TuneRecipe
 from openhearth.training.study import StudyRecipe
-from tests.bench.test_report import REPORT
+from tests.bench.improvement.test_report import REPORT
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

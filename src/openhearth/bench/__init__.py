@@ -5,7 +5,7 @@ throughput and quality with intervals, and a report. It owns the definitions in
 docs/reference/benchmark-protocol.md. Talking to servers needs the extra `serve`, reports `report`.
 """
 
+from openhearth.bench.improvement import Comparison, bits_per_byte, chrf, overlap
 from openhearth.bench.machine import describe_machine
-from openhearth.bench.quality import Comparison, bits_per_byte, chrf, overlap
 
 __all__ = ["Comparison", "bits_per_byte", "chrf", "describe_machine", "overlap"]

@@ -36,6 +36,7 @@ COMMANDS = {
     "jobs": ("openhearth.cli.jobs:jobs", "What a server is doing; watch it, stop it."),
     "files": ("openhearth.cli.files:files", "Files of a server: bring them, fetch them."),
     "bench": ("openhearth.cli.bench:bench", "Measure a server."),
+    "eval": ("openhearth.cli.eval:evaluate", "How good a model is, on texts and tasks."),
     "usage": ("openhearth.cli.usage:usage", "What was used, and what it cost."),
     "prices": ("openhearth.cli.usage:prices", "What tokens cost, and new prices."),
     "ls": ("openhearth.cli.store:ls", "What the store holds."),

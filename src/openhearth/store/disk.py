@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -58,6 +59,34 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def new_directory(place: Path) -> Iterator[Path]:
+    """An empty directory to fill, which takes that place when the block ends well, whatever was
+    there. A reader, or a crash, sees the old one or the new one whole; only where the system cannot
+    exchange names (NFS, for one) there is neither for an instant.
+    """
+    place = place.absolute()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new-") as temporary:
+        fresh = Path(temporary, "new")
+        fresh.mkdir()
+        yield fresh
+        if place.exists() and not _exchange(fresh, place):
+            place.rename(Path(temporary, "old"))
+        if fresh.exists() and not place.exists():
+            fresh.rename(place)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """What two names name, at one instant, by renameat2 of Linux; whether it could be done."""
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    return renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def demo(data: Path | None, short: bool, directory: Path) -> None:
 
     Without --data the text is the docstrings of the Python packages installed here.
     """
-    from openhearth.bench.report import write_report
+    from openhearth.bench.improvement.report import write_report
     from openhearth.cli.demo import stages, summary
     from openhearth.cli.demo.clients import ask_clients
     from openhearth.store import Store
@@ -58,7 +58,7 @@ def demo(data: Path | None, short: bool, directory: Path) -> None:
         with clock.stage("compare answers"):
             overlap, samples = stages.generate(server, chosen, answers, show)
         with clock.stage("prove speed"):
-            serving = stages.prove_speed(server, chosen, answers, show)
+            serving = stages.prove_speed(store, server, chosen, answers, show)
     report = stages.account(
         store, chosen, dataset, adapter, bits, overlap, samples, serving, clock.stages
     )

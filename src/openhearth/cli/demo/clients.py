@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from openhearth.cli.demo.server import Server
+from openhearth.bench.own_server import Server
 from openhearth.errors import HearthError
 
 REQUEST: dict[str, Any] = {

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap
-from openhearth.bench.load import Target, fixed_concurrency
-from openhearth.bench.measures import Measures, measure
-from openhearth.bench.report import Package, Report, Sample
-from openhearth.cli.demo import server as child
+from openhearth.bench import Comparison, bits_per_byte, describe_machine, overlap, own_server
+from openhearth.bench.improvement.report import Package, Report, Sample
+from openhearth.bench.load import Target, carry_out
+from openhearth.bench.measures import PointMeasures, counter, measure
+from openhearth.bench.own_server import Server
+from openhearth.bench.recipe import Callers, Recipe
+from openhearth.bench.records import Ask
 from openhearth.cli.demo.plan import BASE, Plan
-from openhearth.cli.demo.server import Server
 from openhearth.data import CurateRecipe, Tokenizer, TokenShards, curate, read_split, tokenize
 from openhearth.errors import HearthError
 from openhearth.models import answer_nats, load_adapter, load_model, pull
@@ -25,6 +26,7 @@ from openhearth.store import Artifact, Store, lineage
 from openhearth.training import TuneRecipe, tune
 
 SAMPLES = 3
+PATIENCE_S = 300.0  # without a byte
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def spread(shards: TokenShards, count: int) -> list[int]:
 
 def served(store: Store, plan: Plan) -> AbstractContextManager[Server]:
     """The base model and the adapter behind the API."""
-    return child.running(store.root, BASE, plan.name)
+    return own_server.running(store.root, BASE, "--adapter", plan.name)
 
 
 def generate(
@@ -120,45 +122,51 @@ def generate(
 def _ask_all(
     server: Server, model: str, plan: Plan, answers: Answers, progress: Progress
 ) -> list[str]:
-    async def ask() -> list[str]:
-        target = Target(server.url, server.key, model, plan.max_answer)
-        total, texts = len(answers.questions), [""] * len(answers.questions)
-        waiting = iter(range(total))
-        done = 0
+    target, asks = Target(server.url, model, server.key), _asks(answers.questions, plan)
+    records = carry_out(
+        target,
+        asks,
+        callers=max(plan.requests),
+        timeout_s=PATIENCE_S,
+        seen=lambda done: progress(f"ask {model}", done, len(asks), "answers"),
+    ).records
+    for record in records:
+        if record.failure:
+            raise HearthError(f"The server failed to answer ({record.detail}): see its log.")
+    return [record.text for record in records]
 
-        async def caller() -> None:
-            nonlocal done
-            for i in waiting:
-                (record,) = await fixed_concurrency(target, [answers.questions[i]], 1)
-                if record.error:
-                    raise HearthError(f"The server failed to answer ({record.error}): see its log.")
-                texts[i] = record.text
-                done += 1
-                progress(f"ask {model}", done, total, "answers")
 
-        await asyncio.gather(*(caller() for _ in range(max(plan.requests))))
-        return texts
-
-    return asyncio.run(ask())
+def _asks(
+    questions: Sequence[list[dict[str, str]]], plan: Plan, never: int | None = None
+) -> list[Ask]:
+    """Greedy requests for answers to questions; the token `never` is ruled out."""
+    body: dict[str, Any] = {"max_tokens": plan.max_answer, "temperature": 0}
+    if never is not None:
+        body["logit_bias"] = {str(never): -100}
+    return [
+        Ask(number, "demo", "chat/completions", body | {"messages": question})
+        for number, question in enumerate(questions)
+    ]
 
 
 def prove_speed(
-    server: Server, plan: Plan, answers: Answers, progress: Progress
-) -> dict[int, Measures]:
+    store: Store, server: Server, plan: Plan, answers: Answers, progress: Progress
+) -> dict[int, PointMeasures]:
     """The adapter's server under each number of callers, all answers of one length."""
-    target = Target(
-        server.url, server.key, plan.name, plan.max_answer, ignore=(answers.end_of_turn,)
-    )
-    asyncio.run(fixed_concurrency(target, answers.questions[:2], 2))  # warm-up, not counted
-    measured = {}
+    target = Target(server.url, plan.name, server.key)
+    warm_up = _asks(answers.questions[:2], plan, answers.end_of_turn)  # not counted
+    carry_out(target, warm_up, callers=2, timeout_s=PATIENCE_S)
+    tokens, measured = counter(BASE, store), {}
     for callers, count in plan.requests.items():
-        questions = repeat(answers.questions, count)
+        asks = _asks(repeat(answers.questions, count), plan, answers.end_of_turn)
 
         def seen(n: int, stage: str = f"{callers} callers", total: int = count) -> None:
             progress(stage, n, total, "requests")
 
-        records = asyncio.run(fixed_concurrency(target, questions, callers, seen))
-        measured[callers] = measure(records)
+        sent = carry_out(target, asks, callers=callers, timeout_s=PATIENCE_S, seen=seen)
+        load = Callers(arrivals="callers", callers=callers)
+        recipe = Recipe(name="demo", workloads={"chat": 1}, load=load)
+        measured[callers] = measure(sent.records, recipe, tokens, seconds=recipe.shortest)
     return measured
 
 
@@ -175,7 +183,7 @@ def account(
     bits: Comparison,
     compared: Comparison,
     samples: Sequence[Sample],
-    serving: dict[int, Measures],
+    serving: dict[int, PointMeasures],
     stages: list[tuple[str, float]],
 ) -> Report:
     """Everything that was found, with the lineage and the licences of what was trained on."""

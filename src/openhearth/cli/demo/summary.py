@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from openhearth.bench import Comparison
-from openhearth.bench.report import Report
-from openhearth.cli.bench import serving_table
+from openhearth.bench.improvement.report import Report
+from openhearth.bench.measures import PointMeasures, Spread
+from openhearth.bench.own_server import Server
 from openhearth.cli.data.common import funnel_text
 from openhearth.cli.demo.plan import Plan
-from openhearth.cli.demo.server import Server
+from openhearth.cli.frame import table
 from openhearth.store import Artifact, Store
 
 
@@ -82,3 +83,24 @@ def whole(report: Report, plan: Plan, page: Path, total: str) -> str:
             "          hearth up                           serve it to your own code",
         ]
     )
+
+
+def serving_table(levels: dict[int, PointMeasures]) -> str:
+    """Figures as a table, a row for each number of callers."""
+    head = ["callers", "requests", "errors", "TTFT ms p50/p99", "ITL ms p50/p99", "tokens/s"]
+    rows = [
+        [
+            callers,
+            point.requests,
+            sum(point.errors.values()),
+            _spread(point.answers.ttft_ms),
+            _spread(point.answers.itl_ms),
+            round(point.answers.rates.tokens, 1),
+        ]
+        for callers, point in levels.items()
+    ]
+    return table(head, rows)
+
+
+def _spread(spread: Spread | None) -> str:
+    return f"{spread.p50.value:.0f} / {spread.p99.value:.0f}" if spread else "-"
