@@ -24,8 +24,9 @@ def serving(**changed: Any) -> Truth:
 
 
 def answers(truth: Truth, asked: Sequence[Ask]) -> list[Record]:
+    """One after the other, so that what a stub draws is the same each time."""
     with stub(truth) as url:
-        return carry_out(Target(url, "stub"), asked, callers=4).records
+        return carry_out(Target(url, "stub"), asked, callers=1).records
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,8 @@ def test_an_honest_server_is_accused_of_nothing(asked: list[Ask], reference: lis
 def test_another_model_is_different(asked: list[Ask], reference: list[Record]) -> None:
     found = verdict(serving(other=1.0), asked, reference)
     assert found.quality == "different"
-    assert found.two_sample is not None
-    assert found.two_sample.p <= 0.01
+    assert found.agreement is not None
+    assert found.agreement.first < 0.5
 
 
 def test_coarser_weights_are_farther_the_coarser_they_are(
