@@ -83,7 +83,7 @@ class Measuring:
             self.progress,
         )
 
-    def carry_out(self, work: Callable[[Session], object]) -> Disclosure:
+    def carry_out(self, work: Callable[[Measuring], object]) -> Disclosure:
         """The gate's questions, the work, the reference's answers, and the report.
 
         Raises:
@@ -94,7 +94,7 @@ class Measuring:
             for side in range(len(self.plan.sides)) if self._asked else ():
                 self.session.ask_alone(self._asked, side)
             _wait_until(self.plan.begin)
-            work(self.session)
+            work(self)
             self._ask_reference()
         except BrokenOff:
             pass

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from openhearth.errors import MissingExtra, NotFound, UsageError
+from openhearth.data.parse import first_fault, read_file
+from openhearth.errors import MissingExtra, UsageError
 
 THREE_YEARS = 3 * 8766  # hours
 LITTLE_USE = 0.3  # of the time (rule 48)
@@ -84,16 +84,11 @@ def read_sheet(path: Path) -> Sheet:
         NotFound: there is no such file.
         UsageError: it is none; the text says in which field.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no price sheet {path}: check its name.")
     try:
-        return SHEET.validate_python(yaml.safe_load(path.read_text()))
+        return SHEET.validate_python(read_file(path, "price sheet"))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UsageError(f"{path} is no price sheet: {field}: {first['msg']}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML ({error}).") from error
+        where, reason = first_fault(error)
+        raise UsageError(f"{path} is no price sheet: {where}: {reason}.") from None
 
 
 @dataclass(frozen=True)
@@ -117,10 +112,6 @@ class Cost:
     per_million_useful_at_30_percent: float | None
     per_thousand_requests: float | None
     useful_per_second_per_dollar_hour: float | None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Plain data for JSON."""
-        return asdict(self)
 
 
 def cost(sheet: Sheet, billed: Billed) -> Cost:
@@ -175,8 +166,3 @@ def implied(spent: Sequence[float], billed: Sequence[Billed]) -> Implied:
     residual = float(missed / np.sqrt(len(dollars)) / max(dollars.mean(), 1e-300))
     fresh, held, output = (float(price) for price in prices)
     return Implied(fresh, held, output, residual)
-
-
-def sheet_to_dict(sheet: Sheet | None) -> dict[str, Any] | None:
-    """Plain data for a disclosure."""
-    return sheet.model_dump(mode="json") if sheet else None

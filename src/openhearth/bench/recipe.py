@@ -10,9 +10,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from openhearth.data.parse import first_fault, read_file
 from openhearth.errors import NotFound, UsageError
 from openhearth.store.artifact import canonical_json
 
@@ -146,10 +146,7 @@ def read_recipe(where: str) -> Recipe:
     path = Path(where)
     if not path.is_file():
         path = shipped(where)
-    try:
-        return parse_recipe(yaml.safe_load(path.read_text()), str(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML ({error}).") from error
+    return parse_recipe(read_file(path, "recipe"), str(path))
 
 
 def parse_recipe(value: Any, source: str) -> Recipe:
@@ -161,11 +158,8 @@ def parse_recipe(value: Any, source: str) -> Recipe:
     try:
         return Recipe.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UsageError(
-            f"{source} is no recipe of a benchmark: {field}: {first['msg']}."
-        ) from None
+        where, reason = first_fault(error)
+        raise UsageError(f"{source} is no recipe of a benchmark: {where}: {reason}.") from None
 
 
 def shipped(name: str) -> Path:

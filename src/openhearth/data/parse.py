@@ -31,10 +31,15 @@ def parse(model: type[Model], raw: Any, what: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its top"
-        reason = REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        where, reason = first_fault(error, "its top")
         raise UsageError(f"The {what} is wrong at {where}: {reason}.") from error
+
+
+def first_fault(error: ValidationError, whole: str = "the whole") -> tuple[str, str]:
+    """Where the first fault is (`whole` if it is in no field), and what is wrong there."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or whole
+    return where, REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
 
 
 def read_file(path: Path, what: str, read: Callable[[str], Any] = yaml.safe_load) -> Any:

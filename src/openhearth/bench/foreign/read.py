@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from openhearth.bench.foreign import aiperf, guidellm
 from openhearth.bench.foreign.results import Foreign
+from openhearth.data.parse import first_fault
 from openhearth.errors import NotFound, UsageError
 
 LARGEST = 2**30  # bytes
@@ -30,9 +31,7 @@ def read_foreign(path: Path) -> Foreign:
         try:
             found = read(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the whole"
-            reasons.append(f"{tool}: {field}: {first['msg']}")
+            reasons.append(": ".join((tool, *first_fault(error))))
             continue
         if found.records:
             return found

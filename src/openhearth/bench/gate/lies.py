@@ -12,7 +12,7 @@ from openhearth.bench.gate.two_sample import Samples, TwoSample, two_sample
 from openhearth.bench.records import Record
 from openhearth.errors import MissingExtra, UsageError
 
-STORED, CUT, UNDER_LOAD = 0.01, 0.01, 0.01  # p below which it is a finding
+FINDING = 0.01  # p below which it is one
 SHORT_OF = 0.9  # of max_tokens: an answer that ends by "length" before that was cut
 
 
@@ -30,7 +30,7 @@ class Stored:
     @property
     def found(self) -> bool:
         """Whether answers were stored."""
-        return self.p < STORED
+        return self.p < FINDING
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Cut:
     @property
     def found(self) -> bool:
         """Whether answers were cut."""
-        return self.p < CUT or self.early > 0
+        return self.p < FINDING or self.early > 0
 
 
 def samples_of(records: Iterable[Record]) -> Samples:

@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 from openhearth.bench.gate.agreement import Agreement, Place, agreement
 from openhearth.bench.gate.items import Paired, Tools, paired, tools
-from openhearth.bench.gate.lies import Cut, Stored, cut, samples_of, stored, told, under_load
+from openhearth.bench.gate.lies import (
+    FINDING,
+    Cut,
+    Stored,
+    cut,
+    samples_of,
+    stored,
+    told,
+    under_load,
+)
 from openhearth.bench.gate.places import places
 from openhearth.bench.gate.sampling import Audit, audit
 from openhearth.bench.gate.two_sample import TwoSample, two_sample
@@ -19,7 +28,6 @@ from openhearth.errors import UsageError
 Quality = Literal["identical", "equivalent", "approximate", "different", "unproven"]
 
 EQUIVALENT, APPROXIMATE = 0.002, 0.1  # nats of mean KL
-REJECTED = 0.01  # p of two samples
 MUCH_WORSE = 0.03  # of a task's score
 HALF, FEWEST_ANSWERS = 0.5, 20  # of equal first choices, over so many answers or more
 FEWEST_PLACES = 500  # of log-probabilities, for a class by them
@@ -50,7 +58,7 @@ class Verdict:
         broken = {
             "rule 41": self.stored is not None and self.stored.found,
             "rule 42": self.cut is not None and self.cut.found,
-            "rule 43": self.loaded is not None and self.loaded.p < REJECTED,
+            "rule 43": self.loaded is not None and self.loaded.p < FINDING,
         }
         return [rule for rule, is_broken in broken.items() if is_broken]
 
@@ -127,9 +135,9 @@ def quality(
         return "unproven"
     if named is not None and named.kl_low > EQUIVALENT:
         return "unproven"
-    if distance.equivalent and distance.p > REJECTED and not worse:
+    if distance.equivalent and distance.p > FINDING and not worse:
         return "equivalent"
-    return "different" if distance.p <= REJECTED else "unproven"
+    return "different" if distance.p <= FINDING else "unproven"
 
 
 def _is_another(named: Agreement) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openhearth.bench.gate.lies import samples_of
+from openhearth.bench.gate.lies import FINDING, samples_of
 from openhearth.bench.gate.two_sample import two_sample
 from openhearth.bench.load import Target, carry_out
 from openhearth.bench.measures import spread, timings
@@ -13,8 +13,6 @@ from openhearth.bench.report.check import Check
 from openhearth.bench.report.figures import Measurement
 from openhearth.errors import UsageError
 from openhearth.progress import Progress, silent
-
-REJECTED = 0.01  # p of two samples
 
 
 def again(
@@ -49,7 +47,7 @@ def _answers(before: Sequence[Record], now: Sequence[Record]) -> Check:
         found = two_sample(samples_of(now), samples_of(before))
     except UsageError as error:
         return Check("answers again", None, str(error))
-    return Check("answers again", found.p > REJECTED, f"two samples: p {found.p:.3g}")
+    return Check("answers again", found.p > FINDING, f"two samples: p {found.p:.3g}")
 
 
 def _waits(measurement: Measurement, before: Sequence[Record], now: Sequence[Record]) -> Check:

@@ -6,10 +6,12 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openhearth.bench.price import Sheet
 from openhearth.bench.recipe import Load, Recipe
+from openhearth.data.parse import first_fault
 from openhearth.errors import UsageError
 from openhearth.store.artifact import canonical_json
 
@@ -111,13 +113,10 @@ def read_disclosure(directory: Path) -> Disclosure:
     except OSError as error:
         raise UsageError(f"{directory} is no report: it has no {FILE} ({error}).") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UsageError(f"{path} is no disclosure: {field}: {first['msg']}.") from None
+        where, reason = first_fault(error)
+        raise UsageError(f"{path} is no disclosure: {where}: {reason}.") from None
 
 
 def whole(value: Any) -> bytes:
     """Plain data as the report's files have it: indented, and equal for equal values."""
-    import orjson
-
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)

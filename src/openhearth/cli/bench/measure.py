@@ -16,7 +16,6 @@ from openhearth.errors import UsageError
 
 if TYPE_CHECKING:
     from openhearth.bench.measuring import Measuring
-    from openhearth.bench.session import Session
 
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -47,12 +46,12 @@ def _carry_out(
     recipe: str,
     servers: list[tuple[str, str, str]],
     options: dict[str, Any],
-    work: Callable[[Measuring], Callable[[Session], object]],
+    work: Callable[[Measuring], object],
 ) -> None:
     from openhearth.bench.measuring import Measuring
 
     measuring = Measuring(plan(recipe, servers, options), progress())
-    disclosure = measuring.carry_out(work(measuring))
+    disclosure = measuring.carry_out(work)
     tell(measuring.plan.out, disclosure)
 
 
@@ -77,7 +76,7 @@ def run(recipe: str, url: str, model: str, api_key: str, **options: Any) -> None
     RECIPE is a file or the name of one that comes with OpenHearth, such as chat-small. Ctrl-C
     leaves a valid report of what came until then.
     """
-    _carry_out(recipe, [(url, model, api_key)], options, lambda _: lambda it: it.point("ranked"))
+    _carry_out(recipe, [(url, model, api_key)], options, lambda it: it.session.point("ranked"))
 
 
 @click.command()
@@ -90,7 +89,7 @@ def sweep(recipe: str, url: str, model: str, api_key: str, **options: Any) -> No
     """Find the capacity of a server: the highest rate at which RECIPE's objective holds."""
     from openhearth.bench import runs
 
-    _carry_out(recipe, [(url, model, api_key)], options, lambda _: runs.sweep)
+    _carry_out(recipe, [(url, model, api_key)], options, lambda it: runs.sweep(it.session))
 
 
 @click.command()
@@ -116,7 +115,7 @@ def compare(
         if not model:
             raise UsageError(f"{server!r} has no model: write URL#MODEL.")
         found.append((url, model, keys[number] if number < len(keys) else ""))
-    _carry_out(recipe, found, options, lambda _: lambda it: runs.compare(it, turns))
+    _carry_out(recipe, found, options, lambda it: runs.compare(it.session, turns))
 
 
 @click.command()
@@ -141,8 +140,8 @@ def monitor(
 
     until = time.time() + duration
 
-    def work(measuring: Measuring) -> Callable[[Session], object]:
-        return lambda it: runs.monitor(it, every, until, measuring.write)
+    def work(it: Measuring) -> None:
+        runs.monitor(it.session, every, until, it.write)
 
     _carry_out(recipe, [(url, model, api_key)], options, work)
 
@@ -157,4 +156,4 @@ def gate(recipe: str, url: str, model: str, api_key: str, **options: Any) -> Non
     """Ask only the gate's questions of RECIPE, and hold the answers against a reference."""
     if not options["reference"]:
         raise UsageError("Give --reference: what the served model is held against.")
-    _carry_out(recipe, [(url, model, api_key)], options, lambda _: lambda it: None)
+    _carry_out(recipe, [(url, model, api_key)], options, lambda it: None)

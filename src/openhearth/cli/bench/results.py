@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openhearth.cli.frame import emit, table
+from openhearth.cli.frame import emit, say, table
 from openhearth.errors import HearthError
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ def tell(directory: Path, disclosure: Disclosure) -> None:
 
 
 def _say_where(directory: Path, disclosure: Disclosure) -> None:
-    from openhearth.cli.frame import say
-
     partial = " It is partial, as it was broken off." if disclosure.partial else ""
     say(f"Report {disclosure.name[:12]} is in {directory}.{partial}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,15 +10,12 @@ import threading
 
 import orjson
 
-from openhearth.fleet.broker import BUS
 from openhearth.fleet.errors import error_of
 from openhearth.platform.apart.work import BROKEN, DONE, HEADER, LARGEST, REFUSED, Work
-from openhearth.platform.database import DATABASE
 from openhearth.platform.errors import ApiError
-from openhearth.platform.keys import OWN_KEY
+from openhearth.platform.strangers import environment
 from openhearth.processes import attached
 
-SECRETS = (BUS, DATABASE, OWN_KEY)  # what it reads was sent by strangers
 COMMAND = [sys.executable, "-m", "openhearth.platform.apart.child"]
 
 
@@ -88,6 +84,6 @@ class Process:
             attached(COMMAND, signal.SIGKILL),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name not in SECRETS},
+            env=environment(),
         )
         return self._process

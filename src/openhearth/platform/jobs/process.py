@@ -12,11 +12,10 @@ from typing import Any
 
 import orjson
 
-from openhearth.fleet.broker import BUS
 from openhearth.platform.jobs.child import CANCEL
 from openhearth.platform.jobs.client import Refused, Tenure
 from openhearth.platform.jobs.messages import MOST_ROWS
-from openhearth.platform.keys import OWN_KEY
+from openhearth.platform.strangers import environment
 
 GRACE_SECONDS = 10.0  # of silence, for a process that was asked to stop
 GATHERING_SECONDS = 0.2  # in which lines go together
@@ -40,7 +39,7 @@ class Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MOST_BYTES,
-            env=_environment() | {"OPENHEARTH_HOME": str(home)},
+            env=environment() | {"OPENHEARTH_HOME": str(home)},
         )
         task = {
             "id": tenure.work.id,
@@ -150,8 +149,3 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what opens the platform: a job reads what strangers have sent."""
-    return {name: value for name, value in os.environ.items() if name not in (BUS, OWN_KEY)}
