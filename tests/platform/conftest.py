@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -234,12 +235,16 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a database of a PostgreSQL that ends with the session."""
-    with pytest.MonkeyPatch.context() as patch:
+    """The URL of a database of a PostgreSQL that ends with the session.
+
+    It has another user, who must be let in: pytest closes its own directory to others each time
+    that it starts anywhere.
+    """
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pgserver
 
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+        server = pgserver.get_server(folder)
         yield server.get_uri()
         server.cleanup()
 

@@ -42,15 +42,19 @@ class Catalogue:
         self._store = store
         self._lock = threading.Lock()
         self._names = Watch(store.refs)
+        self._called: dict[str, str] = {}  # name -> digest
         self._versions: dict[str, Version] = {}
         self._known: dict[str, Version | None] = {}
+        self._damaged: set[str] = set()
         self._tokenizer = lru_cache(KEPT)(lambda digest: Tokenizer.load(store.load(digest)))
 
     def versions(self) -> dict[str, Version]:
         """Every name, and what it means now."""
         with self._lock:
             if (names := self._names.news()) is not None:
-                self._versions = self._look(names)
+                self._called = names
+            if names is not None or self._damaged:  # which may be whole again
+                self._versions = self._look(self._called)
             return self._versions
 
     def find(self, name: str) -> Version:
@@ -83,7 +87,10 @@ class Catalogue:
             try:
                 self._known[digest] = _examine(self._store.load(digest))
             except (HearthError, OSError) as error:
-                log.warning("%s is not served: %s", called[digest], error)
+                if digest not in self._damaged:
+                    log.warning("%s is not served: %s", called[digest], error)
+                self._damaged.add(digest)
+        self._damaged &= called.keys() - self._known.keys()
         return {
             name: _under(name, version, called)
             for name, digest in names.items()

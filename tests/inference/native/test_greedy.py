@@ -30,8 +30,8 @@ SHORTEST = 8  # tokens
 def prompts(engine: Engine, count: int) -> Iterator[list[int]]:
     """From what packages say of themselves, all of different lengths."""
     packages = importlib.metadata.distributions()
-    texts = sorted({package.metadata.get_payload() for package in packages})
-    tokens = engine.tokenizer(engine.models()[0].name).encode("\n".join(map(str, texts)))
+    texts = sorted({package.read_text("METADATA") or "" for package in packages})
+    tokens = engine.tokenizer(engine.models()[0].name).encode("\n".join(texts))
     apart = len(tokens) // count
     for i in range(count):
         yield tokens[i * apart : i * apart + SHORTEST + i]

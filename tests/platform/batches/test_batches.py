@@ -16,6 +16,7 @@ import together
 
 from openhearth.platform.caller import Limits
 from openhearth.platform.jobs import Job
+from openhearth.platform.jobs.runners.batch import WORKERS
 from tests.platform.area import Caller
 from tests.platform.batches.conftest import chat
 from tests.platform.conftest import SPEECH, FakeEngine
@@ -192,7 +193,7 @@ def test_cancelled_without_a_worker_it_hands_in_what_is_there(
     good, bad = rows(client, found.output_file_id), rows(client, found.error_file_id)
     assert 5 <= len(good) == found.request_counts.completed < 2000
     assert [row["custom_id"] for row in bad] == ["line 2001"]
-    assert len(engine.streams) == asked
+    assert len(engine.streams) <= asked + WORKERS  # those that were on their way to the gateway
     until(lambda: not (there.home / "jobs" / batch.id).exists())
 
 

@@ -56,7 +56,8 @@ def _collected(workers: Sequence[_Worker], seen: Callable[[int], Any]) -> list[S
     """What all of them tell in the end; Ctrl-C makes that soon."""
     heard: SimpleQueue[tuple[int, Any]] = SimpleQueue()
     for number, worker in enumerate(workers):
-        threading.Thread(target=_listen, args=(number, worker, heard), daemon=True).start()
+        worker.listens = threading.Thread(target=_listen, args=(number, worker, heard), daemon=True)
+        worker.listens.start()
     done = [0] * len(workers)
     parts: list[Sent] = []
     while len(parts) < len(workers):
@@ -87,7 +88,9 @@ def _listen(number: int, worker: _Worker, heard: SimpleQueue[tuple[int, Any]]) -
 
 
 class _Worker:
-    """A process, with which this one speaks in pickles."""
+    """A process, with which this one speaks in pickles. `listens` is who waits for what it says."""
+
+    listens: threading.Thread | None = None
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -121,6 +124,8 @@ class _Worker:
 
     def close(self) -> None:
         self._process.kill()
+        if self.listens:
+            self.listens.join()  # it reads to the end of what is closed then
         self._process.communicate()
 
 

@@ -45,7 +45,7 @@ def read_packages(location: str) -> Corpus:
     wanted = location.removeprefix("python:")
     if wanted == "stdlib":
         return _standard_library(location)
-    found = {_normal(d.name): d for d in distributions() if d.metadata["Name"]}
+    found = {_normal(d.name): d for d in distributions() if _field(d.metadata, "Name")}
     names = sorted(found) if wanted == "installed" else sorted(map(_normal, wanted.split(",")))
     if missing := [name for name in names if name not in found]:
         raise NotFound(f"{', '.join(missing)} is not installed here: check with `pip list`.")
@@ -108,17 +108,22 @@ def terms(distribution: Distribution) -> tuple[str, str]:
     names = [c.split(" :: ", 1) for c in metadata.get_all("Classifier") or ()]
     found = [LICENSE_CLASSIFIER.match(" :: ".join(c)) for c in names]
     classifiers = [m[1] for m in found if m and m[1] != "OSI Approved"]
-    written = (metadata["License"] or "").strip().splitlines()[:1]
+    written = _field(metadata, "License").strip().splitlines()[:1]
     short = [line for line in written if len(line) <= 60 and line != "UNKNOWN"]
-    expression = metadata["License-Expression"]
+    expression = _field(metadata, "License-Expression")
     chosen = expression or (short[0] if short else " AND ".join(classifiers))
     return chosen, next(_people(metadata), "")
+
+
+def _field(metadata: PackageMetadata, name: str) -> str:
+    """Where the package importlib_metadata was imported, what is missing raises."""
+    return metadata[name] or "" if name in metadata else ""
 
 
 def _people(metadata: PackageMetadata) -> Iterator[str]:
     for field in ("Author", "Author-email", "Maintainer", "Maintainer-email"):
         # "Jane Doe <jane@example.org>, ..." without the addresses
-        name = re.sub(r"\s*<[^>]*>", "", metadata[field] or "").strip().strip(",")
+        name = re.sub(r"\s*<[^>]*>", "", _field(metadata, field)).strip().strip(",")
         if name and "@" not in name and name != "UNKNOWN":
             yield " ".join(name.split())[:80]
 
