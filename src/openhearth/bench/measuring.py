@@ -121,7 +121,9 @@ class Measuring:
                 time_zone=time.strftime("%z"),
             ),
         )
-        measurement = Measurement(disclosure, session.records, self._reference, session.counter)
+        measurement = Measurement(
+            disclosure, session.records, self._reference, session.counter, session.measures
+        )
         return write(plan.out, measurement, plan.key)
 
     def _ask_reference(self) -> None:

@@ -1,7 +1,7 @@
 """A measurement under way: points are carried out one after another, and everything is kept.
 
 What `run`, `sweep`, `compare` and `monitor` share. Nothing is judged here but what the next point
-depends on; all figures of a report are made from the records, as whoever checks them makes them.
+depends on. A point's figures are made once, when it ends; whoever checks the report makes them anew.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Side:
 
 @dataclass
 class Session:
-    """Servers, a recipe, and what came so far. `canaries` are the gate's questions."""
+    """Servers, a recipe, and what came so far: `records` of all points, and of the `last` alone.
+    `canaries` are the gate's questions.
+    """
 
     recipe: Recipe
     seed: int
@@ -46,7 +48,9 @@ class Session:
     share: tuple[int, int] = (1, 1)  # which of how many machines this is
     progress: Progress = silent
     points: list[Point] = field(default_factory=list)
+    measures: list[PointMeasures] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    last: list[Record] = field(default_factory=list)
 
     def point(
         self, role: Role, *, side: int = 0, load: Load | None = None, longer: int = 1
@@ -61,7 +65,7 @@ class Session:
         whole = planned(self.recipe, load, longer, seed, self.counter, self.canaries)
         asks = share(whole, self.share[0] - 1, self.share[1])
         self._carry_out(role, side, load, seed, asks, longer)
-        return measured(self.recipe, self.points[-1], self.last, self.counter)
+        return self.measures[-1]
 
     def ask_alone(self, questions: Sequence[Ask], side: int = 0) -> list[Record]:
         """This machine's share of the gate's questions, without any other load (rule 31).
@@ -72,11 +76,6 @@ class Session:
         mine = share(questions, self.share[0] - 1, self.share[1])
         self._carry_out("gate", side, ALONE, self.seed, mine)
         return self.last
-
-    @property
-    def last(self) -> list[Record]:
-        """The records of the last point."""
-        return [record for record in self.records if record.point == len(self.points) - 1]
 
     def _next_seed(self) -> int:
         return point_seed(self.seed, len(self.points))
@@ -95,21 +94,22 @@ class Session:
         sent = self._send(target, f"{role} {number + 1}{_rate(load)}", load, asks)
         for record in sent.records:
             record.point = number
-        self.records += sent.records
-        self.points.append(
-            Point(
-                role=role,
-                entry=side,
-                load=load,
-                longer=longer,
-                seed=seed,
-                began=sent.began,
-                asks=len(asks),
-                share=self.share,
-                interrupted=sent.interrupted,
-                network_ms=(before, _round_trip_ms(target)),
-            )
+        point = Point(
+            role=role,
+            entry=side,
+            load=load,
+            longer=longer,
+            seed=seed,
+            began=sent.began,
+            asks=len(asks),
+            share=self.share,
+            interrupted=sent.interrupted,
+            network_ms=(before, _round_trip_ms(target)),
         )
+        self.last = sent.records
+        self.records += sent.records
+        self.points.append(point)
+        self.measures.append(measured(self.recipe, point, sent.records, self.counter))
         if sent.interrupted:
             raise BrokenOff
 
