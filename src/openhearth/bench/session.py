@@ -1,11 +1,13 @@
 """A measurement under way: points are carried out one after another, and everything is kept.
 
 What `run`, `sweep`, `compare` and `monitor` share. Nothing is judged here but what the next point
-depends on. A point's figures are made once, when it ends; whoever checks the report makes them anew.
+depends on. The figures of a point are made once, when it ends; whoever checks a report makes them
+anew.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +48,7 @@ class Session:
     canaries: Sequence[Ask] = ()
     processes: int = 1
     share: tuple[int, int] = (1, 1)  # which of how many machines this is
+    begin: float | None = None  # Unix time before which no load begins, the gate's aside
     progress: Progress = silent
     points: list[Point] = field(default_factory=list)
     measures: list[PointMeasures] = field(default_factory=list)
@@ -91,6 +94,8 @@ class Session:
     ) -> None:
         target, number = self.sides[side].target, len(self.points)
         before = _round_trip_ms(target)
+        if role != "gate":
+            _wait_until(self.begin)
         sent = self._send(target, f"{role} {number + 1}{_rate(load)}", load, asks)
         for record in sent.records:
             record.point = number
@@ -122,6 +127,11 @@ class Session:
             processes=self.processes,
             seen=lambda done: self.progress(name, done, len(asks), "requests"),
         )
+
+
+def _wait_until(begin: float | None) -> None:
+    while begin is not None and (left := begin - time.time()) > 0:
+        time.sleep(min(left, 1.0))
 
 
 def _rate(load: Load) -> str:
