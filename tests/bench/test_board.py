@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from openhearth.bench import board as boards
 from openhearth.bench.board import Board, build
-from openhearth.bench.report.disclosure import FILE
+from openhearth.bench.report.disclosure import FILE, Disclosure
 from openhearth.bench.report.write import write
 from openhearth.errors import UsageError
 from tests.bench import builders
@@ -88,7 +92,13 @@ def test_hostile_text_stays_text(built: tuple[Board, Path]) -> None:
 
 def row(**rest: Any) -> dict[str, Any]:
     usual = dict.fromkeys(boards.COMMON, "same")
-    numbers = {"dollars": None, "useful_tokens": 1.0, "capacity": None, "goodput": 1.0}
+    numbers = {
+        "cost": None,
+        "dollars": None,
+        "useful_tokens": 1.0,
+        "capacity": None,
+        "goodput": 1.0,
+    }
     return usual | numbers | {"why": None, "report": "0" * 64} | rest
 
 
@@ -145,3 +155,88 @@ def test_links_are_not_followed(reports: Path, tmp_path: Path) -> None:
     (tmp_path / "reports" / "link").symlink_to(reports / "long")
     found = build(tmp_path / "reports", tmp_path / "site", NOW)
     assert (found.shown, found.refused) == (0, [])
+
+
+def hostile(place: Path, **told: Any) -> Path:
+    """A disclosure that says this, signed by nobody."""
+    place.mkdir(parents=True)
+    disclosure = json.loads(builders.a_run().disclosure.to_bytes()) | told
+    (place / FILE).write_text(json.dumps(disclosure))
+    return place
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "not a number": {"created": float("nan")},
+    "infinite": {"created": float("inf")},
+    "large number": {"seed": 10**400},
+    "many servers": {"entries": [{"url": "u", "model": "m"}] * 10_000},
+    "many points": {"points": [{}] * 20_000},
+    "long text": {"reference": "x" * 10**6},
+    "long name": {"x" * 10**6: 1},
+    "half a character": {"beacon": "\ud800"},
+    "escaping file": {"files": {"../../etc/passwd": "0" * 64}},
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_absurd_disclosures_are_refused_and_listed(what: str, tmp_path: Path) -> None:
+    hostile(tmp_path / "reports" / what, **HOSTILE[what])
+    board = build(tmp_path / "reports", tmp_path / "site", NOW)
+    (refused,) = board.refused
+    assert refused.where == what
+    assert 0 < len(refused.why) <= boards.LONGEST + 1
+
+
+def test_deep_large_and_linked_files_are_refused_before_they_are_read(
+    reports: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "reports"
+    (hostile(place / "deep") / FILE).write_text("[" * 100_000)
+    with (hostile(place / "large") / "records.parquet").open("wb") as file:
+        file.truncate(1 << 40)
+    with (hostile(place / "huge") / FILE).open("ab") as file:
+        file.truncate(1 << 40)
+    shutil.copytree(reports / "long", place / "linked")
+    (place / "linked" / "records.parquet").unlink()
+    (place / "linked" / "records.parquet").symlink_to(reports / "long" / "records.parquet")
+    os.mkfifo(hostile(place / "pipe") / "report.json")
+    os.mkdir(os.fsencode(place) + b"/\xff<script>")
+    shutil.copy(place / "deep" / FILE, os.fsencode(place).decode() + os.fsdecode(b"/\xff<script>"))
+    board = build(place, tmp_path / "site", NOW)
+    why = {one.where: one.why for one in board.refused}
+    assert set(why) == {"deep", "large", "huge", "linked", "pipe", "?<script>"}
+    assert "more than" in why["large"]
+    assert "larger" in why["huge"]
+    assert "is no file" in why["linked"]
+    assert "is no file" in why["pipe"]
+    assert "script" not in Elements((tmp_path / "site" / "refused.html").read_text()).found
+
+
+def test_folders_are_looked_at_so_deep_and_so_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "reports"
+    hostile(place.joinpath(*"a" * boards.DEEPEST), seed=-1)
+    hostile(place.joinpath(*"b" * (boards.DEEPEST + 1)), seed=-1)
+    assert len(build(place, tmp_path / "site", NOW).refused) == 1
+    monkeypatch.setattr(boards, "MOST_FOLDERS", 5)
+    with pytest.raises(UsageError, match="boards of parts"):
+        build(place, tmp_path / "site", NOW)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda some: (
+        st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=8), some, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=st.sampled_from(list(Disclosure.model_fields)), value=JSON)
+def test_whatever_a_field_says_the_board_is_built(name: str, value: Any) -> None:
+    with TemporaryDirectory() as folder:
+        hostile(Path(folder, "reports", "one"), **{name: value})
+        board = build(Path(folder, "reports"), Path(folder, "site"), NOW)
+    assert (board.shown, len(board.refused)) == (0, 1)

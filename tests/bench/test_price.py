@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from openhearth.bench.price import (
@@ -60,11 +60,14 @@ def test_nothing_useful_has_no_price() -> None:
 def test_prices_that_add_up_are_found_again(mixes: list[tuple[int, int, int]]) -> None:
     windows = [Billed(1, 1, fresh + held, held, out, 0) for fresh, held, out in mixes]
     spent = [SERVICE.of(w.prompt, w.cached, w.completion) for w in windows]
-    found = implied(spent, windows)
+    try:
+        found = implied(spent, windows)
+    except UsageError:
+        reject()  # mixes too much alike
     assert found.residual == pytest.approx(0, abs=1e-6)
     for window, dollars in zip(windows, spent, strict=True):
         fresh = window.prompt - window.cached
-        told = found.input * fresh + found.cached_input * window.cached
+        told = found.input * fresh + (found.cached_input or 0.0) * window.cached
         told += found.output * window.completion
         assert told / 1e6 == pytest.approx(dollars, rel=1e-4, abs=1e-9)
 

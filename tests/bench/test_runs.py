@@ -1,15 +1,19 @@
 """Searches that are replayed, turns, and days, on a server that is arithmetic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from openhearth.bench import runs
+from openhearth.bench.measures import PointMeasures
 from openhearth.bench.points import measured
-from openhearth.bench.recipe import AllAtOnce
+from openhearth.bench.recipe import AllAtOnce, Recipe
+from openhearth.bench.report.disclosure import Point
+from openhearth.bench.report.figures import figures
 from openhearth.bench.session import BrokenOff
 from openhearth.errors import UsageError
-from tests.bench.builders import BEGAN, SHORT, TINY, Server, a_sweep, session
+from tests.bench.builders import BEGAN, SHORT, TINY, Server, a_sweep, measurement, session
 
 
 def test_a_replayed_search_finds_what_the_search_found() -> None:
@@ -72,3 +76,23 @@ def test_arrivals_without_a_rate_cannot_be_swept() -> None:
     recipe = SHORT.model_copy(update={"load": AllAtOnce(arrivals="all_at_once")})
     with pytest.raises(UsageError, match="arrivals with a rate"):
         runs.sweep(session(recipe))
+
+
+def test_the_figures_of_a_point_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(recipe: Recipe, point: Point, *rest: Any) -> PointMeasures:
+        made.append(point.seed)
+        return measured(recipe, point, *rest)
+
+    monkeypatch.setattr("openhearth.bench.session.measured", counted)
+    monkeypatch.setattr("openhearth.bench.report.figures.measured", counted)
+    it, written = session(TINY), list[dict[str, Any]]()
+
+    def kept() -> None:
+        written.append(figures(replace(measurement(it), known=it.measures)))
+
+    runs.monitor(it, 3600, BEGAN + 4 * 3600, kept, Clock())
+    assert made == [point.seed for point in it.points]
+    assert written[-1] == figures(measurement(it))  # whoever checks makes them anew
+    assert len(made) == 2 * len(it.points)

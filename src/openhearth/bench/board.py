@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openhearth.bench.mixes import implied_prices
 from openhearth.bench.report import plots, words
 from openhearth.bench.report.disclosure import FILE, Disclosure, read_disclosure, whole
 from openhearth.bench.report.page import page
 from openhearth.bench.report.verify import holds, verify
-from openhearth.bench.report.write import FIGURES
+from openhearth.bench.report.write import FIGURES, PAGE, RECORDS, REFERENCE
 from openhearth.errors import HearthError, UsageError
 from openhearth.page import render
 from openhearth.store import write_atomically
@@ -31,6 +32,10 @@ HERE = Path(__file__).parent
 DATA, INDEX, REPORTS = "data.json", "index.html", "reports"
 YEAR_S = 365.25 * 86400  # after which entries end (rule 56)
 DAY_S = 86400.0  # that clocks may differ
+# Of what strangers send, more than this is not looked at.
+DEEPEST, MOST_FOLDERS, MOST_REPORTS = 8, 100_000, 10_000
+LARGEST = {RECORDS: 1 << 30, REFERENCE: 1 << 30, FIGURES: 64 << 20, PAGE: 64 << 20}  # bytes
+LONGEST = 300  # characters of why a report was refused
 
 Plain = dict[str, Any]
 
@@ -59,6 +64,7 @@ class Board:
     tables: list[Table]
     unranked: list[Plain]
     refused: list[Refused]
+    implied: list[Plain]  # prices, of systems with several mixes (rule 49)
 
     @property
     def shown(self) -> int:
@@ -72,6 +78,7 @@ class Board:
             "tables": [table.about | {"rows": table.rows} for table in self.tables],
             "unranked": self.unranked,
             "refused": [vars(one) for one in self.refused],
+            "implied": self.implied,
         }
 
 
@@ -93,12 +100,13 @@ def build(directory: Path, out: Path, now: float | None = None) -> Board:
             disclosure, figures = _held(place, time.time() if now is None else now)
         except HearthError as error:
             why = str(error).replace(f"{directory}{os.sep}", "")
-            refused.append(Refused(os.fspath(place.relative_to(directory)), why))
+            refused.append(Refused(_shown(place.relative_to(directory)), _shown(why)))
             continue
         if disclosure.name not in pages:
             pages[disclosure.name] = page(disclosure, figures)
             rows += _rows(disclosure, figures, time.time() if now is None else now)
-    board = Board(_tables(rows), [row for row in rows if row["why"]], refused)
+    unranked = [row for row in rows if row["why"]]
+    board = Board(_tables(rows), unranked, refused, implied_prices(rows))
     with explain_disk_errors(out), new_directory(out) as fresh:
         _fill(fresh, board, pages)
     return board
@@ -115,13 +123,29 @@ def _check_free(out: Path) -> None:
 
 
 def _places(directory: Path, out: Path) -> Iterator[Path]:
-    """Directories of reports, in the order of their names; links are not followed."""
-    site = out.resolve()
-    for path, names, files in os.walk(directory):
+    """Directories of reports, in the order of their names, so deep at most; links are not followed.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    site, found = out.resolve(), 0
+    for folders, (path, names, files) in enumerate(os.walk(directory)):
         inner = (name for name in names if name[0] != "." and Path(path, name).resolve() != site)
-        names[:] = sorted(inner)
+        names[:] = sorted(inner) if len(Path(path).relative_to(directory).parts) < DEEPEST else []
         if FILE in files:
+            found += 1
             yield Path(path)
+        if folders >= MOST_FOLDERS or found > MOST_REPORTS:
+            raise UsageError(
+                f"{directory} has more than {MOST_REPORTS:,} reports or {MOST_FOLDERS:,} folders: "
+                "build boards of parts of it."
+            )
+
+
+def _shown(text: os.PathLike[str] | str) -> str:
+    """Text of others that may be shown: not too long, and UTF-8 whatever the disk has."""
+    plain = os.fspath(text).encode(errors="replace").decode()
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…"
 
 
 def _held(place: Path, now: float) -> tuple[Disclosure, Plain]:
@@ -130,6 +154,7 @@ def _held(place: Path, now: float) -> tuple[Disclosure, Plain]:
     Raises:
         HearthError: it does not; the text says why.
     """
+    _check_files(place)
     checks = verify(place)
     if not holds(checks):
         wrong = next(check for check in checks if not check.holds)
@@ -138,6 +163,16 @@ def _held(place: Path, now: float) -> tuple[Disclosure, Plain]:
     if disclosure.created > now + DAY_S:
         raise HearthError("It says that it was made in the future.")
     return disclosure, json.loads((place / FIGURES).read_bytes())
+
+
+def _check_files(place: Path) -> None:
+    """Refuse a report whose files are none, or absurdly large, before any is read."""
+    for name in (FILE, *LARGEST):
+        path = place / name
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise HearthError(f"{name} is no file: links and devices are not looked at.")
+        if name in LARGEST and path.is_file() and path.stat().st_size > LARGEST[name]:
+            raise HearthError(f"{name} has more than {LARGEST[name]:,} bytes.")
 
 
 def _rows(disclosure: Disclosure, figures: Plain, now: float) -> Iterator[Plain]:
@@ -165,7 +200,10 @@ def _rows(disclosure: Disclosure, figures: Plain, now: float) -> Iterator[Plain]
             "place": disclosure.client.place,
             "network_ms": spoken["network_ms"][0] if spoken else None,
             "capacity": entry["capacity"]["rate"] if entry["capacity"] else None,
+            "cost": entry["cost"],
             "dollars": (entry["cost"] or {}).get("per_million_useful"),
+            "per_hour": (entry["cost"] or {}).get("per_hour"),
+            "signer": (disclosure.signature or {}).get("key"),
             "load": words.load(spoken["load"]) if spoken else None,
             "goodput": spoken["answers"]["rates"]["goodput"] if spoken else None,
             "useful_tokens": spoken["answers"]["rates"]["useful_tokens"] if spoken else None,

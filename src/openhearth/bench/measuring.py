@@ -80,6 +80,7 @@ class Measuring:
             canaries(self._asked),
             self.plan.processes,
             self.plan.share,
+            self.plan.begin,
             self.progress,
         )
 
@@ -93,7 +94,6 @@ class Measuring:
         try:
             for side in range(len(self.plan.sides)) if self._asked else ():
                 self.session.ask_alone(self._asked, side)
-            _wait_until(self.plan.begin)
             work(self)
             self._ask_reference()
         except BrokenOff:
@@ -121,7 +121,9 @@ class Measuring:
                 time_zone=time.strftime("%z"),
             ),
         )
-        measurement = Measurement(disclosure, session.records, self._reference, session.counter)
+        measurement = Measurement(
+            disclosure, session.records, self._reference, session.counter, session.measures
+        )
         return write(plan.out, measurement, plan.key)
 
     def _ask_reference(self) -> None:
@@ -143,11 +145,6 @@ def seed_of(plan: Plan) -> int:
     if plan.beacon is not None:
         return beacon_seed(plan.recipe, plan.beacon)
     return secrets.randbits(56) if plan.seed is None else plan.seed
-
-
-def _wait_until(begin: float | None) -> None:
-    while begin is not None and (left := begin - time.time()) > 0:
-        time.sleep(min(left, 1.0))
 
 
 def _version(package: str) -> str | None:

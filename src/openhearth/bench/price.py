@@ -7,12 +7,14 @@ in the path is priced; of a service what its list says.
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from openhearth.data.parse import first_fault, read_file
@@ -21,6 +23,7 @@ from openhearth.errors import MissingExtra, UsageError
 THREE_YEARS = 3 * 8766  # hours
 LITTLE_USE = 0.3  # of the time (rule 48)
 MILLION = 1_000_000
+ALIKE = 100.0  # times that an error of the costs may grow in the prices
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -105,8 +108,10 @@ class Billed:
 
 @dataclass(frozen=True)
 class Cost:
-    """Dollars; None where nothing useful came."""
+    """Dollars; None where nothing useful came. The window cost `spent`, for what was `billed`."""
 
+    spent: float
+    billed: Billed
     per_hour: float
     per_million_useful: float | None
     per_million_useful_at_30_percent: float | None
@@ -124,6 +129,8 @@ def cost(sheet: Sheet, billed: Billed) -> Cost:
     useful = spent / billed.useful * MILLION if billed.useful else None
     hour = spent / hours if hours else 0.0
     return Cost(
+        spent=spent,
+        billed=billed,
         per_hour=hour,
         per_million_useful=useful,
         per_million_useful_at_30_percent=useful * idle if useful is not None else None,
@@ -138,11 +145,12 @@ def cost(sheet: Sheet, billed: Billed) -> Cost:
 class Implied:
     """What a million tokens cost by themselves, as several mixes together say (rule 49).
 
-    `residual` is the root mean square of what the prices miss, as a share of the mean cost.
+    `cached_input` is None if none was billed. `residual` is the root mean square of what the prices
+    miss, as a share of the mean cost.
     """
 
     input: float
-    cached_input: float
+    cached_input: float | None
     output: float
     residual: float
 
@@ -151,7 +159,7 @@ def implied(spent: Sequence[float], billed: Sequence[Billed]) -> Implied:
     """Prices of tokens from the dollars that windows of several mixes cost.
 
     Raises:
-        UsageError: there are fewer than three mixes.
+        UsageError: there are fewer than three mixes, or they are too much alike.
         MissingExtra: scipy is not installed.
     """
     try:
@@ -162,7 +170,16 @@ def implied(spent: Sequence[float], billed: Sequence[Billed]) -> Implied:
         raise UsageError("Prices of input, cached input and output need three mixes or more.")
     tokens = np.array([[b.prompt - b.cached, b.cached, b.completion] for b in billed]) / MILLION
     dollars = np.asarray(spent, dtype=np.float64)
+    billed_at_all = tokens.sum(axis=0) > 0
+    if _likeness(tokens[:, billed_at_all]) > ALIKE:
+        raise UsageError("The mixes are too much alike to tell prices of input and output apart.")
     prices, missed = nnls(tokens, dollars)
     residual = float(missed / np.sqrt(len(dollars)) / max(dollars.mean(), 1e-300))
     fresh, held, output = (float(price) for price in prices)
-    return Implied(fresh, held, output, residual)
+    return Implied(fresh, held if billed_at_all[1] else None, output, residual)
+
+
+def _likeness(tokens: npt.NDArray[np.float64]) -> float:
+    """How much errors of costs can grow in prices: the condition number of columns of length 1."""
+    lengths = np.linalg.norm(tokens, axis=0)
+    return float(np.linalg.cond(tokens / lengths)) if tokens.size else math.inf

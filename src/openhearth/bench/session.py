@@ -1,11 +1,13 @@
 """A measurement under way: points are carried out one after another, and everything is kept.
 
 What `run`, `sweep`, `compare` and `monitor` share. Nothing is judged here but what the next point
-depends on; all figures of a report are made from the records, as whoever checks them makes them.
+depends on. The figures of a point are made once, when it ends; whoever checks a report makes them
+anew.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -35,7 +37,9 @@ class Side:
 
 @dataclass
 class Session:
-    """Servers, a recipe, and what came so far. `canaries` are the gate's questions."""
+    """Servers, a recipe, and what came so far: `records` of all points, and of the `last` alone.
+    `canaries` are the gate's questions.
+    """
 
     recipe: Recipe
     seed: int
@@ -44,9 +48,12 @@ class Session:
     canaries: Sequence[Ask] = ()
     processes: int = 1
     share: tuple[int, int] = (1, 1)  # which of how many machines this is
+    begin: float | None = None  # Unix time before which no load begins, the gate's aside
     progress: Progress = silent
     points: list[Point] = field(default_factory=list)
+    measures: list[PointMeasures] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    last: list[Record] = field(default_factory=list)
 
     def point(
         self, role: Role, *, side: int = 0, load: Load | None = None, longer: int = 1
@@ -61,7 +68,7 @@ class Session:
         whole = planned(self.recipe, load, longer, seed, self.counter, self.canaries)
         asks = share(whole, self.share[0] - 1, self.share[1])
         self._carry_out(role, side, load, seed, asks, longer)
-        return measured(self.recipe, self.points[-1], self.last, self.counter)
+        return self.measures[-1]
 
     def ask_alone(self, questions: Sequence[Ask], side: int = 0) -> list[Record]:
         """This machine's share of the gate's questions, without any other load (rule 31).
@@ -72,11 +79,6 @@ class Session:
         mine = share(questions, self.share[0] - 1, self.share[1])
         self._carry_out("gate", side, ALONE, self.seed, mine)
         return self.last
-
-    @property
-    def last(self) -> list[Record]:
-        """The records of the last point."""
-        return [record for record in self.records if record.point == len(self.points) - 1]
 
     def _next_seed(self) -> int:
         return point_seed(self.seed, len(self.points))
@@ -92,24 +94,27 @@ class Session:
     ) -> None:
         target, number = self.sides[side].target, len(self.points)
         before = _round_trip_ms(target)
+        if role != "gate":
+            _wait_until(self.begin)
         sent = self._send(target, f"{role} {number + 1}{_rate(load)}", load, asks)
         for record in sent.records:
             record.point = number
-        self.records += sent.records
-        self.points.append(
-            Point(
-                role=role,
-                entry=side,
-                load=load,
-                longer=longer,
-                seed=seed,
-                began=sent.began,
-                asks=len(asks),
-                share=self.share,
-                interrupted=sent.interrupted,
-                network_ms=(before, _round_trip_ms(target)),
-            )
+        point = Point(
+            role=role,
+            entry=side,
+            load=load,
+            longer=longer,
+            seed=seed,
+            began=sent.began,
+            asks=len(asks),
+            share=self.share,
+            interrupted=sent.interrupted,
+            network_ms=(before, _round_trip_ms(target)),
         )
+        self.last = sent.records
+        self.records += sent.records
+        self.points.append(point)
+        self.measures.append(measured(self.recipe, point, sent.records, self.counter))
         if sent.interrupted:
             raise BrokenOff
 
@@ -122,6 +127,11 @@ class Session:
             processes=self.processes,
             seen=lambda done: self.progress(name, done, len(asks), "requests"),
         )
+
+
+def _wait_until(begin: float | None) -> None:
+    while begin is not None and (left := begin - time.time()) > 0:
+        time.sleep(min(left, 1.0))
 
 
 def _rate(load: Load) -> str:

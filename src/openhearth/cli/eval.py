@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openhearth.bench.evaluation.subject import Subject
     from openhearth.store import Artifact, Store
 
+BARS = ("TQDM_DISABLE", "HF_DATASETS_DISABLE_PROGRESS_BARS")  # they would write over ours
 LONG = 60  # characters of a name in a table
 
 
@@ -66,6 +67,8 @@ def evaluate(
 
     if not texts and not tasks:
         raise UsageError("Give a --text or a --task: what the model is evaluated on.")
+    for name in BARS:  # before what draws them is imported
+        os.environ.setdefault(name, "1")
     try:
         from openhearth.bench.evaluation.subject import Subject
     except ModuleNotFoundError as error:
@@ -98,7 +101,6 @@ def _task(
     limit: int | None,
     chat: bool,
 ) -> Artifact:
-    os.environ.setdefault("TQDM_DISABLE", "1")  # its bars would write over ours
     try:
         from openhearth.bench.evaluation.tasks import Asking, evaluate_task
     except ModuleNotFoundError as error:

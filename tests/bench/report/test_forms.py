@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from openhearth.bench.report.figures import Measurement
-from openhearth.bench.report.forms import COLUMNS, FORMS
+from openhearth.bench.report.forms import ABOUT, COLUMNS, FORMS, PERCENTILES, SPREADS
 from openhearth.bench.report.page import page
 from tests.bench import builders
 
@@ -81,3 +83,24 @@ def test_markdown_has_no_markup_of_others() -> None:
     assert len({len(line.replace("\\|", "").split("|")) for line in rows}) == 1
     assert "<script" not in text
     assert "](" not in text
+
+
+def test_markdown_and_the_page_tell_which_tokens_were_billed() -> None:
+    (entry,) = builders.figured(builders.a_run)["entries"]
+    billed = entry["cost"]["billed"]
+    assert billed["prompt"] == 100 * billed["completion"] / builders.TOKENS > 0
+    assert f"{billed['prompt']} tokens of prompts (0 cached)" in shown("markdown", builders.a_run)
+    assert f"{billed['prompt']} tokens of prompts, 0 of them cached" in shown(
+        "html", builders.a_run
+    )
+
+
+def test_the_columns_are_those_of_the_reference() -> None:
+    place = Path(__file__).parents[3] / "docs/reference/benchmark-reports.md"
+    rows, _, rest = place.read_text().partition("Then come")
+    told = [
+        re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows.splitlines() if row[:2] == "| "
+    ]
+    assert tuple(name for names in told for name in names) == ABOUT
+    named = re.findall(r"`(\w+)`", rest.partition("## Board")[0])[3:]
+    assert tuple(named) == SPREADS + PERCENTILES

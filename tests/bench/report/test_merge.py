@@ -76,7 +76,12 @@ def test_what_is_not_one_load_is_refused() -> None:
     seeded = replace(other, disclosure=other.disclosure.model_copy(update={"seed": 12}))
     with pytest.raises(UsageError, match="not shares of one load"):
         merged([shared(1, 2), seeded])
-    with pytest.raises(UsageError, match="Of 2 shares there are 1"):
+    with pytest.raises(UsageError, match="Of 2 shares here is 1"):
         merged([shared(1, 2)])
-    with pytest.raises(UsageError, match="Of 2 shares there are 1, 1"):
+    with pytest.raises(UsageError, match="Of 2 shares here is 1, 1"):
         merged([shared(1, 2), shared(1, 2)])
+    told = other.disclosure
+    points = [point.model_copy(update={"began": point.began + 30}) for point in told.points]
+    late = replace(other, disclosure=told.model_copy(update={"points": tuple(points)}))
+    with pytest.raises(UsageError, match="began 30 s apart"):
+        merged([shared(1, 2), late])

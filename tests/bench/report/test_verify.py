@@ -303,3 +303,12 @@ def test_the_last_digits_may_differ() -> None:
 def test_disclosures_of_the_builder_are_whole() -> None:
     told = builders.a_run().disclosure
     assert Disclosure.model_validate_json(told.to_bytes()) == told
+
+
+def test_loads_of_absurd_size_are_not_made_again(copied: Path, key: Path) -> None:
+    load = Poisson(rate=1e300)
+    recipe = read_disclosure(copied).recipe.model_copy(update={"load": load})
+    made_anew(copied, key, nothing, recipe=recipe, points=points(copied, load=load))
+    found = {check.what: check for check in verify(copied)}
+    assert found["requests"].holds is None
+    assert "requests of point 1" not in found

@@ -20,6 +20,7 @@ from openhearth.bench.report.figures import Measurement
 from openhearth.bench.session import ALONE
 from openhearth.errors import HearthError
 
+MOST = 5_000_000  # requests that are made again to look at one report
 CLOCK_S = 1e-6  # that times, counted from another instant, may differ
 
 
@@ -29,6 +30,9 @@ def asked(measurement: Measurement) -> Iterator[Check]:
     yield _seeds(told)
     yield _loads(told)
     recipe = told.recipe
+    if sum(_expected(recipe, point) for point in told.points) > MOST:
+        yield Check("requests", None, f"they would be more than {MOST:,}")
+        return
     gate = questions(recipe, recipe.gate, told.seed) if recipe.gate and told.reference else []
     for number, point in enumerate(told.points):
         name = f"requests of point {number + 1}"
@@ -44,6 +48,12 @@ def asked(measurement: Measurement) -> Iterator[Check]:
     yield from _reference(measurement, {ask.number: ask for ask in gate})
     if any(record.point not in range(len(told.points)) for record in measurement.records):
         yield Check("records", False, "there are some of a point that the disclosure does not name")
+
+
+def _expected(recipe: Recipe, point: Point) -> float:
+    """About how many requests a point's plan has, before it is made."""
+    seconds, fewest = recipe.shortest * point.longer, recipe.fewest * point.longer
+    return 0 if point.role == "gate" else max(fewest, getattr(point.load, "rate", 0.0) * seconds)
 
 
 def _reference(measurement: Measurement, gate: Mapping[int, Ask]) -> Iterator[Check]:

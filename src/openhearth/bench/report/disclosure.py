@@ -19,6 +19,10 @@ FILE = "disclosure.json"
 LARGEST = 16 * 2**20  # bytes
 
 Role = Literal["ranked", "search", "confirm", "alone", "twice", "gate", "again", "monitor"]
+Words = Annotated[str, Field(max_length=2000)]
+Moment = Annotated[float, Field(ge=0, lt=253402300800, allow_inf_nan=False)]  # until the year 9999
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -29,11 +33,11 @@ class _Part(BaseModel):
 class Entry(_Part):
     """What was measured. `system` and `stake` are in the words of whoever ran this."""
 
-    url: str
-    model: str
-    system: str = ""  # engine, version, settings, hardware
-    stake: str = ""  # of whoever ran this, in the result (rule 4)
-    approximations: tuple[str, ...] = ()  # rule 39
+    url: Words
+    model: Words
+    system: Words = ""  # engine, version, settings, hardware
+    stake: Words = ""  # of whoever ran this, in the result (rule 4)
+    approximations: Annotated[tuple[Words, ...], Field(max_length=100)] = ()  # rule 39
     prices: Annotated[Sheet, Field(discriminator="division")] | None = None
 
 
@@ -46,37 +50,40 @@ class Point(_Part):
     entry: Annotated[int, Field(ge=0)] = 0
     load: Load
     longer: Annotated[int, Field(ge=1, le=100)] = 1
-    seed: int
-    began: float  # seconds since 1970
-    asks: Annotated[int, Field(ge=0)]  # that were due
+    seed: Seed
+    began: Moment  # seconds since 1970
+    asks: Annotated[int, Field(ge=0, le=10_000_000)]  # that were due
     share: tuple[int, int] = (1, 1)  # which of how many machines had these
     interrupted: bool = False
-    network_ms: tuple[float | None, float | None] = (None, None)  # by TCP: before, after (rule 30)
+    network_ms: tuple[Milliseconds | None, Milliseconds | None] = (
+        None,
+        None,
+    )  # by TCP: before, after (rule 30)
 
 
 class Client(_Part):
     """Where the load came from."""
 
-    machine: str
-    software: dict[str, str]  # package -> version
+    machine: Annotated[str, Field(max_length=100_000)]  # of all machines, where several shared
+    software: Annotated[dict[Words, Words], Field(max_length=100)]  # package -> version
     processes: int
-    place: str = ""
-    time_zone: str = "UTC"
+    place: Annotated[str, Field(max_length=100_000)] = ""
+    time_zone: Words = "UTC"
 
 
 class Disclosure(_Part):
     """The whole. `files` are the SHA-256 of those beside it."""
 
     protocol: Literal[1] = 1
-    created: float
+    created: Moment
     recipe: Recipe
-    seed: int
-    beacon: str | None = None  # rule 9
-    reference: str | None = None  # of the gate: a model's digest, or a server
-    entries: tuple[Entry, ...]
-    points: tuple[Point, ...]
+    seed: Seed
+    beacon: Words | None = None  # rule 9
+    reference: Words | None = None  # of the gate: a model's digest, or a server
+    entries: Annotated[tuple[Entry, ...], Field(max_length=100)]
+    points: Annotated[tuple[Point, ...], Field(max_length=10_000)]
     client: Client
-    files: dict[str, Sha256] = {}
+    files: Annotated[dict[str, Sha256], Field(max_length=100)] = {}
     signature: dict[str, str] | None = None
 
     @property
@@ -111,7 +118,8 @@ def read_disclosure(directory: Path) -> Disclosure:
             raise UsageError(f"{path} is larger than a disclosure can be.")
         return Disclosure.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"{directory} is no report: it has no {FILE} ({error}).") from error
+        why = error.strerror or error
+        raise UsageError(f"{directory} is no report: its {FILE} cannot be read ({why}).") from error
     except ValidationError as error:
         where, reason = first_fault(error)
         raise UsageError(f"{path} is no disclosure: {where}: {reason}.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from openhearth.bench.gate import Verdict, judge
@@ -27,17 +28,34 @@ COMPARED = {"ttft": 1e3, "tpot": 1e3, "e2e": 1e3}  # of requests, in millisecond
 @dataclass(frozen=True)
 class Measurement:
     """What was done and what came. `reference` are its answers (point 0) and its scores of an
-    entry's answers (point 1 and the entry's number).
+    entry's answers (point 1 and the entry's number). `known` are figures of the first points, where
+    whoever carried these out has made them.
     """
 
     disclosure: Disclosure
     records: Sequence[Record]
     reference: Sequence[Record]
     counter: Counter
+    known: Sequence[PointMeasures] = ()
+
+    @cached_property
+    def measures(self) -> list[PointMeasures]:
+        """The figures of each point."""
+        told, first = self.disclosure, len(self.known)
+        rest = enumerate(told.points[first:], first)
+        made = [measured(told.recipe, one, self.of(n), self.counter) for n, one in rest]
+        return [*self.known, *made]
 
     def of(self, number: int) -> list[Record]:
         """The records of a point."""
-        return [record for record in self.records if record.point == number]
+        return self._by_point.get(number, [])
+
+    @cached_property
+    def _by_point(self) -> dict[int, list[Record]]:
+        found: dict[int, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.point, []).append(record)
+        return found
 
     def by(self, entry: int, *roles: str) -> list[int]:
         """The points of an entry in these roles."""
@@ -51,11 +69,7 @@ def figures(it: Measurement) -> Plain:
     Raises:
         UsageError: records and disclosure do not fit together.
     """
-    told = it.disclosure
-    points = [
-        measured(told.recipe, point, it.of(number), it.counter)
-        for number, point in enumerate(told.points)
-    ]
+    told, points = it.disclosure, it.measures
     found = {
         "protocol": told.protocol,
         "recipe": told.recipe.name,
@@ -63,9 +77,9 @@ def figures(it: Measurement) -> Plain:
         "created": told.created,
         "partial": told.partial or any(point.partial for point in points),
         "points": [_told(*pair) for pair in zip(told.points, points, strict=True)],
-        "entries": [_entry(it, points, number) for number in range(len(told.entries))],
+        "entries": [_entry(it, number) for number in range(len(told.entries))],
         "comparison": _comparison(it),
-        "over_time": _over_time(it, points),
+        "over_time": _over_time(it),
     }
     plain: Plain = _finite(found)
     return plain
@@ -84,11 +98,11 @@ def _told(point: Point, found: PointMeasures) -> Plain:
     return about | {"network_ms": list(point.network_ms)} | found.to_dict()
 
 
-def _entry(it: Measurement, points: Sequence[PointMeasures], number: int) -> Plain:
+def _entry(it: Measurement, number: int) -> Plain:
     entry = it.disclosure.entries[number]
-    capacity, headline = _capacity(it, points, number)
+    capacity, headline = _capacity(it, number)
     verdict = _verdict(it, number)
-    paid = _cost(it, points, number, headline)
+    paid = _cost(it, number, headline)
     return {
         "model": entry.model,
         "url": entry.url,
@@ -101,17 +115,16 @@ def _entry(it: Measurement, points: Sequence[PointMeasures], number: int) -> Pla
         "capacity": capacity,
         "headline": headline,
         "cost": asdict(paid) if paid else None,
-        "ranked": headline is not None and _is_ranked(it, points, number, capacity),
+        "ranked": headline is not None and _is_ranked(it, number, capacity),
     }
 
 
-def _capacity(
-    it: Measurement, points: Sequence[PointMeasures], number: int
-) -> tuple[Plain | None, int | None]:
+def _capacity(it: Measurement, number: int) -> tuple[Plain | None, int | None]:
     """The capacity, if a search found one, and the point that speaks for the entry: of the runs
     that confirmed the capacity that with the least goodput; else of the recipe's own loads that in
     the middle. A search that was not gone through to its end has no capacity.
     """
+    points = it.measures
     goodput = lambda place: points[place].answers.rates.goodput  # noqa: E731
     tried = it.by(number, "search")
     if not tried:
@@ -127,12 +140,12 @@ def _capacity(
     return capacity, min(confirmed, key=goodput, default=None)
 
 
-def _over_time(it: Measurement, points: Sequence[PointMeasures]) -> Plain | None:
+def _over_time(it: Measurement) -> Plain | None:
     """None unless the load was repeated."""
     places = [place for n in range(len(it.disclosure.entries)) for place in it.by(n, "monitor")]
     if len(places) < 2:
         return None
-    return over_time([it.disclosure.points[n] for n in places], [points[n] for n in places])
+    return over_time([it.disclosure.points[n] for n in places], [it.measures[n] for n in places])
 
 
 def _verdict(it: Measurement, number: int) -> Verdict | None:
@@ -147,14 +160,12 @@ def _verdict(it: Measurement, number: int) -> Verdict | None:
     return judge(it.of(asked[0]), loaded, answers, scores)
 
 
-def _cost(
-    it: Measurement, points: Sequence[PointMeasures], number: int, headline: int | None
-) -> Cost | None:
+def _cost(it: Measurement, number: int, headline: int | None) -> Cost | None:
     """At the headline's point: tokens as billed, useful ones as counted (rule 46)."""
     sheet = it.disclosure.entries[number].prices
     if sheet is None or headline is None:
         return None
-    point = points[headline]
+    point = it.measures[headline]
     due = [r for r in it.of(headline) if point.window.holds(r.due)]
     return cost(
         sheet,
@@ -169,15 +180,13 @@ def _cost(
     )
 
 
-def _is_ranked(
-    it: Measurement, points: Sequence[PointMeasures], number: int, capacity: Plain | None
-) -> bool:
+def _is_ranked(it: Measurement, number: int, capacity: Plain | None) -> bool:
     """Whether tables take the entry (rules 2, 11, 13, 17 and 58). A load that the generator did not
     carry is tried by a search, but must not be what ended it.
     """
-    loads = [points[place] for place in it.by(number, "ranked", "search", "monitor")]
+    loads = [it.measures[place] for place in it.by(number, "ranked", "search", "monitor")]
     valid = capacity["valid"] if capacity else all(point.valid for point in loads)
-    whole = not it.disclosure.partial and not any(point.partial for point in points)
+    whole = not it.disclosure.partial and not any(point.partial for point in it.measures)
     return bool(
         valid and whole and it.disclosure.recipe.ranked and not any(one.short for one in loads)
     )

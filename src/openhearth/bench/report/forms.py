@@ -45,6 +45,7 @@ def markdown(disclosure: Disclosure, figures: Plain) -> bytes:
          "TPOT ms P50 / P99", "goodput /s", "date", "protocol", "ranked"], rows
     )  # fmt: skip
     told = [f"- {one.said} ({one.rule}; {one.where})" for one in findings(figures)]
+    told += [_billed(place, one) for place, one in enumerate(figures["entries"]) if one["cost"]]
     told += [_pair(pair) for pair in figures["comparison"] or ()]
     lines += ["", *told, ""] if told else [""]
     lines += [f"Recipe `{figures['recipe_digest'][:12]}`, seed {disclosure.seed}; intervals, "
@@ -80,6 +81,16 @@ def _entry(place: int, entry: Plain, figures: Plain) -> list[str]:
         str(figures["protocol"]),
         "yes" if entry["ranked"] else "partial" if figures["partial"] else "no",
     ]
+
+
+def _billed(place: int, entry: Plain) -> str:
+    """The mix that the entry's price is of (rule 46); single prices need several (rule 49)."""
+    billed, spent = entry["cost"]["billed"], words.dollars(entry["cost"]["spent"])
+    return (
+        f"- {words.letter(place)} cost {spent} in {words.number(billed['seconds'])} s, for "
+        f"{billed['prompt']} tokens of prompts ({billed['cached']} cached) and "
+        f"{billed['completion']} of answers, as billed"
+    )
 
 
 def _both(spread: Plain | None) -> str:

@@ -8,6 +8,8 @@ from openhearth.bench.report.disclosure import Disclosure, Point
 from openhearth.bench.report.figures import Measurement
 from openhearth.errors import UsageError
 
+TOGETHER_S = 1.0  # within which all machines begin
+
 
 def merged(parts: Sequence[Measurement]) -> Measurement:
     """All shares of one load put together; where they came from is told of all machines. Of the
@@ -52,7 +54,17 @@ def _joined(points: Sequence[Point]) -> Point:
     shares = sorted(point.share for point in points)
     of = shares[0][1]
     if shares != [(number, of) for number in range(1, of + 1)]:
-        raise UsageError(f"Of {of} shares there are {', '.join(str(k) for k, _ in shares)}.")
+        here = ", ".join(str(number) for number, _ in shares)
+        raise UsageError(
+            f"Of {of} shares here is {here}: name the reports of all machines, each once."
+        )
+    begins = [point.began for point in points]
+    apart = 0.0 if points[0].role == "gate" else max(begins) - min(begins)
+    if apart > TOGETHER_S:
+        raise UsageError(
+            f"The shares began {apart:.3g} s apart, so they were not one load: run them again, all "
+            "with one --begin, on machines whose clocks are right."
+        )
     return points[0].model_copy(
         update={
             "share": (1, 1),
