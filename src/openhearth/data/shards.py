@@ -46,9 +46,15 @@ def shard_names(artifact: Artifact, folder: str) -> list[str]:
     Raises:
         UsageError: it has none.
     """
-    names = sorted(n for n in artifact.manifest.files if n.startswith(f"{folder}/"))
+    inside = [n for n in artifact.manifest.files if n.startswith(f"{folder}/")]
+    names = sorted(n for n in inside if n.endswith(".parquet"))
     if not names:
-        raise UsageError(f"{artifact.digest[:12]} ({artifact.kind}) has no {folder}: make it anew.")
+        what = f"{artifact.digest[:12]} ({artifact.kind})"
+        raise UsageError(
+            f"{what} holds tokens, not text: name what it was made of."
+            if inside
+            else f"{what} has no {folder}: make it anew."
+        )
     return names
 
 

@@ -117,6 +117,9 @@ def test_what_makes_no_sense(store: Store, folder: str) -> None:
         evaluate_texts(store, subject, folder, split="heldout")
     with pytest.raises(UsageError, match="of kind model"):
         evaluate_texts(store, subject, "tiny")
+    tokens = store.make("dataset", lambda draft: draft.path("train/tokens.bin").touch(), recipe={})
+    with pytest.raises(UsageError, match="holds tokens, not text"):
+        evaluate_texts(store, subject, tokens.digest, split="train")
     with pytest.raises(UsageError, match="no context of 9999"):
         Subject.open(store, "tiny", context=9999)
     with pytest.raises(UsageError, match="is no adapter of"):
