@@ -4,8 +4,9 @@ In front of each is a stub of an engine that answers at once, with sixteen token
 HTTP server, for ours a node on the bus. The stub that speaks HTTP is asked directly too; what that
 takes, one request at a time, is taken off the latencies of both sides. All have one process for
 HTTP, and all are asked by the same light clients, in turn, each of which asks again as soon as it
-has its answer. Ours checks keys, counts against limits, and has each request's hold and its receipt
-on the disk; LiteLLM has a master key and neither limits nor budgets, which need its database.
+has its answer. Ours checks keys, counts against limits, holds what a request may cost before the
+node has it, and has its receipt on the disk before the answer goes out; LiteLLM has a master key
+and neither limits nor budgets, which need its database.
 
 Figures are medians over the rounds, and the least and the most of them are printed. At the end our
 books must balance, with one receipt for each answer. `--short` is for a look.

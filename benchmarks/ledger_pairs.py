@@ -1,4 +1,4 @@
-"""Requests that the ledger pays for: a hold and a settlement each, both on the disk (SQLite, FULL).
+"""Requests that the ledger pays for: a hold and a settlement each, on the disk in the end (SQLite).
 
 Ours groups what many requests ask for into one commit; against it the same operations with a commit
 each, as a gateway does that keeps no writer. Both sides take turns, on files of the same disk.
@@ -62,7 +62,7 @@ def one_by_one(side: Side) -> float:
     def work() -> None:
         for _ in range(PAIRS):
             claim = Claim(next(side.ids), "org", "p", "k", "m", HELD, version)
-            with side.database.writing() as connection:
+            with side.database.writing(durable=False) as connection:
                 place(connection, claim)
             with side.database.writing() as connection:
                 settle(connection, claim.request_id, COUNTS, prices)

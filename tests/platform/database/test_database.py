@@ -32,6 +32,24 @@ def value(database: Database) -> int:
         return read(connection)
 
 
+def waits_for_the_disk(connection: Connection) -> bool:
+    """Whether the commit of this transaction does."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+    return connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
+def test_only_what_may_does_not_wait_for_the_disk(counter: Database) -> None:
+    for durable in (True, False, True):
+        with counter.writing(durable=durable) as connection:
+            # A server of PostgreSQL may fail while those who hold in it live.
+            assert waits_for_the_disk(connection) == (durable or not counter.is_sqlite)
+    with counter.writing(durable=False):
+        pass
+    with counter.reading() as connection:
+        assert waits_for_the_disk(connection)
+
+
 def test_what_was_written_is_there_for_the_next(counter: Database) -> None:
     with counter.writing() as connection:
         connection.execute(text("UPDATE counter SET value = 7"))

@@ -71,8 +71,8 @@ def test_what_gathers_is_one_transaction(
     writing, commits = table.writing, []
 
     @contextlib.contextmanager
-    def counting() -> Iterator[Connection]:
-        with writing() as connection:
+    def counting(**how: bool) -> Iterator[Connection]:
+        with writing(**how) as connection:
             yield connection
         commits.append(1)
 
@@ -81,6 +81,21 @@ def test_what_gathers_is_one_transaction(
         futures = [writer.submit(add(n)) for n in range(50)]
     assert [future.result(10) for future in futures] == list(range(50))
     assert len(commits) == 1
+
+
+def test_a_commit_waits_for_the_disk_if_one_of_its_operations_does(
+    writer: Writer, table: Database
+) -> None:
+    def waits(connection: Connection) -> bool:
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+
+    if not table.is_sqlite:
+        pytest.skip("PostgreSQL always waits")
+    assert not writer.submit(waits, durable=False).result(10)
+    assert writer.submit(waits).result(10)
+    with gathering(writer):
+        together = [writer.submit(waits, durable=durable) for durable in (False, True, False)]
+    assert all(one.result(10) for one in together)
 
 
 def test_a_refusal_undoes_itself_alone(writer: Writer, table: Database) -> None:
@@ -114,8 +129,8 @@ def test_a_database_that_comes_back_is_tried_again(
     writing, away = table.writing, [True, True]
 
     @contextlib.contextmanager
-    def leaving() -> Iterator[Connection]:
-        with writing() as connection:
+    def leaving(**how: bool) -> Iterator[Connection]:
+        with writing(**how) as connection:
             yield connection
             if away:
                 away.pop()
@@ -132,7 +147,7 @@ def test_a_database_that_stays_away_is_said(
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
 
     @contextlib.contextmanager
-    def away() -> Iterator[Connection]:
+    def away(**how: bool) -> Iterator[Connection]:
         raise OperationalError("connect", {}, Exception("it is away"))
         yield
 

@@ -2,7 +2,8 @@
 
 SQLite keeps a log of what was written (WAL), so that reading and writing do not wait for each
 other, and has it on the disk before a transaction is over (`synchronous=FULL`): what was answered
-is kept.
+is kept. A transaction need not wait for that if nothing depends on it yet (`NORMAL`): whatever
+fails, it is kept if a later one is, and it is lost only with the whole machine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, MetaData, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from openhearth.errors import HearthError, MissingExtra, UsageError
@@ -25,7 +26,6 @@ T = TypeVar("T")
 BUSY_SECONDS = 15  # that a writer waits for another
 PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=FULL",
     "foreign_keys=ON",
     f"busy_timeout={BUSY_SECONDS * 1000}",
 )
@@ -77,11 +77,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction, which is on the disk when the block is left, or undone by an error. On
-        SQLite one at a time.
+        SQLite one at a time, and what is not `durable` is on the disk when the next durable one is.
         """
-        with self._engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        options = WRITES | {"durable": durable}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     async def read(self, function: Callable[[Connection], T]) -> T:
@@ -116,7 +117,13 @@ def _engine(url: str) -> Engine:
                 f"{parsed.get_backend_name()} is no database that is supported: use SQLite or "
                 "PostgreSQL."
             )
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        # Whoever comes back for a connection gets the same, whose copies of pages still hold.
+        engine = create_engine(
+            parsed,
+            poolclass=QueuePool,
+            pool_use_lifo=True,
+            pool_pre_ping=parsed.get_backend_name() != "sqlite",
+        )
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(
             "This is no URL of a database: write sqlite:///FILE or postgresql://USER@HOST/NAME."
@@ -145,6 +152,8 @@ def _prepare(connection: Any, record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    durable = options.get("durable", True)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     # A transaction that reads before it writes would fail if another wrote in between.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

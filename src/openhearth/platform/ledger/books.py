@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select, update
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, case, select, update
 
 # Its ON CONFLICT is SQLite's too.
 from sqlalchemy.dialects.postgresql import insert
@@ -31,18 +31,16 @@ RESERVE = (
     )
     .values(pending=accounts.c.pending + bindparam("amount"))
 )
-CAPTURE = (
-    update(accounts)
-    .where(accounts.c.id == bindparam("account"))
-    .values(
-        pending=accounts.c.pending - bindparam("reserved"),
-        posted=accounts.c.posted - bindparam("charged"),
-    )
-)
+
+_is_debit = accounts.c.id == bindparam("debit")
+_amount, _freed = (bindparam(name, type_=BigInteger) for name in ("amount", "freed"))
 MOVE = (
     update(accounts)
-    .where(accounts.c.id == bindparam("account"))
-    .values(posted=accounts.c.posted + bindparam("amount"))
+    .where(accounts.c.id.in_([bindparam("debit"), bindparam("credit")]))
+    .values(
+        posted=accounts.c.posted + case((_is_debit, -_amount), else_=_amount),
+        pending=accounts.c.pending - case((_is_debit, _freed), else_=0),
+    )
 )
 TRANSFER = insert(transfers).returning(transfers.c.id)
 TRANSFER_ONCE = insert(transfers).on_conflict_do_nothing().returning(transfers.c.id)
@@ -91,8 +89,7 @@ def grant(connection: Connection, transfer_id: str, organisation: str, amount: i
         created=int(time.time()),
     )
     if first:
-        _move(connection, GRANTS, -amount)
-        _move(connection, account, amount)
+        _move(connection, GRANTS, account, amount)
     return first
 
 
@@ -106,22 +103,22 @@ def capture(
 ) -> None:
     """End a reservation: what is charged of it goes to the revenue, the rest is free again."""
     assert 0 <= charged <= reserved <= MOST
-    connection.execute(CAPTURE, {"account": account, "reserved": reserved, "charged": charged})
-    if not charged:
-        return
-    _move(connection, REVENUE, charged)
-    added(
-        connection,
-        TRANSFER,
-        id=f"charge:{request_id}",
-        debit=account,
-        credit=REVENUE,
-        amount=charged,
-        kind="charge",
-        request_id=request_id,
-        created=int(time.time()),
-    )
+    _move(connection, account, REVENUE, charged, freed=reserved)
+    if charged:
+        added(
+            connection,
+            TRANSFER,
+            id=f"charge:{request_id}",
+            debit=account,
+            credit=REVENUE,
+            amount=charged,
+            kind="charge",
+            request_id=request_id,
+            created=int(time.time()),
+        )
 
 
-def _move(connection: Connection, account: str, amount: int) -> None:
-    connection.execute(MOVE, {"account": account, "amount": amount})
+def _move(connection: Connection, debit: str, credit: str, amount: int, *, freed: int = 0) -> None:
+    """Take from one account what the other is given, and free what was reserved of it."""
+    values = {"debit": debit, "credit": credit, "amount": amount, "freed": freed}
+    connection.execute(MOVE, values)

@@ -122,7 +122,8 @@ class Ledger:
         if lasts is None:
             self._under_way.add(request_id)
         try:
-            await self._writer.write(partial(holds.place, claim=claim))
+            # If the machine fails before it is on the disk, so has whoever held, and owes nothing.
+            await self._writer.write(partial(holds.place, claim=claim), durable=lasts is not None)
         except BaseException:
             self._under_way.discard(request_id)
             raise

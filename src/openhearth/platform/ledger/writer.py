@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -34,10 +35,18 @@ LOCK = 0x1ED6E5  # of PostgreSQL's advisory locks: the ledgers of several proces
 
 T = TypeVar("T")
 Operation = Callable[[Connection], Any]
-Asked = tuple[Operation, "Future[Any]"]
 Outcome = tuple[Any, Exception | None]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An operation, who waits for it, and whether for it to be on the disk."""
+
+    operate: Operation
+    future: Future[Any]
+    durable: bool
 
 
 class Writer:
@@ -51,8 +60,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, operation: Callable[[Connection], T]) -> Future[T]:
-        """What the operation returns or raises, once that is on the disk.
+    def submit(self, operation: Callable[[Connection], T], *, durable: bool = True) -> Future[T]:
+        """What the operation returns or raises, once that is on the disk; or, if it need not be
+        `durable`, once others see it. It is on the disk then before any later one is.
 
         Nobody can call it off any more, not even by cancelling the future.
 
@@ -64,12 +74,14 @@ class Writer:
         with self._closing:
             if self._closed:
                 raise HearthError("The ledger is closed, as this server stops: try again soon.")
-            self._asked.put((operation, future))
+            self._asked.put(Asked(operation, future, durable))
         return future
 
-    def write(self, operation: Callable[[Connection], T]) -> asyncio.Future[T]:
+    def write(
+        self, operation: Callable[[Connection], T], *, durable: bool = True
+    ) -> asyncio.Future[T]:
         """The same for an event loop."""
-        return asyncio.wrap_future(self.submit(operation))
+        return asyncio.wrap_future(self.submit(operation, durable=durable))
 
     def close(self) -> None:
         """Carry out what was submitted, and end."""
@@ -111,11 +123,11 @@ class Writer:
                     self._carry_out([asked])
                 return
             outcomes = [(None, error)] * len(group)
-        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
+        for asked, (result, failure) in zip(group, outcomes, strict=True):
             if failure is None:
-                future.set_result(result)
+                asked.future.set_result(result)
             else:
-                future.set_exception(failure)
+                asked.future.set_exception(failure)
 
     def _persist(self, group: list[Asked]) -> list[Outcome]:
         """Commit, and try again for some seconds where the database cannot be reached."""
@@ -138,10 +150,11 @@ class Writer:
     def _together(
         self, group: list[Asked], outcome: Callable[[Connection, Operation], Outcome]
     ) -> list[Outcome]:
-        with self._database.writing() as connection:
+        durable = any(asked.durable for asked in group)
+        with self._database.writing(durable=durable) as connection:
             if not self._database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            return [outcome(connection, operation) for operation, _ in group]
+            return [outcome(connection, asked.operate) for asked in group]
 
 
 def _apart(connection: Connection, operation: Operation) -> Outcome:
