@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Literal
 
 from openhearth.bench.stub.instances import broken, instance
@@ -63,6 +63,7 @@ class Answers:
         self._instead = Language(self.truth.instead) if self.truth.instead else None
         words = (WORDS[1 + i % (len(WORDS) - 1)] for i in range(self.truth.canned or 0))
         self._canned = [Piece(word) for word in words]
+        self._seeds = Random(self.truth.seed)
 
     def answer(self, body: Mapping[str, Any], under_way: int) -> Answer:
         """To a request for chat or a completion, when so many others are under way.
@@ -80,7 +81,8 @@ class Answers:
         lies = self._lies(prompt, under_way)
         answering = self.truth.instead if lies and self.truth.instead else self.truth.serves
         language = self._instead if lies and self._instead else self._serves
-        made = _Maker(answering, language, self.truth.known, body, prompt).make()
+        seed, known = self._seeds.getrandbits(63), self.truth.known
+        made = _Maker(answering, language, known, body, prompt, seed).make()
         name = self.truth.model + "-instead" * (lies and self.truth.admits)
         answer = replace(made, model=name, lied=lies)
         if self.truth.stores:
@@ -108,6 +110,7 @@ class _Maker:
     known: Mapping[str, str]
     body: Mapping[str, Any]
     prompt: str
+    seed: int  # where the request has none
 
     def make(self) -> Answer:
         limits = (self.body.get(name) for name in ("max_tokens", "max_completion_tokens"))
@@ -182,7 +185,7 @@ class _Maker:
             top_k=int(body.get("top_k", 0)),
         )
         seed = body.get("seed")
-        seed = secrets.randbits(63) if seed is None else int(seed)
+        seed = self.seed if seed is None else int(seed)
         chosen = self.language.answer(self.prompt, sampling, seed, _logprobs(body))
         pieces = [Piece(WORDS[choice.token], choice=choice) for choice in chosen]
         ended = bool(pieces) and pieces[-1].text == WORDS[END]

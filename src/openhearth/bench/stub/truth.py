@@ -76,7 +76,7 @@ class Truth(_Part):
     """All of it. The default is a sound server that answers at once."""
 
     model: str = "stub"  # its name
-    seed: int = 0  # of times and faults
+    seed: int = 0  # of times, faults, and answers that are drawn without a seed of their own
     canned: Annotated[int, Field(ge=1, le=100_000)] | None = None  # that many words, no model
     first: Times = Times()  # from the begin of the work on a request to its first token
     prompt_s: Seconds = 0.0  # more, for each token of the prompt
