@@ -1,8 +1,8 @@
 """Servers that lie, or are honest, and what the benchmark says of each.
 
-A *trial* is one run against one stub: the gate's questions alone, a load with questions mixed in, or
-both, as far as the lie can show there. The reference is an honest stub, which scores the tokens of
-served answers as a model of the store does.
+A *trial* is one run against one stub: the gate's questions alone, a load with questions mixed in,
+or both, as far as the lie can show there. The reference is an honest stub, which scores the tokens
+of served answers as a model of the store does.
 """
 
 from __future__ import annotations

@@ -8,11 +8,9 @@ which must not be accused. Prints the tables of docs/reference/benchmark-protoco
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from statistics import fmean, median
 
 from _lies import EQUIVALENT, HONEST_ONES, LIES, LOAD, Lie, Seen, reference, session, trial
@@ -54,13 +52,13 @@ def measures() -> Iterator[tuple[str, float, float, float]]:
 
 
 def trials(pool: ProcessPoolExecutor, runs: int) -> Iterator[tuple[Lie, list[Seen]]]:
-    """Of each lie what was seen of it, after that of those who are honest. Where the client is
-    disturbed, nobody else is at work.
+    """What was seen of each lie, and of those who are honest. Where the client is disturbed, nobody
+    else is at work.
     """
     honest = [Lie(name, truth, 0, loaded=True) for name, truth in HONEST_ONES.items()]
     seeds = range(HONEST_RUNS * runs)
     answers = list(pool.map(reference, [LOAD] * len(seeds), seeds))
-    plan = [(lie, len(seeds)) for lie in honest] + [(lie, runs) for lie in LIES]
+    plan = [(lie, runs) for lie in LIES] + [(lie, len(seeds)) for lie in honest]
     calm = [one for one in plan if not one[0].disturbed]
     jobs = [(lie, seed) for lie, count in calm for seed in range(count)]
     came = pool.map(_trial, jobs, [answers[seed] for _, seed in jobs])

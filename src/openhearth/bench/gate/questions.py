@@ -24,6 +24,7 @@ from openhearth.bench.workloads.request import Spec
 from openhearth.bench.workloads.texts import Writer
 
 PROMPT = 64  # tokens of a prompt that is answered many times
+TOGETHER = 4  # times that a prompt is asked in a row under load
 GREEDY: dict[str, Any] = {"temperature": 0}
 LOGPROBS = {"logprobs": True, "top_logprobs": NAMED}
 
@@ -52,11 +53,14 @@ def questions(recipe: Recipe, gate: Gate, seed: int) -> list[Ask]:
 
 
 def canaries(asked: Sequence[Ask]) -> list[Ask]:
-    """The order in which they are mixed into a load: prompts by twos, so that a short load too has
-    answers of one prompt to compare, and a question of another kind after each two.
+    """The order in which they are mixed into a load: a prompt four times, so that a short load too
+    has answers of one prompt to compare, half of which are drawn at a temperature, and a question of
+    another kind after each two.
     """
     samples = [ask for ask in asked if ask.check["gate"] == "samples"]
-    by_prompt = sorted(samples, key=lambda ask: (ask.check["sample"] // 2, ask.check["prompt"]))
+    by_prompt = sorted(
+        samples, key=lambda ask: (ask.check["sample"] // TOGETHER, ask.check["prompt"])
+    )
     others = iter(ask for ask in asked if ask.check["gate"] in ("task", "tools"))
     mixed: list[Ask] = []
     for first, second in zip(by_prompt[::2], by_prompt[1::2], strict=False):

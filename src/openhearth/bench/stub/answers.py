@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import Any, Literal
+
+import numpy as np
 
 from openhearth.bench.stub.instances import broken, instance
 from openhearth.bench.stub.language import (
@@ -63,7 +64,7 @@ class Answers:
         self._instead = Language(self.truth.instead) if self.truth.instead else None
         words = (WORDS[1 + i % (len(WORDS) - 1)] for i in range(self.truth.canned or 0))
         self._canned = [Piece(word) for word in words]
-        self._seeds = Random(self.truth.seed)
+        self._seeds = np.random.default_rng(self.truth.seed)
 
     def answer(self, body: Mapping[str, Any], under_way: int) -> Answer:
         """To a request for chat or a completion, when so many others are under way.
@@ -81,7 +82,7 @@ class Answers:
         lies = self._lies(prompt, under_way)
         answering = self.truth.instead if lies and self.truth.instead else self.truth.serves
         language = self._instead if lies and self._instead else self._serves
-        seed, known = self._seeds.getrandbits(63), self.truth.known
+        seed, known = int(self._seeds.integers(2**63)), self.truth.known
         made = _Maker(answering, language, known, body, prompt, seed).make()
         name = self.truth.model + "-instead" * (lies and self.truth.admits)
         answer = replace(made, model=name, lied=lies)

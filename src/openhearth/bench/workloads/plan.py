@@ -52,7 +52,7 @@ def asks(
     Each workload has its share of the requests, to the last one. The turns of a session count each:
     a session begins at one of their times, and the others of these times stay empty. Of the
     `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the
-    time and in an order of the seed's; neither route nor sampling tells them from others (rule 31).
+    time and in their order, from a place of the seed's on; neither route nor sampling tells them from others (rule 31).
     `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
     two seeds share no text (rules 6 and 9).
 
@@ -62,7 +62,7 @@ def asks(
     """
     slots = _slots(recipe, stream(seed, "slots"), len(times), bool(canaries))
     maker = _Maker(recipe, seed, count)
-    turn = cycle(stream(seed, "canaries").sample(canaries, len(canaries)))
+    turn = _turn(canaries, stream(seed, "canaries"))
     made: list[Ask] = []
     for at, workload in zip(times, slots, strict=True):
         if workload == CANARY:
@@ -98,6 +98,12 @@ def _slots(recipe: Recipe, rng: Random, count: int, gated: bool) -> list[Any]:
         place = int((number + rng.random()) * count / reserved)
         drawn.insert(place, CANARY)
     return drawn
+
+
+def _turn(canaries: Sequence[Ask], rng: Random) -> Iterator[Ask]:
+    """Again and again, in their order, from some place on."""
+    begin = int(rng.random() * len(canaries))
+    return cycle([*canaries[begin:], *canaries[:begin]])
 
 
 def _canary(question: Ask, number: int, at: float) -> Ask:
