@@ -12,7 +12,7 @@ from _lies import EQUIVALENT, HONEST_ONES, LIES, LOAD, Lie, Seen, reference, tri
 SHORTER = LOAD.model_copy(update={"seconds": 8.0})
 HONEST = [Lie(name, truth, 0, loaded=True) for name, truth in HONEST_ONES.items()]
 SHORT = 17
-# Where others use the machine, waits grow (rules 16 and 44) and the client is late (13): that is so.
+# Where others use the machine, waits do grow (rules 16 and 44), and the client is late (13).
 OF_THE_MACHINE = {13, 16, 44}
 
 

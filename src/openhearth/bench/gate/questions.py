@@ -53,8 +53,8 @@ def questions(recipe: Recipe, gate: Gate, seed: int) -> list[Ask]:
 
 
 def canaries(asked: Sequence[Ask]) -> list[Ask]:
-    """The order in which they are mixed into a load: a prompt four times, so that a short load too
-    has answers of one prompt to compare, half of which are drawn at a temperature, and a question of
+    """The order in which they are mixed into a load: a prompt four times in a row, so that a short
+    load too has answers of one prompt to compare (half are greedy, and are not), and a question of
     another kind after each two.
     """
     samples = [ask for ask in asked if ask.check["gate"] == "samples"]

@@ -52,8 +52,8 @@ def asks(
     Each workload has its share of the requests, to the last one. The turns of a session count each:
     a session begins at one of their times, and the others of these times stay empty. Of the
     `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the
-    time and in their order, from a place of the seed's on; neither route nor sampling tells them from others (rule 31).
-    `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
+    time and in their order, from a place of the seed's on; neither route nor sampling tells them
+    from others (rule 31). `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
     two seeds share no text (rules 6 and 9).
 
     Raises:
