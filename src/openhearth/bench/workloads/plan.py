@@ -53,8 +53,8 @@ def asks(
     a session begins at one of their times, and the others of these times stay empty. Of the
     `canaries`, the gate's questions, as many as `recipe.gate` says are mixed in, evenly over the
     time and in their order, from a place of the seed's on; neither route nor sampling tells them
-    from others (rule 31). `count` gives a text's tokens. The same arguments give the same requests anywhere, and those of
-    two seeds share no text (rules 6 and 9).
+    from others (rule 31). `count` gives a text's tokens. The same arguments give the same requests
+    anywhere, and those of two seeds share no text (rules 6 and 9).
 
     Raises:
         NotFound: the recipe's texts are not there.
