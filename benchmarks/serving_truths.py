@@ -1,7 +1,7 @@
 """The benchmark against servers of known truth: is each measure right, and is each lie found?
 
 The servers are stubs (`openhearth.bench.stub`) whose speed, capacity, model and lies are set. Of
-each lie some trials are made, with seeds of their own, and three times as many of honest servers,
+each lie some trials are made, with seeds of their own, and twice as many of each honest server,
 which must not be accused. Prints the tables of docs/reference/benchmark-protocol.md, section L.
 """
 
@@ -21,7 +21,7 @@ from openhearth.bench.runs import sweep
 from openhearth.bench.stub import Times, Truth, log_of, stub
 
 TOGETHER = 3  # trials: most of a trial is waiting
-HONEST_RUNS = 3  # as many as of a lie
+HONEST_RUNS = 2  # of each honest server, for one of a lie
 # How often each rule accuses who is honest: the size of its test, or of its two.
 STATED = {13: "none", 16: "5 %", 25: "none", 41: "1 %", 42: "1 %", 43: "1 %", 44: "1 %"}
 PLAIN = LOAD.model_copy(update={"gate": None})
