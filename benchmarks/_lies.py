@@ -80,6 +80,7 @@ class Lie:
     alone: bool = True  # it is asked the gate's questions alone,
     loaded: bool = False  # and under load
     disturbed: bool = False  # the client is
+    seconds: float | None = None  # of load, if another length than the others' is needed
 
     def found(self, seen: Seen) -> bool:
         """Whether the benchmark says so."""
@@ -115,9 +116,11 @@ LIES = (
     Lie("the same logits, a quarter of the tasks", served(solves=0.25), 40, ("different",)),
     Lie("stored answers", other(stores=True), 41),
     Lie("answers cut to half", served(shorter=0.5), 42),
-    Lie("another model from four requests at once on",
+    Lie("a smaller model from four requests at once on",
+        other(instead=SMALLER, instead_from=4), 43, loaded=True, seconds=30),
+    Lie("another model, as good at tasks, from four requests at once on",
         other(instead=HONEST.serves.model_copy(update={"other": 1.0}), instead_from=4), 43,
-        loaded=True),
+        loaded=True, seconds=30),
     Lie("the model only for questions that come alone",
         other(instead=SMALLER, instead_from=1), 43, loaded=True),
     Lie("usage told 1.1 times", other(usage_factor=1.1), 25, alone=False, loaded=True),
@@ -136,6 +139,7 @@ def reference(recipe: Recipe, seed: int) -> list[Record]:
 
 def trial(lie: Lie, recipe: Recipe, seed: int, answers: Sequence[Record]) -> Seen:
     """One run against a server, whose answers are held against the reference's."""
+    recipe = recipe.model_copy(update={"seconds": lie.seconds or recipe.seconds})
     asked = _asked(recipe, seed)
     truth = _knowing(lie.truth, recipe, seed)
     alone: list[Record] = []

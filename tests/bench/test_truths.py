@@ -11,8 +11,8 @@ from _lies import EQUIVALENT, HONEST_ONES, LIES, LOAD, Lie, Seen, reference, tri
 
 SHORTER = LOAD.model_copy(update={"seconds": 8.0})
 HONEST = [Lie(name, truth, 0, loaded=True) for name, truth in HONEST_ONES.items()]
-# Rule 43 has too few answers under load to find these: the protocol's section L says so.
-FOUND = [lie for lie in LIES if lie.rule != 43]
+# The others switch their model in part of a load: the protocol's section L has how often that shows.
+CERTAIN = [lie for lie in LIES if "from four requests" not in lie.name]
 SHORT = 17
 # Where others use the machine, waits do grow (rules 16 and 44), and the client is late (13).
 OF_THE_MACHINE = {13, 16, 44}
@@ -21,7 +21,7 @@ OF_THE_MACHINE = {13, 16, 44}
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Seen]:
     """What the benchmark says of each, by name."""
-    answers, all_of_them = reference(SHORTER, 0), [*HONEST, *FOUND]
+    answers, all_of_them = reference(SHORTER, 0), [*HONEST, *CERTAIN]
     with ProcessPoolExecutor(2) as pool:
         came = pool.map(trial, all_of_them, repeat(SHORTER), repeat(0), repeat(answers))
         return {lie.name: one for lie, one in zip(all_of_them, came, strict=True)}
@@ -33,6 +33,6 @@ def test_an_honest_server_is_not_accused(name: str, seen: dict[str, Seen]) -> No
     assert seen[name].rules - OF_THE_MACHINE == {SHORT}
 
 
-@pytest.mark.parametrize("lie", FOUND, ids=lambda lie: lie.name)
+@pytest.mark.parametrize("lie", CERTAIN, ids=lambda lie: lie.name)
 def test_a_lie_is_found(lie: Lie, seen: dict[str, Seen]) -> None:
     assert lie.found(seen[lie.name]), seen[lie.name]

@@ -1,5 +1,4 @@
-"""Answers that are not what they seem: stored ones, cut ones, another model under load
-(rules 31 and 41 to 43)."""
+"""Answers that are not what they seem: stored ones and cut ones (rules 41 and 42)."""
 
 from __future__ import annotations
 
@@ -8,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from openhearth.bench.gate.two_sample import Samples, TwoSample, two_sample
+from openhearth.bench.gate.two_sample import Samples
 from openhearth.bench.records import Record
-from openhearth.errors import MissingExtra, UsageError
+from openhearth.errors import MissingExtra
 
 FINDING = 0.01  # p below which it is one
 SHORT_OF = 0.9  # of max_tokens: an answer that ends by "length" before that was cut
@@ -66,7 +65,7 @@ def stored(served: Samples, reference: Samples) -> Stored | None:
     if not ours or not theirs:
         return None
     share = (sum(theirs) + 1) / (len(theirs) + 2)  # Laplace's rule: it is not known exactly
-    binomtest = _scipy().binomtest
+    binomtest = statistics().binomtest
     p = float(binomtest(sum(ours), len(ours), share, alternative="greater").pvalue)
     return Stored(sum(ours), len(ours), share, p)
 
@@ -76,17 +75,9 @@ def cut(served: Sequence[Record], reference: Sequence[Record]) -> Cut | None:
     ours, theirs = _lengths(served), _lengths(reference)
     if not ours or not theirs:
         return None
-    test = _scipy().ks_2samp(ours, theirs, method="asymp")
+    test = statistics().ks_2samp(ours, theirs, method="asymp")
     early = sum(_ended_early(record) for record in served)
     return Cut(float(test.statistic), float(test.pvalue), early, len(ours))
-
-
-def under_load(loaded: Samples, alone: Samples) -> TwoSample | None:
-    """The same prompts under load and alone; None if too few were answered twice in both."""
-    try:
-        return two_sample(loaded, alone)
-    except UsageError:
-        return None
 
 
 def told(finding: Stored | Cut | None) -> dict[str, Any] | None:
@@ -113,7 +104,12 @@ def _ended_early(record: Record) -> bool:
     return bool(ended and most and got is not None and got < SHORT_OF * most)
 
 
-def _scipy() -> Any:
+def statistics() -> Any:
+    """SciPy's tests.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         from scipy import stats
     except ModuleNotFoundError as error:

@@ -16,11 +16,11 @@ from openhearth.bench.gate.lies import (
     samples_of,
     stored,
     told,
-    under_load,
 )
 from openhearth.bench.gate.places import places
 from openhearth.bench.gate.sampling import Audit, audit
 from openhearth.bench.gate.two_sample import TwoSample, two_sample
+from openhearth.bench.gate.under_load import UnderLoad, under_load
 from openhearth.bench.records import Record, well
 from openhearth.bench.tasks import TASKS, right, score
 from openhearth.errors import UsageError
@@ -48,7 +48,7 @@ class Verdict:
     sampling: Audit | None
     stored: Stored | None
     cut: Cut | None
-    loaded: TwoSample | None
+    loaded: UnderLoad | None
     answered: int
     asked: int
 
@@ -58,7 +58,7 @@ class Verdict:
         broken = {
             "rule 41": self.stored is not None and self.stored.found,
             "rule 42": self.cut is not None and self.cut.found,
-            "rule 43": self.loaded is not None and self.loaded.p < FINDING,
+            "rule 43": self.loaded is not None and self.loaded.found,
         }
         return [rule for rule, is_broken in broken.items() if is_broken]
 
@@ -112,7 +112,7 @@ def judge(
         sampling=audit(list(ours.values()), _by_question(scored)),
         stored=stored(samples, expected),
         cut=cut(alone, reference),
-        loaded=under_load(samples_of(loaded), samples),
+        loaded=under_load(loaded, alone, reference),
         answered=len(well(alone)),
         asked=len(alone),
     )
