@@ -11,7 +11,7 @@ from _lies import EQUIVALENT, HONEST_ONES, LIES, LOAD, Lie, Seen, reference, tri
 
 SHORTER = LOAD.model_copy(update={"seconds": 8.0})
 HONEST = [Lie(name, truth, 0, loaded=True) for name, truth in HONEST_ONES.items()]
-# The others switch their model in part of a load: the protocol's section L has how often that shows.
+# The others switch their model in part of a load: section L of the protocol has how often it shows.
 CERTAIN = [lie for lie in LIES if "from four requests" not in lie.name]
 SHORT = 17
 # Where others use the machine, waits do grow (rules 16 and 44), and the client is late (13).
