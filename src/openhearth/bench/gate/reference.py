@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from openhearth.bench.load import Target, carry_out
 from openhearth.bench.own_server import running
@@ -16,7 +18,10 @@ from openhearth.bench.records import Ask, Record
 from openhearth.progress import Progress, silent
 from openhearth.store import Artifact, Store
 
-CALLERS = 4
+if TYPE_CHECKING:
+    from openhearth.bench.gate.scorer import Scorer
+
+CALLERS, OF_OUR_OWN = 4, 16  # of a server of others, and of one that nobody else asks
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,22 @@ class Reference:
             def seen(done: int) -> None:
                 progress("reference", done, len(asked), "answers")
 
-            sent = carry_out(target, asked, callers=CALLERS, seen=seen)
+            callers = CALLERS if self.artifact is None else OF_OUR_OWN
+            sent = carry_out(target, asked, callers=callers, seen=seen)
         if sent.interrupted:
             raise KeyboardInterrupt
         return sent.records
 
     def scores(self, records: Sequence[Record], progress: Progress = silent) -> list[Record]:
         """The tokens of others' answers, as far as it can: none by a server."""
-        if self.artifact is None:
-            return []
+        return [] if self.artifact is None else self._scorer.score(records, progress)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
         from openhearth.bench.gate.scorer import Scorer  # torch, which servers do without
 
-        return Scorer(self.artifact).score(records, progress)
+        assert self.artifact is not None
+        return Scorer(self.artifact)
 
     @contextmanager
     def _served(self) -> Iterator[Target]:

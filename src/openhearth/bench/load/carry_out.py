@@ -77,13 +77,15 @@ async def _run(drive: Drive, start: float) -> None:
     loop = asyncio.get_running_loop()
     here = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
+    before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         loop.add_signal_handler(number, drive.break_off)
     try:
         await drive.run(start)
     finally:
-        for number in numbers:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _allow_connections() -> None:

@@ -82,6 +82,7 @@ class Disclosure(_Part):
     reference: Words | None = None  # of the gate: a model's digest, or a server
     entries: Annotated[tuple[Entry, ...], Field(max_length=100)]
     points: Annotated[tuple[Point, ...], Field(max_length=10_000)]
+    broken_off: bool = False  # before all was done
     client: Client
     files: Annotated[dict[str, Sha256], Field(max_length=100)] = {}
     signature: dict[str, str] | None = None
@@ -98,8 +99,8 @@ class Disclosure(_Part):
 
     @property
     def partial(self) -> bool:
-        """Whether a load was broken off (rule 58)."""
-        return any(point.interrupted for point in self.points)
+        """Whether it was broken off (rule 58)."""
+        return self.broken_off or any(point.interrupted for point in self.points)
 
     def to_bytes(self) -> bytes:
         """As the file has it."""

@@ -26,6 +26,7 @@ def merged(parts: Sequence[Measurement]) -> Measurement:
     disclosure = first.model_copy(
         update={
             "points": tuple(points),
+            "broken_off": any(one.broken_off for one in told),
             "created": max(one.created for one in told),
             "client": first.client.model_copy(
                 update={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from openhearth.errors import UsageError
 if TYPE_CHECKING:
     from openhearth.bench.measuring import Measuring
 
+STOPPED = 130  # exit code
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 _url = click.option("--url", required=True, help="The server, without /v1.")
@@ -50,9 +52,12 @@ def _carry_out(
 ) -> None:
     from openhearth.bench.measuring import Measuring
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: there is a report
     measuring = Measuring(plan(recipe, servers, options), progress())
     disclosure = measuring.carry_out(work)
     tell(measuring.plan.out, disclosure)
+    if disclosure.partial:
+        raise click.exceptions.Exit(STOPPED)
 
 
 @click.command()

@@ -20,13 +20,14 @@ def tell(directory: Path, disclosure: Disclosure) -> None:
     """The figures of a report that was just written.
 
     Raises:
-        HearthError: not one request was answered.
+        HearthError: not one request was answered, although nobody broke it off.
     """
     figures = json.loads((directory / "report.json").read_bytes())
     emit({"report": str(directory), "name": disclosure.name} | figures, lambda: _text(figures))
     _say_where(directory, disclosure)
     points = figures["points"]
-    if points and all(sum(one["errors"].values()) == one["requests"] for one in points):
+    answered = any(sum(one["errors"].values()) < one["requests"] for one in points)
+    if points and not answered and not disclosure.partial:
         kinds = ", ".join(sorted({kind for one in points for kind in one["errors"]}))
         raise HearthError(f"No request was answered ({kinds}): {directory}/report.html says more.")
 
