@@ -130,9 +130,10 @@ def _gates(report: Plain) -> list[str]:
         )
         items = sum(task["items"] for task in tasks)
         finds = words.percent(max((task["detectable"] for task in tasks), default=None))
-        far = [_told(named["kl"], named["kl_low"], named["kl_high"]), str(named["places"])]
-        cells = [words.letter(number), entry["class"], *(far if named else ("-", "-"))]
-        lines.append(f"| {' | '.join([*cells, f'{scores} of {items}', finds])} |")
+        far = _told(named["kl"], named["kl_low"], named["kl_high"]) if named else "-"
+        places = str(named["places"]) if named else "-"
+        cells = [words.letter(number), entry["class"], far, places, f"{scores} of {items}", finds]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
@@ -161,8 +162,8 @@ def _estimates(report: Plain, number: int) -> Iterator[tuple[str, tuple[float, f
             one = answers[spread][percentile]
             name = f"{spread.removesuffix('_ms').upper()} {percentile.upper()}, ms"
             yield name, (one["value"], one["low"], one["high"])
-    named = entry["gate"]["agreement"]
-    yield "KL, nats", (named["kl"], named["kl_low"], named["kl_high"])
+    if named := entry["gate"]["agreement"]:
+        yield "KL, nats", (named["kl"], named["kl_low"], named["kl_high"])
 
 
 def _name(report: Plain, number: int) -> str:
