@@ -56,8 +56,14 @@ def numbers(database: Database) -> list[int]:
 @contextlib.contextmanager
 def gathering(writer: Writer) -> Iterator[None]:
     """While this lasts, what is submitted waits, and goes into one transaction afterwards."""
-    going_on = threading.Event()
-    held = writer.submit(lambda _: going_on.wait(10))
+    begun, going_on = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        begun.set()
+        going_on.wait(10)
+
+    held = writer.submit(hold)
+    assert begun.wait(10)
     try:
         yield
     finally:
