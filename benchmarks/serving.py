@@ -36,7 +36,7 @@ from openhearth.bench.report.signature import KEY as SIGNS
 from openhearth.bench.report.verify import holds, measurement_of, verify
 from openhearth.bench.runs import compare
 from openhearth.bench.session import Side
-from openhearth.cli.frame import LogLines
+from openhearth.cli.frame import STOPPED, LogLines
 from openhearth.models import export_directory
 from openhearth.store.disk import home
 
@@ -45,7 +45,6 @@ REPORTS = Path(__file__).parent / "reports" / "serving"
 RUNS = ("first", "again")  # the folders of reports; the place is the seed
 OURS = f"openhearth {__version__}"
 TURNS = 2
-STOPPED = 130  # exit code
 COMPARED = ("ttft_ms", "tpot_ms", "e2e_ms")
 PERCENTILES = ("p50", "p90")
 

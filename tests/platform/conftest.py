@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from openhearth.errors import HearthError, NotFound, UsageError
 from openhearth.inference.request import (
@@ -258,6 +258,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         url = new_database(request.getfixturevalue("postgres"))
     with contextlib.closing(Database.open(url)) as made:
         yield made
+
+
+def waits_for_the_disk(connection: Connection) -> bool:
+    """Whether the commit of this transaction does."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
+    return connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
 
 
 def new_database(url: str) -> str:

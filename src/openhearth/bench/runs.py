@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 
 from openhearth.bench.measures import Capacity, PointMeasures, search
 from openhearth.bench.recipe import Bursts, Load, Poisson
-from openhearth.bench.session import ALONE, Session
+from openhearth.bench.session import ALONE, Session, wait_until
 from openhearth.errors import UsageError
-
-LONGEST_PAUSE = 1.0  # seconds between looks at the clock, so that Ctrl-C is heard
 
 
 def rate_of(load: Load) -> float:
@@ -96,5 +94,4 @@ def monitor(
         session.point("monitor")
         kept()
         due += every_s
-        while (left := min(due, until) - clock()) > 0:
-            time.sleep(min(left, LONGEST_PAUSE))
+        wait_until(min(due, until), clock)

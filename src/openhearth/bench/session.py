@@ -8,7 +8,7 @@ anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from openhearth.bench.load import Sent, Target, carry_out, round_trip, share
@@ -21,6 +21,7 @@ from openhearth.errors import HearthError
 from openhearth.progress import Progress, silent
 
 ALONE = Callers(arrivals="callers", callers=1)
+LONGEST_PAUSE = 1.0  # seconds between looks at the clock
 
 
 class BrokenOff(Exception):  # it is no error: what came until then counts
@@ -94,8 +95,8 @@ class Session:
     ) -> None:
         target, number = self.sides[side].target, len(self.points)
         before = _round_trip_ms(target)
-        if role != "gate":
-            _wait_until(self.begin)
+        if role != "gate" and self.begin is not None:
+            wait_until(self.begin)
         sent = self._send(target, f"{role} {number + 1}{_rate(load)}", load, asks)
         for record in sent.records:
             record.point = number
@@ -129,9 +130,10 @@ class Session:
         )
 
 
-def _wait_until(begin: float | None) -> None:
-    while begin is not None and (left := begin - time.time()) > 0:
-        time.sleep(min(left, 1.0))
+def wait_until(moment: float, clock: Callable[[], float] = time.time) -> None:
+    """Until a Unix time, by looking at the clock now and again, so that Ctrl-C is heard."""
+    while (left := moment - clock()) > 0:
+        time.sleep(min(left, LONGEST_PAUSE))
 
 
 def _rate(load: Load) -> str:

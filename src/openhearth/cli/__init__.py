@@ -13,7 +13,7 @@ import traceback
 import click
 
 from openhearth import __version__
-from openhearth.cli.frame import OUTPUT
+from openhearth.cli.frame import OUTPUT, STOPPED
 from openhearth.cli.lazy import LazyGroup
 from openhearth.errors import HearthError
 
@@ -82,7 +82,7 @@ def run() -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nStopped. Run the same command again to go on.", err=True)
-        return 130
+        return STOPPED
     except BrokenPipeError:
         # Whoever read us has gone; Python must not try to flush to them at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

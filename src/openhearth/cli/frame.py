@@ -14,6 +14,7 @@ import click
 from openhearth.progress import Progress, silent
 
 OUTPUT = {"json": "Print results as JSON.", "quiet": "No progress, results only."}
+STOPPED = 130  # exit code of what was broken off
 EVERY = 0.2  # seconds between updates of a live line
 EVERY_LINE = 10.0  # seconds between lines where nothing can be overwritten
 

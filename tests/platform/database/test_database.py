@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from openhearth.errors import HearthError, UsageError
 from openhearth.platform.database import Database
+from tests.platform.conftest import waits_for_the_disk
 
 
 @pytest.fixture
@@ -30,13 +31,6 @@ def read(connection: Connection) -> int:
 def value(database: Database) -> int:
     with database.reading() as connection:
         return read(connection)
-
-
-def waits_for_the_disk(connection: Connection) -> bool:
-    """Whether the commit of this transaction does."""
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
-    return connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
 
 
 def test_only_what_may_does_not_wait_for_the_disk(counter: Database) -> None:

@@ -15,6 +15,7 @@ from openhearth.errors import HearthError, UsageError
 from openhearth.platform.database import Database
 from openhearth.platform.ledger import writer as module
 from openhearth.platform.ledger.writer import Writer
+from tests.platform.conftest import waits_for_the_disk
 
 
 @pytest.fixture
@@ -92,12 +93,8 @@ def test_what_gathers_is_one_transaction(
 def test_a_commit_waits_for_the_disk_if_one_of_its_operations_does(
     writer: Writer, table: Database
 ) -> None:
-    def waits(connection: Connection) -> bool:
-        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL
-
-    if not table.is_sqlite:
-        pytest.skip("PostgreSQL always waits")
-    assert not writer.submit(waits, durable=False).result(10)
+    waits = waits_for_the_disk
+    assert writer.submit(waits, durable=False).result(10) == (not table.is_sqlite)
     assert writer.submit(waits).result(10)
     with gathering(writer):
         together = [writer.submit(waits, durable=durable) for durable in (False, True, False)]

@@ -53,9 +53,9 @@ def questions(recipe: Recipe, gate: Gate, seed: int) -> list[Ask]:
 
 
 def canaries(asked: Sequence[Ask]) -> list[Ask]:
-    """The order in which they are mixed into a load: a prompt four times in a row, so that a short
-    load too has answers of one prompt to compare (half are greedy, and are not), and a question of
-    another kind after each two.
+    """The order in which they are mixed into a load: a prompt four times in a row, about half of
+    them drawn, so that a short load too has drawn answers of one prompt to compare; and a question
+    of another kind after each two.
     """
     samples = [ask for ask in asked if ask.check["gate"] == "samples"]
     by_prompt = sorted(

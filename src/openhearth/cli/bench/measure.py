@@ -12,13 +12,12 @@ import click
 
 from openhearth.cli.bench.options import plan, plan_options
 from openhearth.cli.bench.results import tell
-from openhearth.cli.frame import progress
+from openhearth.cli.frame import STOPPED, progress
 from openhearth.errors import UsageError
 
 if TYPE_CHECKING:
     from openhearth.bench.measuring import Measuring
 
-STOPPED = 130  # exit code
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 _url = click.option("--url", required=True, help="The server, without /v1.")
