@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openhearth.processes import LOOPBACK, attached, free_port
 
-DEADLINE = 120  # seconds to start
+DEADLINE = 600  # seconds to start: vLLM compiles its model at first, for minutes
 
 
 @dataclass(frozen=True)

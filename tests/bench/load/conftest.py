@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,11 +32,12 @@ def target(url: str, **rest: Any) -> Target:
 
 
 @contextmanager
-def saying(*parts: bytes, requests: int = 1) -> Iterator[str]:
+def saying(*parts: bytes, requests: int = 1, closes_after: float = 0.0) -> Iterator[str]:
     """The URL of a server that says this to so many connections, one after another, and closes
-    each.
+    each, some seconds later.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)  # fewer came
 
         def answer() -> None:
             for _ in range(requests):
@@ -44,6 +46,7 @@ def saying(*parts: bytes, requests: int = 1) -> Iterator[str]:
                     connection.recv(2**16)
                     for part in parts:
                         connection.sendall(part)
+                    time.sleep(closes_after)
 
         thread = threading.Thread(target=answer)
         thread.start()

@@ -77,6 +77,15 @@ def test_a_certificate_must_be_known(certificate: Certificate) -> None:
     assert known.connect_s is not None
 
 
+def test_a_server_that_closes_after_each_answer_without_saying_so_is_asked_anew() -> None:
+    """As llama.cpp's does; whoever asks at once would ask on a connection that is about to end."""
+    asks = [ask(number) for number in range(20)]
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(STREAM), STREAM)
+    with saying(answer, requests=len(asks), closes_after=0.005) as url:
+        records = carry_out(target(url), asks, callers=1, timeout_s=SILENT_S).records
+    assert [record.failure for record in records] == [None] * len(asks)
+
+
 def test_tls_is_not_spoken_everywhere() -> None:
     with saying(b"HTTP/1.1 400 -\r\n\r\n") as url:
         record = one(url.replace("http://", "https://"))

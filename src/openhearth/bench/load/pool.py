@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from openhearth.bench.load.exchange import Exchange
 from openhearth.bench.load.target import Door
 from openhearth.bench.records import Failure
 
+RESTED_S = 0.02  # idle; some servers close their ends right after an answer, without saying so
 KEPT_S = 4.0  # idle; servers close their ends after five seconds and more
 
 
@@ -22,15 +24,15 @@ class Pool:
 
     def __init__(self, door: Door, ended: Ended, tick: Callable[[float], Any]) -> None:
         self._door, self._tell, self._tick = door, ended, tick
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()  # longest first
         self._connecting: dict[int, asyncio.Task[None]] = {}
         self._busy: dict[int, Connection] = {}
 
     def send(self, exchange: Exchange) -> None:
-        """Now, on the connection that was idle for the shortest time, or on a new one."""
+        """Now, on the connection that was idle for the longest time, or on a new one."""
         exchange.sent = exchange.last = now = time.monotonic()
-        while self._idle:
-            connection = self._idle.pop()
+        while self._idle and now - self._idle[0].idle_since >= RESTED_S:
+            connection = self._idle.popleft()
             if connection.usable(now, KEPT_S):
                 self._ask(connection, exchange)
                 return
