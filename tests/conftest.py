@@ -26,6 +26,19 @@ settings.load_profile("usual")
 # For a night: `pytest --hypothesis-profile deep`.
 settings.register_profile("deep", max_examples=20_000, deadline=None)
 
+LONG = ("system", "native", "data", "training")  # folders whose files take longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that at the end no process is left alone with it."""
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return "demo" not in getattr(item, "fixturenames", ()), (*LONG, folder).index(folder)
+
+    items.sort(key=place)
+
+
 SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 CHAT_TEMPLATE = (
     "{% if tools %}<|im_start|>system\nWrite <tool_call>: {{ tools | tojson }}<|im_end|>\n"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from openhearth.store import Artifact, Store, lineage
 from tests.system.conftest import Demo, hearth, run_demo
 
 pytestmark = pytest.mark.system
+README = Path(__file__).parents[2] / "README.md"
 
 
 def of_kind(demo: Demo, kind: str, role: str) -> Artifact:
@@ -111,3 +115,19 @@ def test_a_folder_of_ones_own_takes_the_same_way(demo: Demo, tmp_path: Path) -> 
     assert "hearth chat my-assistant" in own.said
     names = Store(demo.home).refs.all()
     assert {"docstring-assistant", "my-assistant", "smollm2-135m"} <= names.keys()
+
+
+def test_the_example_in_the_readme_runs_on_what_the_demo_left(demo: Demo) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        env=os.environ | {"OPENHEARTH_HOME": str(demo.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    count, metrics, *answer = done.stdout.splitlines()
+    assert int(count.removesuffix(" documents")) > 20  # modules of three packages
+    assert "heldout" in metrics
+    assert re.search(r"\w+ \w+", " ".join(answer))
