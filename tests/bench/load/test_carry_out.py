@@ -83,7 +83,14 @@ def test_all_routes_are_asked() -> None:
     assert records[1].text.split()
     assert records[2].chunks == []
     assert records[2].prompt_tokens == 2
-    assert [record.connect_s is None for record in records] == [False, True, True]
+
+
+def test_a_connection_is_used_again_when_it_has_rested() -> None:
+    with stub(Truth(canned=4)) as url:
+        records = sound(carry_out(target(url), [ask(0), ask(1, at=1)]))
+        at_once = sound(carry_out(target(url), [ask(0), ask(1)], callers=1))
+    assert [record.connect_s is None for record in records] == [False, True]
+    assert [record.connect_s is None for record in at_once] == [False, False]
 
 
 def test_an_open_loop_does_not_wait_for_answers() -> None:

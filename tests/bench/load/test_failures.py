@@ -167,7 +167,7 @@ def test_a_request_is_never_sent_twice() -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        first, second = carry_out(target(url), [ask(0), ask(1)], callers=1).records
+        first, second = carry_out(target(url), [ask(0), ask(1, at=1)]).records
         thread.join()
     assert first.failure is None
     assert second.failure is Failure.CONNECTION
