@@ -7,5 +7,6 @@ that areas can be read, and changed, one by one.
 
 from openhearth.platform.database.database import Database, metadata
 from openhearth.platform.database.home import DATABASE, database_of
+from openhearth.platform.database.statement import Statement
 
-__all__ = ["DATABASE", "Database", "database_of", "metadata"]
+__all__ = ["DATABASE", "Database", "Statement", "database_of", "metadata"]

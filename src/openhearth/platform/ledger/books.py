@@ -7,34 +7,36 @@ always worth nothing. What may be moved is decided by the statement that moves i
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Executable, bindparam, case, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, select, update
 
 # Its ON CONFLICT is SQLite's too.
 from sqlalchemy.dialects.postgresql import insert
 
+from openhearth.platform.database import Statement
 from openhearth.platform.ledger.tables import accounts, transfers
 from openhearth.platform.money import MOST
 
 GRANTS = "grants"  # where free credits come from; what it is below zero is what was given away
 REVENUE = "revenue"  # what was charged
 
-# Statements are made once, as making one takes longer than carrying it out.
-OPEN = insert(accounts).on_conflict_do_nothing().returning(accounts.c.id)
-BALANCE = select(accounts.c.posted, accounts.c.pending).where(accounts.c.id == bindparam("account"))
-RESERVE = (
+_amount, _freed = (bindparam(name, type_=BigInteger) for name in ("amount", "freed"))
+OPEN = Statement(insert(accounts).on_conflict_do_nothing())
+BALANCE = Statement(
+    select(accounts.c.posted, accounts.c.pending).where(accounts.c.id == bindparam("account"))
+)
+RESERVE = Statement(
     update(accounts)
     .where(
         accounts.c.id == bindparam("account"),
-        accounts.c.posted - accounts.c.pending >= bindparam("amount"),
+        accounts.c.posted - accounts.c.pending >= _amount,
     )
-    .values(pending=accounts.c.pending + bindparam("amount"))
+    .values(pending=accounts.c.pending + _amount)
+    .returning(accounts.c.id)
 )
 
 _is_debit = accounts.c.id == bindparam("debit")
-_amount, _freed = (bindparam(name, type_=BigInteger) for name in ("amount", "freed"))
-MOVE = (
+MOVE = Statement(
     update(accounts)
     .where(accounts.c.id.in_([bindparam("debit"), bindparam("credit")]))
     .values(
@@ -42,18 +44,13 @@ MOVE = (
         pending=accounts.c.pending - case((_is_debit, _freed), else_=0),
     )
 )
-TRANSFER = insert(transfers).returning(transfers.c.id)
-TRANSFER_ONCE = insert(transfers).on_conflict_do_nothing().returning(transfers.c.id)
+TRANSFER = Statement(insert(transfers))
+TRANSFER_ONCE = Statement(insert(transfers).on_conflict_do_nothing().returning(transfers.c.id))
 
 
 def wallet(organisation: str) -> str:
     """The account from which an organisation pays."""
     return f"wallet:{organisation}"
-
-
-def added(connection: Connection, statement: Executable, **values: Any) -> bool:
-    """Add a row with a statement that gives it back if it did; whether it did."""
-    return connection.execute(statement, values).first() is not None
 
 
 def open_books(connection: Connection) -> None:
@@ -64,22 +61,22 @@ def open_books(connection: Connection) -> None:
 
 def open_account(connection: Connection, account: str, *, bounded: bool) -> None:
     """Make sure that there is such an account; a bounded one never goes below zero."""
-    added(connection, OPEN, id=account, posted=0, pending=0, bounded=bounded)
+    OPEN.run(connection, id=account, posted=0, pending=0, bounded=bounded)
 
 
 def balance(connection: Connection, account: str) -> tuple[int, int]:
     """What an account is worth, and what of it is held; nothing if there is no such account."""
-    found = connection.execute(BALANCE, {"account": account}).one_or_none()
-    return (found.posted, found.pending) if found else (0, 0)
+    for found in BALANCE.run(connection, account=account):
+        return found.posted, found.pending
+    return 0, 0
 
 
 def grant(connection: Connection, transfer_id: str, organisation: str, amount: int) -> bool:
     """Give credits away, once for each id; whether this was the first time."""
     account = wallet(organisation)
     open_account(connection, account, bounded=True)
-    first = added(
+    first = TRANSFER_ONCE.does(
         connection,
-        TRANSFER_ONCE,
         id=transfer_id,
         debit=GRANTS,
         credit=account,
@@ -95,7 +92,7 @@ def grant(connection: Connection, transfer_id: str, organisation: str, amount: i
 
 def reserve(connection: Connection, account: str, amount: int) -> bool:
     """Set an amount apart, if the account is worth that much beyond what is held already."""
-    return connection.execute(RESERVE, {"account": account, "amount": amount}).rowcount == 1
+    return RESERVE.does(connection, account=account, amount=amount)
 
 
 def capture(
@@ -105,9 +102,8 @@ def capture(
     assert 0 <= charged <= reserved <= MOST
     _move(connection, account, REVENUE, charged, freed=reserved)
     if charged:
-        added(
+        TRANSFER.run(
             connection,
-            TRANSFER,
             id=f"charge:{request_id}",
             debit=account,
             credit=REVENUE,
@@ -120,5 +116,4 @@ def capture(
 
 def _move(connection: Connection, debit: str, credit: str, amount: int, *, freed: int = 0) -> None:
     """Take from one account what the other is given, and free what was reserved of it."""
-    values = {"debit": debit, "credit": credit, "amount": amount, "freed": freed}
-    connection.execute(MOVE, values)
+    MOVE.run(connection, debit=debit, credit=credit, amount=amount, freed=freed)

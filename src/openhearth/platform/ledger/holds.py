@@ -11,32 +11,39 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, select, update
+from sqlalchemy import JSON, BigInteger, Connection, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from openhearth.platform.database import Statement
 from openhearth.platform.ledger import books, receipts
 from openhearth.platform.ledger.prices import Counts, Prices
 from openhearth.platform.ledger.receipts import Receipt
 from openhearth.platform.ledger.refusals import HoldLost, InsufficientCredits, SpendingCapReached
 from openhearth.platform.ledger.tables import holds, spending
 
-PLACE = insert(holds).on_conflict_do_nothing().returning(holds.c.request_id)
-STATE = select(holds.c.state).where(holds.c.request_id == bindparam("held"))
-# What is to be changed comes with the parameters.
-CHANGE = update(holds).where(holds.c.request_id == bindparam("held"), holds.c.state == "held")
-END = CHANGE.returning(holds)
+PLACE = Statement(insert(holds).on_conflict_do_nothing().returning(holds.c.request_id))
+STATE = Statement(select(holds.c.state).where(holds.c.request_id == bindparam("held")))
+_change = update(holds).where(holds.c.request_id == bindparam("held"), holds.c.state == "held")
+_until = func.coalesce(bindparam("until", type_=BigInteger), holds.c.expires)
+MARK = Statement(
+    _change.values(counts=bindparam("delivered", type_=JSON), expires=_until).returning(
+        holds.c.request_id
+    )
+)
+END = Statement(_change.values(state=bindparam("ended")).returning(holds))
 
 _new = insert(spending)
 _held = {"held": spending.c.held + _new.excluded.held}
-_cap = bindparam("cap", type_=BigInteger)
-_within = spending.c.spent + spending.c.held + _new.excluded.held <= _cap
-COUNT = _new.on_conflict_do_update(index_elements=["key", "month"], set_=_held).returning(
-    spending.c.key
+_within = spending.c.spent + spending.c.held + _new.excluded.held <= bindparam(
+    "cap", type_=BigInteger
 )
-COUNT_WITHIN_CAP = _new.on_conflict_do_update(
-    index_elements=["key", "month"], set_=_held, where=_within
-).returning(spending.c.key)
-SPEND = (
+COUNT = Statement(_new.on_conflict_do_update(index_elements=["key", "month"], set_=_held))
+COUNT_WITHIN_CAP = Statement(
+    _new.on_conflict_do_update(
+        index_elements=["key", "month"], set_=_held, where=_within
+    ).returning(spending.c.key)
+)
+SPEND = Statement(
     update(spending)
     .where(spending.c.key == bindparam("of_key"), spending.c.month == bindparam("of_month"))
     .values(
@@ -75,9 +82,7 @@ def place(connection: Connection, claim: Claim) -> None:
     fields = {name: value for name, value in vars(claim).items() if name != "cap"}
     now = time.time()
     month = time.strftime("%Y-%m", time.gmtime(now))
-    if not books.added(
-        connection, PLACE, **fields, state="held", counts={}, month=month, created=int(now)
-    ):
+    if not PLACE.does(connection, **fields, state="held", counts={}, month=month, created=int(now)):
         if _state(connection, claim.request_id) != "held":
             raise HoldLost(claim.request_id)
         return
@@ -93,10 +98,11 @@ def _within_cap(connection: Connection, claim: Claim, month: str) -> bool:
     """Count the hold among what its key holds this month, if the cap allows for it."""
     row = {"key": claim.key, "month": month, "spent": 0, "held": claim.amount}
     if claim.cap is None:
-        return books.added(connection, COUNT, **row)
+        COUNT.run(connection, **row)
+        return True
     if claim.amount > claim.cap:
         return False
-    return books.added(connection, COUNT_WITHIN_CAP, **row, cap=claim.cap)
+    return COUNT_WITHIN_CAP.does(connection, **row, cap=claim.cap)
 
 
 def mark(connection: Connection, request_id: str, counts: Counts, expires: int | None) -> None:
@@ -105,10 +111,7 @@ def mark(connection: Connection, request_id: str, counts: Counts, expires: int |
     Raises:
         HoldLost: it is not held any more.
     """
-    changes: dict[str, Any] = {"counts": dict(counts)}
-    if expires is not None:
-        changes["expires"] = expires
-    if connection.execute(CHANGE, {"held": request_id} | changes).rowcount == 0:
+    if not MARK.does(connection, held=request_id, delivered=dict(counts), until=expires):
         raise HoldLost(request_id)
 
 
@@ -146,23 +149,24 @@ def sweep(connection: Connection, request_id: str, prices: Prices) -> None:
         _free(connection, hold, charged=0)
 
 
-def _end(connection: Connection, request_id: str, state: str) -> Row[Any] | None:
-    return connection.execute(END, {"held": request_id, "state": state}).one_or_none()
+def _end(connection: Connection, request_id: str, state: str) -> Any:
+    """The hold, if it has not ended before."""
+    return next(iter(END.run(connection, held=request_id, ended=state)), None)
 
 
-def _charge(connection: Connection, hold: Row[Any], counts: Counts, prices: Prices) -> Receipt:
+def _charge(connection: Connection, hold: Any, counts: Counts, prices: Prices) -> Receipt:
     receipt = receipts.priced(hold, counts, prices.version(hold.price_version, connection))
     _free(connection, hold, receipt.total)
     receipts.write(connection, receipt)
     return receipt
 
 
-def _free(connection: Connection, hold: Row[Any], charged: int) -> None:
+def _free(connection: Connection, hold: Any, charged: int) -> None:
     account = books.wallet(hold.organisation)
     books.capture(connection, account, hold.request_id, reserved=hold.amount, charged=charged)
-    parameters = {"reserved": hold.amount, "charged": charged}
-    connection.execute(SPEND, parameters | {"of_key": hold.key, "of_month": hold.month})
+    spent = {"reserved": hold.amount, "charged": charged}
+    SPEND.run(connection, **spent, of_key=hold.key, of_month=hold.month)
 
 
 def _state(connection: Connection, request_id: str) -> str | None:
-    return connection.execute(STATE, {"held": request_id}).scalar()
+    return next((row.state for row in STATE.run(connection, held=request_id)), None)

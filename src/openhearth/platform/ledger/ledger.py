@@ -243,6 +243,7 @@ class Ledger:
                 self._ask(self._show_life)
                 if swept := self._sweep():
                     log.warning("%d requests were settled that a crash had left", swept)
+                self._database.checkpoint()
             except Exception:
                 log.exception("the ledger could not be looked after: trying again")
 

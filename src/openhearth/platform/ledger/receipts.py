@@ -6,12 +6,19 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
+from openhearth.platform.database import Statement
 from openhearth.platform.ledger.prices import KINDS, Counts, Line, PriceTable
 from openhearth.platform.ledger.tables import lines, receipts
 
-HEAD, LINE = insert(receipts), insert(lines)
+HEAD, LINE = Statement(insert(receipts)), Statement(insert(lines))
+FIND = Statement(select(receipts).where(receipts.c.request_id == bindparam("receipt")))
+LINES = Statement(
+    select(lines.c.kind, lines.c.quantity, lines.c.unit_price).where(
+        lines.c.request_id == bindparam("receipt")
+    )
+)
 WAIVED = "waived"  # what a request used beyond its hold, which nobody is charged
 
 
@@ -34,7 +41,7 @@ class Receipt:
         return sum(line.amount for line in self.lines)
 
 
-def priced(hold: Row[Any], counts: Counts, table: PriceTable) -> Receipt:
+def priced(hold: Any, counts: Counts, table: PriceTable) -> Receipt:
     """The receipt of a request that comes to these tokens; never for more than was held."""
     used = table.lines(hold.model, counts)
     excess = sum(line.amount for line in used) - hold.amount
@@ -55,28 +62,17 @@ def priced(hold: Row[Any], counts: Counts, table: PriceTable) -> Receipt:
 def write(connection: Connection, receipt: Receipt) -> None:
     """Add a receipt. A request has one at most: a second is an error of the database."""
     head = {k: v for k, v in vars(receipt).items() if k != "lines"} | {"total": receipt.total}
-    connection.execute(HEAD, head)
-    if receipt.lines:
-        connection.execute(
-            LINE,
-            [
-                asdict(line) | {"amount": line.amount, "request_id": receipt.request_id}
-                for line in receipt.lines
-            ],
-        )
+    HEAD.run(connection, **head)
+    for line in receipt.lines:
+        values = asdict(line) | {"amount": line.amount}
+        LINE.run(connection, request_id=receipt.request_id, **values)
 
 
 def find(connection: Connection, request_id: str) -> Receipt | None:
     """The receipt of a request; None if it was not charged for (yet)."""
-    where = receipts.c.request_id == request_id
-    head = connection.execute(select(receipts).where(where)).mappings().one_or_none()
-    if head is None:
-        return None
-    rows = connection.execute(
-        select(lines.c.kind, lines.c.quantity, lines.c.unit_price).where(
-            lines.c.request_id == request_id
-        )
-    )
     order = {kind: place for place, kind in enumerate((*KINDS, WAIVED))}
-    found = sorted((Line(*row) for row in rows), key=lambda line: order[line.kind])
-    return Receipt(**{k: v for k, v in head.items() if k != "total"}, lines=tuple(found))
+    for head in FIND.run(connection, receipt=request_id):
+        found = [Line(*row) for row in LINES.run(connection, receipt=request_id)]
+        fields = {k: v for k, v in head._asdict().items() if k != "total"}
+        return Receipt(**fields, lines=tuple(sorted(found, key=lambda line: order[line.kind])))
+    return None
