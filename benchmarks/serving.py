@@ -45,6 +45,7 @@ REPORTS = Path(__file__).parent / "reports" / "serving"
 RUNS = ("first", "again")  # the folders of reports; the place is the seed
 OURS = f"openhearth {__version__}"
 TURNS = 2
+REFERENCE = "float32"  # the weights of the model itself
 COMPARED = ("ttft_ms", "tpot_ms", "e2e_ms")
 PERCENTILES = ("p50", "p90")
 
@@ -71,7 +72,7 @@ def _side(server: Server, system: str, weights: str, key: str = "") -> Side:
         model=server.model,
         system=f"{system}, {weights}, {THREADS} threads",
         stake="one of the servers is of the project that made the benchmark",
-        approximations=(f"weights in {weights}",),
+        approximations=() if weights == REFERENCE else (f"weights in {weights}",),
     )
     return Side(Target(server.url, server.model, key), entry)
 

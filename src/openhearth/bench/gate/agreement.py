@@ -23,11 +23,17 @@ Named = Mapping[str, float]  # token -> log-probability, the likeliest tokens of
 
 @dataclass(frozen=True)
 class Place:
-    """One next token, of the answer with that number: those of one answer are alike."""
+    """One next token, of the answer with that number: those of one answer are alike.
+
+    The served model's answer has `drawn` there. `hidden` is the chance of the likeliest token that
+    it told without a text, 0 if it told none so.
+    """
 
     answer: int
     served: Named
     reference: Named
+    drawn: str
+    hidden: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def agreement(places: Sequence[Place], seed: int = 0) -> Agreement | None:
     """Compare place by place; intervals come from resampling answers. None of no places."""
     if not places:
         return None
-    kls = np.array([divergence(place.reference, place.served) for place in places])
+    kls = np.array([divergence(place) for place in places])
     low, high = _interval(kls, np.array([place.answer for place in places]), seed)
     sure = [place for place in places if _lead(place.reference) > SURE]
     return Agreement(
@@ -73,28 +79,31 @@ def agreement(places: Sequence[Place], seed: int = 0) -> Agreement | None:
     )
 
 
-def divergence(reference: Named, served: Named) -> float:
+def divergence(place: Place) -> float:
     """KL(reference ‖ served) in nats, as much of it as is certain: the larger of two lower bounds.
 
     One takes the tokens that both name, and all others as one. The other takes those that the
     reference names, of which one that the served model does not name is no likelier to it than the
-    least likely that it does.
+    least likely that it does: not counting the drawn one, which servers name in any case, and
+    unless it is one of those without a text.
     """
-    return max(0.0, _of_both(reference, served), _of_reference(reference, served))
+    return max(0.0, _of_both(place), _of_reference(place))
 
 
-def _of_both(reference: Named, served: Named) -> float:
-    both = sorted(set(reference) & set(served))
-    p, q = [_chance(reference[t]) for t in both], [_chance(served[t]) for t in both]
+def _of_both(place: Place) -> float:
+    both = sorted(set(place.reference) & set(place.served))
+    p = [_chance(place.reference[token]) for token in both]
+    q = [_chance(place.served[token]) for token in both]
     return _kl([*p, 1 - sum(p)], [*q, 1 - sum(q)])
 
 
-def _of_reference(reference: Named, served: Named) -> float:
-    named = sorted(reference)
-    known = sum(_chance(served[t]) for t in named if t in served)
-    most = min(_chance(min(served.values())), 1 - sum(map(_chance, served.values())))
-    p = [_chance(reference[t]) for t in named]
-    q = [_chance(served[t]) if t in served else most for t in named]
+def _of_reference(place: Place) -> float:
+    served, named = place.served, sorted(place.reference)
+    known = sum(_chance(served[token]) for token in named if token in served)
+    least = min((_chance(served[token]) for token in served if token != place.drawn), default=1.0)
+    most = min(max(least, place.hidden), 1 - sum(map(_chance, served.values())))
+    p = [_chance(place.reference[token]) for token in named]
+    q = [_chance(served[token]) if token in served else most for token in named]
     return _kl([*p, 1 - sum(p)], [*q, 1 - known])
 
 

@@ -7,6 +7,7 @@ at all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,13 +19,17 @@ UNKNOWN = "\ufffd"  # in the text of a token that is half a character
 
 
 def places(served: Record, reference: Record, answer: int) -> Iterator[Place]:
-    """Those at which both have the same text before them. Damaged log-probabilities end it."""
+    """Those at which both have the same text before them, and the likeliest token of the served
+    model has a text. Damaged log-probabilities end it.
+    """
     for ours, theirs in zip(served.logprobs, reference.logprobs, strict=False):
         mine, other = named(ours), named(theirs)
         if not mine or not other:
             return
-        yield Place(answer, mine, other)
-        if text_of(ours) != text_of(theirs):
+        drawn, unseen = text_of(ours), hidden(ours)
+        if unseen < math.exp(max(mine.values())):
+            yield Place(answer, mine, other, drawn, unseen)
+        if drawn != text_of(theirs):
             return
 
 
@@ -33,12 +38,31 @@ def named(token: Token) -> Named:
 
     A token that was drawn, and is not among them, is left out: others may be likelier.
     """
-    told = token.get("top_logprobs")
     found: dict[str, float] = {}
+    for text, logprob in _told(token):
+        if _has_text(text):
+            found.setdefault(text, logprob)
+    return found
+
+
+def hidden(token: Token) -> float:
+    """The chance of the likeliest of them that has no text; 0 if all have one.
+
+    Half characters are told so by some servers, and special tokens by llama.cpp's.
+    """
+    without = [math.exp(min(0.0, value)) for text, value in _told(token) if not _has_text(text)]
+    return max(without, default=0.0)
+
+
+def _told(token: Token) -> Iterator[tuple[str, float]]:
+    told = token.get("top_logprobs")
     for one in told if isinstance(told, list) and told else (token,):
         if isinstance(one, Mapping) and isinstance(logprob := one.get("logprob"), int | float):
-            found.setdefault(text_of(one), float(logprob))
-    return {text: logprob for text, logprob in found.items() if UNKNOWN not in text}
+            yield text_of(one), float(logprob)
+
+
+def _has_text(text: str) -> bool:
+    return text != "" and UNKNOWN not in text
 
 
 def text_of(token: Token) -> str:
