@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 os.environ.pop("OPENHEARTH_STORE", None)  # tests write nothing to where somebody keeps things
 
+# Tests in several processes share the cores: torch's threads, which spin while they wait for each
+# other, would take them from the rest, and get half of the work done.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)
 settings.load_profile("usual")
