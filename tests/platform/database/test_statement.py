@@ -73,6 +73,12 @@ def test_what_is_returned_says_whether_it_was_done(table: Database) -> None:
         assert not GROW.does(connection, thing="another", more=1)
 
 
+def test_a_list_of_unknown_length_is_refused(table: Database) -> None:
+    listed = Statement(sa.select(things).where(things.c.id.in_(["one", "two"])))
+    with table.reading() as connection, pytest.raises(AssertionError, match="unknown length"):
+        listed.run(connection)
+
+
 def test_it_is_undone_with_its_transaction(table: Database) -> None:
     def fail() -> None:
         with table.writing() as connection:

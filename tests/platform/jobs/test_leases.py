@@ -114,6 +114,14 @@ class Leases(RuleBasedStateMachine):
             numbers = [event.number for event in self.jobs.events(job, limit=10_000)]
             assert numbers == list(range(1, len(numbers) + 1))
 
+    @invariant()
+    def it_is_known_whether_there_is_anything_to_look_after(self) -> None:
+        made = getattr(self, "made", None)
+        if made is not None:
+            assert self.jobs.are_over() == all(
+                self.jobs.get(job, A.project).is_over for job in made
+            )
+
 
 def test_leases(tmp_path: Path) -> None:
     Leases.database = Database.open(tmp_path / "jobs.db")

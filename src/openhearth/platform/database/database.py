@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from openhearth.errors import HearthError, MissingExtra, UsageError
 from openhearth.platform.database.migrations import migrate
+from openhearth.platform.database.statement import by_driver
 
 T = TypeVar("T")
 
@@ -108,8 +109,7 @@ class Database:
         """
         if self.is_sqlite:
             with self._engine.connect() as connection:
-                driver: Any = connection.connection.driver_connection
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                by_driver(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 
     @property
     def is_sqlite(self) -> bool:
@@ -167,10 +167,10 @@ def _prepare(connection: Any, record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("writes"):
-        durable = options.get("durable", True)
-        # By the driver, which takes a tenth of the time for it.
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    if not options.get("writes"):
+        by_driver(connection, "BEGIN")
+        return
+    durable = options.get("durable", True)
+    by_driver(connection, f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     # A transaction that reads before it writes would fail if another wrote in between.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+    by_driver(connection, "BEGIN IMMEDIATE")

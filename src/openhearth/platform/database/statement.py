@@ -1,9 +1,9 @@
 """Statements of every request, which the database's own driver carries out.
 
 SQLAlchemy takes ten times as long to hand a statement on as SQLite takes to carry it out, and an
-answer is paid for with ten of them. So these are compiled by it once for each kind of database,
-with the conversions of their types, and go straight to the driver from then on, within the
-transaction of a connection like all others.
+answer is paid for with ten of them. So these, and what looks after all day, are compiled by it once
+for each kind of database, with the conversions of their types, and go straight to the driver from
+then on, within the transaction of a connection like all others.
 """
 
 from __future__ import annotations
@@ -42,13 +42,28 @@ class Statement:
         return bool(self.run(connection, **values))
 
 
+def by_driver(connection: Connection, sql: str, parameters: Any = ()) -> list[Any]:
+    """What a statement in the driver's own words gives or returns, as tuples.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as if SQLAlchemy had carried it out.
+    """
+    driver: Any = connection.connection.driver_connection
+    failure = connection.dialect.loaded_dbapi.Error
+    try:
+        found = driver.execute(sql, parameters)
+        return found.fetchall() if found.description else []
+    except failure as error:
+        raise DBAPIError.instance(sql, None, error, failure) from error
+
+
 class _Compiled:
     """For one kind of database."""
 
     def __init__(self, clause: Select[Any] | Insert | Update | Delete, dialect: Dialect) -> None:
         compiled = clause.compile(dialect=dialect)
+        assert not compiled.post_compile_params, "a list of unknown length is written each time"
         self._sql = str(compiled)
-        self._error = dialect.loaded_dbapi.Error
         self._order: list[str] | None = compiled.positiontup
         self._fixed = {n: bind.value for n, bind in compiled.binds.items() if not bind.required}
         self._bound = {
@@ -66,12 +81,7 @@ class _Compiled:
         values: dict[str, Any] = {**self._fixed, **given}
         for name, convert in self._bound.items():
             values[name] = convert(values[name])
-        driver: Any = connection.connection.driver_connection
-        try:
-            found = driver.execute(self._sql, self._parameters(values))
-            rows = found.fetchall() if found.description else []
-        except self._error as error:
-            raise DBAPIError.instance(self._sql, None, error, self._error) from error
+        rows = by_driver(connection, self._sql, self._parameters(values))
         if self._converts:
             rows = [map(_converted, self._converts, row) for row in rows]
         return [self._named(row) for row in rows]

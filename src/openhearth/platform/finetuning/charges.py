@@ -14,12 +14,13 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from openhearth.errors import HearthError, NotFound
-from openhearth.platform.database import Database
+from openhearth.platform.database import Database, Statement
 from openhearth.platform.finetuning.books import Books, Payer
 from openhearth.platform.finetuning.tables import charges
 from openhearth.platform.jobs import Job, Jobs, Metric
@@ -29,6 +30,13 @@ HOLD_SECONDS = 3 * 24 * 3600  # that credits stay held if nobody looks after the
 MARK_SECONDS = 3600  # after which a hold is prolonged
 MAKING_SECONDS = 60  # that there may be credits held for a job that is not there yet
 PAGE = 1000
+
+_job = sa.bindparam("of_job", type_=sa.String)
+OPENED = Statement(
+    sa.select(charges).where(
+        charges.c.charged.is_(None), sa.or_(_job.is_(None), charges.c.job == _job)
+    )
+)
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +133,7 @@ class Charges:
         """Settle what is over, of all jobs or of one."""
         if self._books is None:
             return
-        opened = sa.select(charges).where(charges.c.charged.is_(None))
-        if job is not None:
-            opened = opened.where(charges.c.job == job)
-        for row in await self._database.read(lambda c: c.execute(opened).all()):
+        for row in await self._database.read(partial(OPENED.run, of_job=job)):
             await self._look_after(self._books, row)
 
     async def _look_after(self, books: Books, row: Any) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from openhearth.platform.database import Database
+from openhearth.platform.database import Database, Statement
 from openhearth.platform.jobs import clock as clocks
 from openhearth.platform.jobs import journal, leases, rows
 from openhearth.platform.jobs.bells import Bells
 from openhearth.platform.jobs.job import (
     ENDED,
+    HELD,
     SECONDS,
     Lease,
     Leased,
@@ -23,6 +24,12 @@ from openhearth.platform.jobs.job import (
     Order,
 )
 from openhearth.platform.jobs.tables import jobs
+
+OPEN = Statement(
+    sa.select(jobs.c.id)
+    .where(sa.or_(*(jobs.c.state == state for state in ("queued", *HELD))))
+    .limit(1)
+)
 
 
 class Carrying:
@@ -149,6 +156,11 @@ class Carrying:
         with self._database.reading() as connection:
             found = set(connection.execute(alive).scalars())
         return [name for name in names if name not in found]
+
+    def are_over(self) -> bool:
+        """Whether all of them are, so that there is nothing to look after."""
+        with self._database.reading() as connection:
+            return not OPEN.does(connection)
 
     def sweep(self) -> None:
         """Take jobs from workers whose leases have run out."""

@@ -113,8 +113,13 @@ class JobService:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                await asyncio.to_thread(self._jobs.sweep)
-                if self._orphans is not None:
-                    await asyncio.to_thread(self._orphans.cancel)
+                await asyncio.to_thread(self._look_after)
             except Exception:
                 log.exception("jobs could not be looked after")
+
+    def _look_after(self) -> None:
+        if self._jobs.are_over():
+            return
+        self._jobs.sweep()
+        if self._orphans is not None:
+            self._orphans.cancel()

@@ -10,15 +10,30 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
+from openhearth.platform.database import Statement
 from openhearth.platform.ledger import holds as life
 from openhearth.platform.ledger.prices import Prices
 from openhearth.platform.ledger.tables import holds, instances
 
 LOOKS = 5  # in a row at which a number was the same as before, until its process counts as dead
 MOST_AT_ONCE = 200  # holds of one operation, so that requests need not wait long
+
+BEAT = Statement(
+    insert(instances).on_conflict_do_update(
+        index_elements=["id"], set_={"beat": instances.c.beat + 1}
+    )
+)
+BEATS = Statement(select(instances))
+LEAVE = Statement(delete(instances).where(instances.c.id == bindparam("instance")))
+
+_gone = holds.c.instance.is_not(None) & holds.c.instance.not_in(select(instances.c.id))
+_expired = holds.c.expires <= bindparam("now", type_=BigInteger)
+_held = select(holds.c.request_id).where(holds.c.state == "held")
+ABANDONED = Statement(_held.where(or_(_gone, _expired)).limit(MOST_AT_ONCE))
+OWN = Statement(_held.where(holds.c.instance == bindparam("own")))
 
 
 class Watch:
@@ -39,21 +54,17 @@ class Watch:
 
 def beat(connection: Connection, instance: str) -> None:
     """Show that a process lives."""
-    new = insert(instances).values(id=instance, beat=1)
-    connection.execute(
-        new.on_conflict_do_update(index_elements=["id"], set_={"beat": instances.c.beat + 1})
-    )
+    BEAT.run(connection, id=instance, beat=1)
 
 
 def leave(connection: Connection, instance: str) -> None:
     """Say that a process has ended: what it still holds is left over."""
-    connection.execute(delete(instances).where(instances.c.id == instance))
+    LEAVE.run(connection, instance=instance)
 
 
 def beats(connection: Connection, own: str) -> dict[str, int]:
     """The numbers of the other processes."""
-    rows = connection.execute(select(instances.c.id, instances.c.beat))
-    return {row.id: row.beat for row in rows if row.id != own}
+    return {row.id: row.beat for row in BEATS.run(connection) if row.id != own}
 
 
 def sweep(connection: Connection, prices: Prices, own: str, under_way: Container[str]) -> int:
@@ -62,22 +73,9 @@ def sweep(connection: Connection, prices: Prices, own: str, under_way: Container
     Left over is what has expired, what belongs to a process that has ended, and what belongs to
     this one (`own`) but not to a request that is under way.
     """
-    left = [*_abandoned(connection), *_forgotten(connection, own, under_way)][:MOST_AT_ONCE]
+    abandoned = [row.request_id for row in ABANDONED.run(connection, now=int(time.time()))]
+    mine = [row.request_id for row in OWN.run(connection, own=own)]
+    left = [*abandoned, *(held for held in mine if held not in under_way)][:MOST_AT_ONCE]
     for request_id in left:
         life.sweep(connection, request_id, prices)
     return len(left)
-
-
-def _abandoned(connection: Connection) -> list[str]:
-    gone = holds.c.instance.is_not(None) & holds.c.instance.not_in(select(instances.c.id))
-    query = (
-        select(holds.c.request_id)
-        .where(holds.c.state == "held", or_(gone, holds.c.expires <= int(time.time())))
-        .limit(MOST_AT_ONCE)
-    )
-    return list(connection.execute(query).scalars())
-
-
-def _forgotten(connection: Connection, own: str, under_way: Container[str]) -> list[str]:
-    query = select(holds.c.request_id).where(holds.c.state == "held", holds.c.instance == own)
-    return [held for held in connection.execute(query).scalars() if held not in under_way]
