@@ -52,6 +52,9 @@ def split(text: str) -> list[str]:
     return PIECE.findall(text)
 
 
+BEGINNING = " ".join(word.strip() for word in split(ANSWER))  # no answer of a chat is empty
+
+
 class Language:
     """The probabilities of one `Answering`."""
 
@@ -109,7 +112,7 @@ class Language:
     def _of(self, seed: int, topic: str, last: str) -> Floats:
         rng = rng_of("logits", seed, topic, last)
         logits = np.float32(self._answering.sharpness) * rng.standard_normal(len(WORDS), np.float32)
-        ends = rng.random() < 1 / self._answering.length
+        ends = rng.random() < 1 / self._answering.length and not last.endswith(BEGINNING)
         logits[END] = logits.max() + SURE if ends else -SURE
         return logits
 
