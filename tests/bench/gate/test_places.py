@@ -67,6 +67,11 @@ def test_a_place_whose_likeliest_token_has_no_text_says_nothing() -> None:
     assert [one.drawn for one in places(ours, theirs, 0)] == ["b"]
 
 
+def test_a_log_probability_that_is_none_is_no_crash() -> None:
+    absurd = record(token("a", a=1e6))
+    assert [one.drawn for one in places(absurd, absurd, 0)] == ["a"]
+
+
 def test_half_characters_are_left_out() -> None:
     assert named({"token": "\ufffd", "logprob": -1.0, "top_logprobs": []}) == {}
 

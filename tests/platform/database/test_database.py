@@ -38,6 +38,10 @@ def test_only_what_may_does_not_wait_for_the_disk(counter: Database) -> None:
         with counter.writing(durable=durable) as connection:
             # A server of PostgreSQL may fail while those who hold in it live.
             assert waits_for_the_disk(connection) == (durable or not counter.is_sqlite)
+    with counter.writing(durable=False):
+        pass
+    with counter.reading() as connection:
+        assert waits_for_the_disk(connection)
 
 
 def test_what_was_written_is_there_for_the_next(counter: Database) -> None:

@@ -92,18 +92,18 @@ def divergence(place: Place) -> float:
 
 def _of_both(place: Place) -> float:
     both = sorted(set(place.reference) & set(place.served))
-    p = [_chance(place.reference[token]) for token in both]
-    q = [_chance(place.served[token]) for token in both]
+    p = [chance(place.reference[token]) for token in both]
+    q = [chance(place.served[token]) for token in both]
     return _kl([*p, 1 - sum(p)], [*q, 1 - sum(q)])
 
 
 def _of_reference(place: Place) -> float:
     served, named = place.served, sorted(place.reference)
-    known = sum(_chance(served[token]) for token in named if token in served)
-    least = min((_chance(served[token]) for token in served if token != place.drawn), default=1.0)
-    most = min(max(least, place.hidden), 1 - sum(map(_chance, served.values())))
-    p = [_chance(place.reference[token]) for token in named]
-    q = [_chance(served[token]) if token in served else most for token in named]
+    known = sum(chance(served[token]) for token in named if token in served)
+    least = min((chance(served[token]) for token in served if token != place.drawn), default=1.0)
+    most = min(max(least, place.hidden), 1 - sum(map(chance, served.values())))
+    p = [chance(place.reference[token]) for token in named]
+    q = [chance(served[token]) if token in served else most for token in named]
     return _kl([*p, 1 - sum(p)], [*q, 1 - known])
 
 
@@ -112,7 +112,8 @@ def _kl(p: Sequence[float], q: Sequence[float]) -> float:
     return sum(a * math.log(max(a, LEAST) / b) for a, b in pairs)
 
 
-def _chance(logprob: float) -> float:
+def chance(logprob: float) -> float:
+    """The probability; 1 of what is no logarithm of one."""
     return math.exp(min(0.0, logprob))
 
 

@@ -7,11 +7,10 @@ at all of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from openhearth.bench.gate.agreement import Named, Place
+from openhearth.bench.gate.agreement import Named, Place, chance
 from openhearth.bench.records import Record
 
 Token = Mapping[str, Any]  # `{token, bytes, logprob, top_logprobs}`
@@ -27,7 +26,7 @@ def places(served: Record, reference: Record, answer: int) -> Iterator[Place]:
         if not mine or not other:
             return
         drawn, unseen = text_of(ours), hidden(ours)
-        if unseen < math.exp(max(mine.values())):
+        if unseen < chance(max(mine.values())):
             yield Place(answer, mine, other, drawn, unseen)
         if drawn != text_of(theirs):
             return
@@ -50,7 +49,7 @@ def hidden(token: Token) -> float:
 
     Half characters are told so by some servers, and special tokens by llama.cpp's.
     """
-    without = [math.exp(min(0.0, value)) for text, value in _told(token) if not _has_text(text)]
+    without = [chance(value) for text, value in _told(token) if not _has_text(text)]
     return max(without, default=0.0)
 
 

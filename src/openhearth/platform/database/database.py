@@ -167,10 +167,7 @@ def _prepare(connection: Any, record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if not options.get("writes"):
-        by_driver(connection, "BEGIN")
-        return
     durable = options.get("durable", True)
     by_driver(connection, f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     # A transaction that reads before it writes would fail if another wrote in between.
-    by_driver(connection, "BEGIN IMMEDIATE")
+    by_driver(connection, "BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
