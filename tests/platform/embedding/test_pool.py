@@ -72,10 +72,13 @@ def test_a_full_pool_is_a_503_and_all_else_goes_on(
 
     async def ask(url: str) -> list[int]:
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
-            working = [asyncio.create_task(client.post("/v1/rerank", json=RANK)) for _ in range(2)]
-            refused = await client.post("/v1/embeddings", json=EMBED)
-            while refused.status_code != 503:  # it was faster than the two
-                refused = await client.post("/v1/embeddings", json=EMBED)
+            asked = [client.post("/v1/rerank", json=RANK) for _ in range(2)]
+            asked.append(client.post("/v1/embeddings", json=EMBED))
+            tasks = [asyncio.create_task(reply) for reply in asked]
+            # One works, one waits: whichever comes third is answered, and it alone.
+            done, working = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            (refused,) = (task.result() for task in done)
+            assert refused.status_code == 503
             assert refused.headers["retry-after"] == "1"
             assert refused.json()["error"]["code"] == "server_overloaded"
             assert (await client.get("/v1/models")).status_code == 200
