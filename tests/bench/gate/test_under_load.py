@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openhearth.bench.gate.two_sample import two_sample
 from openhearth.bench.gate.under_load import UnderLoad, compare_greedy
 
-SEVEN = 2.0**-7  # of seven signs that are all the same
+NINE = 2.0**-9  # of nine signs that are all the same
 
 
 def texts(word: str, count: int = 20) -> dict[int, str]:
@@ -24,13 +24,13 @@ def test_equal_answers_are_one_model_s() -> None:
     assert (found.questions, found.less, found.more, found.p) == (20, 0, 0, 1.0)
 
 
-def test_another_model_under_load_is_found_by_seven_answers() -> None:
-    found = compare_greedy(texts("stone", 7), texts("river", 7), texts("river", 7))
+def test_another_model_under_load_is_found_by_nine_answers() -> None:
+    found = compare_greedy(texts("stone", 9), texts("river", 9), texts("river", 9))
     assert found is not None
-    assert found.p == pytest.approx(SEVEN)
+    assert found.p == pytest.approx(NINE)
     assert UnderLoad(None, found).found
-    six = compare_greedy(texts("stone", 6), texts("river"), texts("river"))
-    assert not UnderLoad(None, six).found
+    eight = compare_greedy(texts("stone", 8), texts("river"), texts("river"))
+    assert not UnderLoad(None, eight).found
 
 
 def test_a_tenth_of_the_answers_may_change_in_a_batch() -> None:
@@ -44,7 +44,7 @@ def test_a_tenth_of_the_answers_may_change_in_a_batch() -> None:
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32), st.floats(0.05, 0.9))
 def test_one_model_whose_answers_change_is_seldom_accused(seed: int, share: float) -> None:
-    """Either answer leaves the reference's as often; of 40 servers 1 % are accused, if at all."""
+    """Either answer leaves the reference's as often; of 40 servers a third of 1 % is accused, if any."""
     rng = random.Random(seed)
 
     def answers() -> dict[int, str]:
@@ -55,7 +55,7 @@ def test_one_model_whose_answers_change_is_seldom_accused(seed: int, share: floa
         found = compare_greedy(answers(), answers(), dict.fromkeys(range(40), "river"))
         assert found is not None
         accused += UnderLoad(None, found).found
-    assert accused <= 4  # five of 40 at 1 % come once in 15,000 times
+    assert accused <= 3  # four of 40 at a third of 1 % come once in 100,000 times
 
 
 def test_nothing_in_common_tells_nothing() -> None:
@@ -64,7 +64,7 @@ def test_nothing_in_common_tells_nothing() -> None:
 
 def test_two_tests_are_corrected_for() -> None:
     samples = {prompt: [f"{prompt} one", f"{prompt} two"] for prompt in range(4)}
-    greedy = compare_greedy(texts("stone", 7), texts("river", 7), texts("river", 7))
+    greedy = compare_greedy(texts("stone", 9), texts("river", 9), texts("river", 9))
     both = UnderLoad(two_sample(samples, samples), greedy)
-    assert both.p == pytest.approx(2 * SEVEN)
+    assert both.p == pytest.approx(2 * NINE)
     assert not both.found

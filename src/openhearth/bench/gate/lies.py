@@ -11,7 +11,7 @@ from openhearth.bench.gate.two_sample import Samples
 from openhearth.bench.records import Record
 from openhearth.errors import MissingExtra
 
-FINDING = 0.01  # p below which it is one
+FINDING = 0.01 / 3  # p below which it is one: an honest server has 1 % for rules 41 to 43 together
 SHORT_OF = 0.9  # of max_tokens: an answer that ends by "length" before that was cut
 
 

@@ -19,6 +19,7 @@ LENGTH = 1000  # characters that are compared
 PERMUTATIONS = 1000
 RESAMPLES = 1000
 PAD = -1
+APART = 0.01  # p below which two samples come from two distributions
 
 Samples = Mapping[int, Sequence[str]]  # prompt -> completions
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from openhearth.bench.gate.agreement import Agreement, Place, agreement
 from openhearth.bench.gate.items import Paired, Tools, paired, tools
 from openhearth.bench.gate.lies import (
-    FINDING,
     Cut,
     Stored,
     cut,
@@ -19,7 +18,7 @@ from openhearth.bench.gate.lies import (
 )
 from openhearth.bench.gate.places import places
 from openhearth.bench.gate.sampling import Audit, audit
-from openhearth.bench.gate.two_sample import TwoSample, two_sample
+from openhearth.bench.gate.two_sample import APART, TwoSample, two_sample
 from openhearth.bench.gate.under_load import UnderLoad, under_load
 from openhearth.bench.records import Record, well
 from openhearth.bench.tasks import TASKS, right, score
@@ -135,9 +134,9 @@ def quality(
         return "unproven"
     if named is not None and named.kl_low > EQUIVALENT:
         return "unproven"
-    if distance.equivalent and distance.p > FINDING and not worse:
+    if distance.equivalent and distance.p > APART and not worse:
         return "equivalent"
-    return "different" if distance.p <= FINDING else "unproven"
+    return "different" if distance.p <= APART else "unproven"
 
 
 def _is_another(named: Agreement) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openhearth.bench.gate.lies import FINDING, samples_of
-from openhearth.bench.gate.two_sample import two_sample
+from openhearth.bench.gate.lies import samples_of
+from openhearth.bench.gate.two_sample import APART, two_sample
 from openhearth.bench.load import Target, carry_out
 from openhearth.bench.measures import spread, timings
 from openhearth.bench.records import Ask, Record
@@ -47,7 +47,7 @@ def _answers(before: Sequence[Record], now: Sequence[Record]) -> Check:
         found = two_sample(samples_of(now), samples_of(before))
     except UsageError as error:
         return Check("answers again", None, str(error))
-    return Check("answers again", found.p > FINDING, f"two samples: p {found.p:.3g}")
+    return Check("answers again", found.p > APART, f"two samples: p {found.p:.3g}")
 
 
 def _waits(measurement: Measurement, before: Sequence[Record], now: Sequence[Record]) -> Check:
