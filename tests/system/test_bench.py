@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,11 @@ def server() -> Iterator[str]:
         yield url
 
 
-def hearth(place: Path, *words: str, key: str = "a-key") -> subprocess.CompletedProcess[str]:
+def hearth(
+    place: Path, *words: str, key: str = "a-key", form: Sequence[str] = ("--json",)
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "openhearth.cli", "--json", "bench", *words],
+        [sys.executable, "-m", "openhearth.cli", *form, "bench", *words],
         cwd=place,
         env=environment(place, key),
         capture_output=True,
@@ -105,11 +107,13 @@ def test_a_server_that_answers_nothing_is_a_report_and_an_error(
     assert errors.keys() == {kind}
 
 
-def test_a_server_that_dies_in_the_middle_is_counted(place: Path) -> None:
+def test_a_server_that_dies_in_the_middle_is_counted_and_explained(place: Path) -> None:
     """Not those whom the load itself has given up before that."""
     with stub(Truth(faults={"die": 1})) as url:
-        run = hearth(place, "run", "try.yaml", "--url", url, "--model", "stub")
-    point = json.loads(run.stdout)["points"][0]
+        run = hearth(place, "run", "try.yaml", "--url", url, "--model", "stub", form=())
+    assert "cut: the stream ended in the middle of the answer." in run.stdout
+    assert "rule 17: The load was short." in run.stdout
+    point = json.loads((place / "bench-try" / "report.json").read_text())["points"][0]
     assert point["errors"].keys() == {"cut"}
     assert point["errors"]["cut"] + point["answers"]["hung_up"] >= point["answers"]["requests"]
     assert point["verdict"] == "fails"

@@ -12,13 +12,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from openhearth.errors import NotFound, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
-# Where pydantic's own words are about Python.
+# Where pydantic's own words are about Python; with what it says beside them.
 REASONS = {
     "extra_forbidden": "there is no such field",
     "missing": "this field must be there",
     "model_type": "fields with values belong here",
     "dict_type": "names with values belong here",
+    "model_attributes_type": "fields with values belong here",
     "too_short": "give at least one",
+    "union_tag_not_found": "the field {discriminator} must be there",
+    "union_tag_invalid": "{discriminator} is {tag!r}, and must be one of {expected_tags}",
 }
 
 
@@ -39,7 +42,9 @@ def first_fault(error: ValidationError, whole: str = "the whole") -> tuple[str, 
     """Where the first fault is (`whole` if it is in no field), and what is wrong there."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"])) or whole
-    return where, REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] in REASONS:
+        return where, REASONS[first["type"]].format(**first.get("ctx", {}))
+    return where, first["msg"].removeprefix("Value error, ")
 
 
 def read_file(path: Path, what: str, read: Callable[[str], Any] = yaml.safe_load) -> Any:

@@ -44,7 +44,7 @@ def test_a_tenth_of_the_answers_may_change_in_a_batch() -> None:
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32), st.floats(0.05, 0.9))
 def test_one_model_whose_answers_change_is_seldom_accused(seed: int, share: float) -> None:
-    """Either answer leaves the reference's as often; of 40 servers a third of 1 % is accused, if any."""
+    """Either answer leaves the reference's as often; a third of 1 % of servers is accused."""
     rng = random.Random(seed)
 
     def answers() -> dict[int, str]:

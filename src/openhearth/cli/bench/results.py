@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +41,7 @@ def _say_where(directory: Path, disclosure: Disclosure) -> None:
 
 def _text(figures: dict[str, Any]) -> str:
     rows = [_row(number, point) for number, point in enumerate(figures["points"], 1)]
-    lines = [table(POINT, rows), ""]
+    lines = [table(POINT, rows), *_explained(figures["points"]), ""]
     for entry in figures["entries"]:
         lines += _entry(entry)
     for pair in figures["comparison"] or ():
@@ -60,6 +62,17 @@ def _row(number: int, point: dict[str, Any]) -> list[Any]:
         _short(answers["rates"]["tokens"]),
         f"{point['verdict']} {' '.join(point['findings'])}".rstrip(),
     ]
+
+
+def _explained(points: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What the kinds of errors and the rules in the table mean."""
+    from openhearth.bench.report import words
+
+    errors = sum((Counter(point["errors"]) for point in points), Counter[str]())
+    for kind, count in errors.most_common():
+        yield f"{count} {kind}: {words.ERRORS[kind]}."
+    for rule in dict.fromkeys(rule for point in points for rule in point["findings"]):
+        yield f"{rule}: {words.FINDINGS[rule][0]}"
 
 
 def _load(load: dict[str, Any]) -> str:
