@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from openhearth.errors import UsageError
 from openhearth.models import pull
 from openhearth.progress import silent
 from openhearth.store import Store
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of lm-eval and what it imports
@@ -162,6 +166,34 @@ def test_a_report_that_is_found_again(store: Store, folder: Path) -> None:
         file.write('{"question": "One more?", "choices": [" a", " b", " c"], "answer": 1}\n')
     other = evaluate_task(store, again, str(folder / "choose.yaml"), Asking())
     assert other.manifest.metrics["results"][0]["items"] == ITEMS + 1
+
+
+def test_examples_before_a_question_in_the_chat_form_of_an_adapted_model(
+    tiny_model_home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    write = HearthLM._write
+
+    def overheard(lm: HearthLM, requests: Sequence[Instance]) -> list[str]:
+        asked.extend(request.args[0] for request in requests)
+        return write(lm, requests)
+
+    monkeypatch.setattr(HearthLM, "_write", overheard)
+    store = Store(tiny_model_home)
+    base, adapted = (Subject.open(store, "tiny", adapter) for adapter in (None, "tiny-adapter"))
+    found = {}
+    for subject, asking in ((base, Asking(limit=2)), (adapted, Asking(2, limit=2, chat=True))):
+        made = evaluate_task(store, subject, str(folder / "write.yaml"), asking)
+        assert made.manifest.inputs == subject.inputs
+        found[made.digest] = subject
+        subject.close()
+    assert len(found) == 2
+    plain, examples = asked[:2], asked[2:]
+    assert [text.count("Answer:") for text in asked] == [1, 1, 3, 3]
+    for text, question in zip(examples, plain, strict=True):
+        turns = text.split("<|im_start|>")[1:]
+        assert [turn.partition("\n")[0] for turn in turns] == [*["user", "assistant"] * 3]
+        assert question in turns[-2]
 
 
 def test_tasks_that_are_none(store: Store, folder: Path, tmp_path: Path) -> None:
