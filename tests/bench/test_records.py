@@ -3,10 +3,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openhearth.bench import records
 from openhearth.bench.records import Chunk, Failure, Part, Record, read_records, write_records
 from openhearth.errors import UsageError
 
@@ -35,11 +38,11 @@ RECORDS = st.builds(
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(RECORDS, max_size=4, unique_by=lambda one: (one.point, one.number)))
-def test_what_is_written_is_read(records: list[Record]) -> None:
+def test_what_is_written_is_read(written: list[Record]) -> None:
     with TemporaryDirectory() as folder:
-        write_records(Path(folder, "records.parquet"), records)
+        write_records(Path(folder, "records.parquet"), written)
         read = read_records(Path(folder, "records.parquet"))
-    assert read == sorted(records, key=lambda one: (one.point, one.number))
+    assert read == sorted(written, key=lambda one: (one.point, one.number))
 
 
 @settings(deadline=None, max_examples=50)
@@ -54,6 +57,26 @@ def test_what_is_damaged_is_refused(junk: bytes, at: int) -> None:
             read_records(path)
         except UsageError as error:
             assert "holds no records" in str(error)  # noqa: PT017  # or nothing that matters
+
+
+def test_a_small_file_that_says_one_thing_a_thousand_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_BYTES", 16 * 2**20)
+    path = tmp_path / "records.parquet"
+    long = Record(1, "chat", "chat/completions", {}, 0.0, detail="a" * 2**16)
+    write_records(path, [long] * 1000)
+    assert path.stat().st_size < 2**16
+    with pytest.raises(UsageError, match="more than 16 MiB"):
+        read_records(path)
+    write_records(path, [long] * 200)
+    assert len(read_records(path)) == 200
+
+
+def test_a_file_of_other_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"number": [1]}), tmp_path / "records.parquet")
+    with pytest.raises(UsageError, match="holds no records"):
+        read_records(tmp_path / "records.parquet")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
+ROWS = 256  # that are read at once
+MOST_BYTES = 2 * 2**30  # of the records of a report, in memory
 assert SCHEMA.names == [one.name for one in fields(Record)]
 
 
@@ -185,14 +187,23 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path) -> list[Record]:
-    """The records of a file.
+    """The records of a file, which may be a stranger's: it is read in pieces, as a small file can
+    say a thing a million times.
 
     Raises:
-        UsageError: it is none, or has other columns.
+        UsageError: it is none, has other columns, or comes to more than `MOST_BYTES`.
     """
+    records: list[Record] = []
+    size = 0
     try:
-        table = pq.read_table(path, schema=SCHEMA, memory_map=False)
-        return [_record(row) for row in table.to_pylist()]
+        with pq.ParquetFile(path, memory_map=False) as file:
+            for batch in file.iter_batches(ROWS):
+                size += batch.nbytes
+                if size > MOST_BYTES:
+                    raise ValueError(f"more than {MOST_BYTES // 2**20:,} MiB")
+                rows = batch.select(SCHEMA.names).cast(SCHEMA)
+                records += [_record(row) for row in rows.to_pylist()]
+        return records
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise UsageError(f"{path} holds no records of requests ({error}).") from error
 
