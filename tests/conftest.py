@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,9 @@ os.environ.pop("OPENHEARTH_STORE", None)  # tests write nothing to where somebod
 # Tests in several processes share the cores: torch's threads, which spin while they wait for each
 # other, would take them from the rest, and get half of the work done.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# Who begins in the background of a shell is deaf to Ctrl-C, and so are all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test is about time, which a busy machine has none of.
 settings.register_profile("usual", deadline=None)
