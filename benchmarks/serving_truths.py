@@ -22,7 +22,7 @@ from openhearth.bench.stub import Times, Truth, log_of, stub
 
 TOGETHER = 3  # trials: most of a trial is waiting
 HONEST_RUNS = 2  # of each honest server, for one of a lie
-# How often each rule accuses who is honest: the size of its test, or of its two.
+# How often each rule accuses who is honest: the size of its test, or of all that it has.
 STATED = {13: "none", 16: "5 %", 25: "none", 41: "1/3 %", 42: "1/3 %", 43: "1/3 %", 44: "1 %"}
 PLAIN = LOAD.model_copy(update={"gate": None})
 

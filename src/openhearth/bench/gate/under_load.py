@@ -16,7 +16,7 @@ from openhearth.errors import UsageError
 MOVED = 0.1  # of greedy answers: so many may change with who is in the same batch
 PERMUTATIONS = 10_000
 
-Kind = Literal["prompt", "question"]  # of the load, and of tasks and tools
+Kind = Literal["prompt", "question"]  # asked many times; of tasks and tools, asked once
 
 
 @dataclass(frozen=True)

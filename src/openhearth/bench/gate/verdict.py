@@ -8,14 +8,7 @@ from typing import Any, Literal
 
 from openhearth.bench.gate.agreement import Agreement, Place, agreement
 from openhearth.bench.gate.items import Paired, Tools, paired, tools
-from openhearth.bench.gate.lies import (
-    Cut,
-    Stored,
-    cut,
-    samples_of,
-    stored,
-    told,
-)
+from openhearth.bench.gate.lies import Cut, Stored, cut, samples_of, stored, told
 from openhearth.bench.gate.places import places
 from openhearth.bench.gate.sampling import Audit, audit
 from openhearth.bench.gate.two_sample import APART, TwoSample, two_sample
