@@ -57,17 +57,18 @@ def grouped(side: Side, at_once: int) -> float:
 def one_by_one(side: Side) -> float:
     """Pairs a second where every operation has a commit of its own."""
     prices = side.ledger.prices
-    version = prices.current().version
+    version, kept = prices.current().version, side.database.kept()
 
     def work() -> None:
         for _ in range(PAIRS):
             claim = Claim(next(side.ids), "org", "p", "k", "m", HELD, version)
-            with side.database.writing(durable=False) as connection:
+            with kept.writing(durable=False) as connection:
                 place(connection, claim)
-            with side.database.writing() as connection:
+            with kept.writing() as connection:
                 settle(connection, claim.request_id, COUNTS, prices)
 
-    return PAIRS / seconds(work)
+    with contextlib.closing(kept):
+        return PAIRS / seconds(work)
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -13,7 +13,7 @@ from openhearth.platform.errors import ClientGone
 T = TypeVar("T")
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """The result of `work`, which is cancelled at once when the caller leaves.
 
     The request's body must have been read, so that all that can still arrive is the disconnection.
@@ -21,19 +21,24 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientGone: the caller left first.
     """
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_disconnection(receive))
+    here, left = asyncio.current_task(), False
+    assert here is not None
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not here.cancelling():  # else it is coming to an end, in which nothing shall disturb it
+            left = True
+            here.cancel()
+
+    # The work is done by this task: one of its own would cost every request a turn of the loop.
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if left and not here.uncancel():  # else somebody has called all of it off
+            raise ClientGone from None
+        raise
     finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _disconnection(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()

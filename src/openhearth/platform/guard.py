@@ -120,6 +120,8 @@ def _until_the_end(send: Send, ended: Callable[[], None]) -> Send:
         await send(MORE)  # which the server takes when there is room again
         ended()
         await send(END)
+        # At the end of its turn the loop writes what was sent: before all that is done after it.
+        await asyncio.sleep(0)
 
     return send_to_the_end
 

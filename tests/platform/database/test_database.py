@@ -33,14 +33,8 @@ def value(database: Database) -> int:
         return read(connection)
 
 
-def test_only_what_may_does_not_wait_for_the_disk(counter: Database) -> None:
-    for durable in (True, False, True):
-        with counter.writing(durable=durable) as connection:
-            # A server of PostgreSQL may fail while those who hold in it live.
-            assert waits_for_the_disk(connection) == (durable or not counter.is_sqlite)
-    with counter.writing(durable=False):
-        pass
-    with counter.reading() as connection:
+def test_whoever_writes_waits_for_the_disk(counter: Database) -> None:
+    with counter.writing() as connection:
         assert waits_for_the_disk(connection)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from openhearth.errors import HearthError, UsageError
 from openhearth.platform.database import Database
+from openhearth.platform.database.kept import Kept
 from openhearth.platform.ledger import writer as module
 from openhearth.platform.ledger.writer import Writer
 from tests.platform.conftest import waits_for_the_disk
@@ -72,19 +73,17 @@ def gathering(writer: Writer) -> Iterator[None]:
         held.result(10)
 
 
-def test_what_gathers_is_one_transaction(
-    writer: Writer, table: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writing, commits = table.writing, []
+def test_what_gathers_is_one_transaction(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    writing, commits = Kept.writing, []
 
     @contextlib.contextmanager
-    def counting(**how: bool) -> Iterator[Connection]:
-        with writing(**how) as connection:
+    def counting(kept: Kept, **how: bool) -> Iterator[Connection]:
+        with writing(kept, **how) as connection:
             yield connection
         commits.append(1)
 
     with gathering(writer):
-        monkeypatch.setattr(table, "writing", counting)
+        monkeypatch.setattr(Kept, "writing", counting)
         futures = [writer.submit(add(n)) for n in range(50)]
     assert [future.result(10) for future in futures] == list(range(50))
     assert len(commits) == 1
@@ -129,33 +128,33 @@ def test_a_database_that_comes_back_is_tried_again(
     writer: Writer, table: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
-    writing, away = table.writing, [True, True]
+    writing, away = Kept.writing, [True, True]
 
     @contextlib.contextmanager
-    def leaving(**how: bool) -> Iterator[Connection]:
-        with writing(**how) as connection:
+    def leaving(kept: Kept, **how: bool) -> Iterator[Connection]:
+        with writing(kept, **how) as connection:
             yield connection
             if away:
                 away.pop()
                 raise OperationalError("commit", {}, Exception("the connection broke"))
 
-    monkeypatch.setattr(table, "writing", leaving)
+    monkeypatch.setattr(Kept, "writing", leaving)
     assert writer.submit(add(1)).result(10) == 1
     assert numbers(table) == [1]
 
 
 def test_a_database_that_stays_away_is_said(
-    writer: Writer, table: Database, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
 
     @contextlib.contextmanager
-    def away(**how: bool) -> Iterator[Connection]:
+    def away(kept: Kept, **how: bool) -> Iterator[Connection]:
         raise OperationalError("connect", {}, Exception("it is away"))
         yield
 
     with monkeypatch.context() as gone:
-        gone.setattr(table, "writing", away)
+        gone.setattr(Kept, "writing", away)
         with pytest.raises(OperationalError):
             writer.submit(add(1)).result(10)
     assert writer.submit(add(2)).result(10) == 2

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, MetaData, QueuePool, create_engine, e
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from openhearth.errors import HearthError, MissingExtra, UsageError
+from openhearth.platform.database.kept import Kept
 from openhearth.platform.database.migrations import migrate
 from openhearth.platform.database.statement import by_driver
 
@@ -51,10 +52,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writers = {
-            durable: engine.execution_options(**WRITES, durable=durable)
-            for durable in (True, False)
-        }
+        self._writing = engine.execution_options(**WRITES)
 
     @classmethod
     def open(cls, url: str | Path) -> Database:
@@ -84,12 +82,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
         """A transaction, which is on the disk when the block is left, or undone by an error. On
-        SQLite one at a time, and what is not `durable` is on the disk when the next durable one is.
+        SQLite one at a time.
         """
-        with self._writers[durable].begin() as connection:
+        with self._writing.begin() as connection:
             yield connection
+
+    def kept(self) -> Kept:
+        """The same for a thread that writes all day."""
+        return Kept(self._writing.connect)
 
     async def read(self, function: Callable[[Connection], T]) -> T:
         """What `function` makes of a connection, without holding up the event loop."""

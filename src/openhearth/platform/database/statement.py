@@ -48,7 +48,7 @@ def by_driver(connection: Connection, sql: str, parameters: Any = ()) -> list[An
     Raises:
         sqlalchemy.exc.DBAPIError: as if SQLAlchemy had carried it out.
     """
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     failure = connection.dialect.loaded_dbapi.Error
     try:
         found = driver.execute(sql, parameters)

@@ -54,6 +54,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept = database.kept()
         self._asked: SimpleQueue[Asked | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -101,6 +102,7 @@ class Writer:
                 else:
                     group.append(asked)
             self._carry_out(group)
+        self._kept.close()
 
     def _next(self) -> list[Asked | None]:
         """What has come, at least one."""
@@ -151,7 +153,7 @@ class Writer:
         self, group: list[Asked], outcome: Callable[[Connection, Operation], Outcome]
     ) -> list[Outcome]:
         durable = any(asked.durable for asked in group)
-        with self._database.writing(durable=durable) as connection:
+        with self._kept.writing(durable=durable) as connection:
             if not self._database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             return [outcome(connection, asked.operate) for asked in group]
