@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,6 +49,10 @@ TURNS = 2
 REFERENCE = "float32"  # the weights of the model itself
 COMPARED = ("ttft_ms", "tpot_ms", "e2e_ms")
 PERCENTILES = ("p50", "p90")
+READING = (
+    "Each figure as the turns of a report had it, in their order, and the span of all their 95 % "
+    "intervals."
+)
 
 
 @contextmanager
@@ -110,7 +115,7 @@ def page() -> str:
         lines += [f"- {_name(one, n)}" for n in range(len(one["entries"]))]
         lines += ["", markdown(disclosure, one).decode(), *_gates(one), ""]
     if len(found) == len(RUNS):
-        lines += ["## Noise", "", *noise(*found), ""]
+        lines += ["## Noise", "", READING, "", *noise(*found), ""]
     return "\n".join(lines)
 
 
@@ -130,7 +135,7 @@ def _gates(report: Plain) -> list[str]:
         )
         items = sum(task["items"] for task in tasks)
         finds = words.percent(max((task["detectable"] for task in tasks), default=None))
-        far = _told(named["kl"], named["kl_low"], named["kl_high"]) if named else "-"
+        far = str(_distance(named)) if named else "-"
         places = str(named["places"]) if named else "-"
         cells = [words.letter(number), entry["class"], far, places, f"{scores} of {items}", finds]
         lines.append(f"| {' | '.join(cells)} |")
@@ -138,40 +143,62 @@ def _gates(report: Plain) -> list[str]:
 
 
 def noise(first: Plain, again: Plain) -> list[str]:
-    """Each figure of two reports with its 95 % interval, in Markdown."""
-    lines = [
-        "| server | figure | first | again | again / first | intervals |",
-        "|---|---|---|---|---|---|",
-    ]
+    """Each figure of two reports, in Markdown: what the turns had, and between what it lies.
+
+    That spans the 95 % intervals of all turns: between these there is more than chance among
+    requests, of which a single one's interval knows nothing. No mean is taken over them (rule 29).
+    """
+    lines = ["| server | figure | first | again | intervals |", "|---|---|---|---|---|"]
     for number in range(len(first["entries"])):
-        pairs = zip(_estimates(first, number), _estimates(again, number), strict=True)
+        pairs = zip(_figures(first, number), _figures(again, number), strict=True)
         for (name, one), (_, other) in pairs:
-            apart = one[1] > other[2] or other[1] > one[2]
-            cells = [words.letter(number), name, _told(*one), _told(*other)]
-            cells += [f"{other[0] / one[0]:.2f}", "apart" if apart else "overlap"]
-            lines.append(f"| {' | '.join(cells)} |")
+            apart = one.low > other.high or other.low > one.high
+            told = "apart" if apart else "overlap"
+            lines.append(f"| {words.letter(number)} | {name} | {one} | {other} | {told} |")
     return lines
 
 
-def _estimates(report: Plain, number: int) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Names of figures of a server, with value, low and high."""
-    entry = report["entries"][number]
-    answers = report["points"][entry["headline"]]["answers"]
+@dataclass(frozen=True)
+class Turns:
+    """A figure of a server in each of its turns, and the least and most of their intervals."""
+
+    values: tuple[float, ...]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, estimates: Sequence[Plain]) -> Turns:
+        """From values with their intervals."""
+        return cls(
+            tuple(one["value"] for one in estimates),
+            min(one["low"] for one in estimates),
+            max(one["high"] for one in estimates),
+        )
+
+    def __str__(self) -> str:
+        values = ", ".join(words.number(value) for value in self.values)
+        return f"{values} ({words.number(self.low)} to {words.number(self.high)})"
+
+
+def _figures(report: Plain, number: int) -> Iterator[tuple[str, Turns]]:
+    """Names and figures of a server."""
+    loads = (p for p in report["points"] if p["entry"] == number and p["role"] != "gate")
+    turns = [load["answers"] for load in loads]
     for spread in COMPARED:
         for percentile in PERCENTILES:
-            one = answers[spread][percentile]
             name = f"{spread.removesuffix('_ms').upper()} {percentile.upper()}, ms"
-            yield name, (one["value"], one["low"], one["high"])
-    if named := entry["gate"]["agreement"]:
-        yield "KL, nats", (named["kl"], named["kl_low"], named["kl_high"])
+            yield name, Turns.of([turn[spread][percentile] for turn in turns])
+    if named := report["entries"][number]["gate"]["agreement"]:
+        yield "KL, nats", _distance(named)
+
+
+def _distance(agreement: Plain) -> Turns:
+    """From the reference, which is looked at once."""
+    return Turns((agreement["kl"],), agreement["kl_low"], agreement["kl_high"])
 
 
 def _name(report: Plain, number: int) -> str:
     return f"{words.letter(number)}: {report['entries'][number]['system']}"
-
-
-def _told(value: float, low: float, high: float) -> str:
-    return f"{words.number(value)} ({words.number(low)} to {words.number(high)})"
 
 
 def main() -> None:
