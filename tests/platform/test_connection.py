@@ -32,6 +32,9 @@ async def _broken_off(ended: list[str]) -> str:
 def run(test: Callable[[Caller], Awaitable[None]]) -> None:
     async def with_caller() -> None:
         await test(Caller())
+        here = asyncio.current_task()
+        assert here is not None
+        assert not here.cancelling()
         assert asyncio.all_tasks() == {asyncio.current_task()} or await _settled()
 
     asyncio.run(with_caller())
@@ -81,6 +84,21 @@ def test_work_ends_when_the_caller_leaves_and_the_task_goes_on() -> None:
             await while_connected(caller.receive, _broken_off(ended))
         assert ended == ["cancelled"]
         await asyncio.sleep(0.01)  # which a cancellation left over would break off
+
+    run(test)
+
+
+def test_what_fails_as_it_ends_is_raised() -> None:
+    async def fails_at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("broken")
+
+    async def test(caller: Caller) -> None:
+        asyncio.get_running_loop().call_later(0.01, caller.leaves.set)
+        with pytest.raises(ValueError, match="broken"):
+            await while_connected(caller.receive, fails_at_the_end())
 
     run(test)
 

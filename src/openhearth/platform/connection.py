@@ -37,8 +37,10 @@ async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
     try:
         return await work
     except asyncio.CancelledError:
-        if left and not here.uncancel():  # else somebody has called all of it off
+        if left and here.cancelling() == 1:  # else somebody has called all of it off
             raise ClientGone from None
         raise
     finally:
         watching.cancel()
+        if left:
+            here.uncancel()
