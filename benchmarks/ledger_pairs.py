@@ -1,7 +1,8 @@
 """Requests that the ledger pays for: a hold and a settlement each, on the disk in the end (SQLite).
 
 Ours groups what many requests ask for into one commit; against it the same operations with a commit
-each, as a gateway does that keeps no writer. Both sides take turns, on files of the same disk.
+each, by a loop that keeps its connection too, so that grouping is the difference. Both sides take
+turns, on files of the same disk.
 """
 
 from __future__ import annotations

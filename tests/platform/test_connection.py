@@ -35,15 +35,10 @@ def run(test: Callable[[Caller], Awaitable[None]]) -> None:
         here = asyncio.current_task()
         assert here is not None
         assert not here.cancelling()
-        assert asyncio.all_tasks() == {asyncio.current_task()} or await _settled()
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {here}  # nobody is left behind
 
     asyncio.run(with_caller())
-
-
-async def _settled() -> bool:
-    """Whether nobody is left behind, a turn of the loop later."""
-    await asyncio.sleep(0)
-    return asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_whoever_listens_has_the_result() -> None:

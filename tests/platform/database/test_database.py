@@ -33,9 +33,12 @@ def value(database: Database) -> int:
         return read(connection)
 
 
-def test_whoever_writes_waits_for_the_disk(counter: Database) -> None:
-    with counter.writing() as connection:
-        assert waits_for_the_disk(connection)
+def test_what_is_not_said_otherwise_waits_for_the_disk(counter: Database) -> None:
+    with contextlib.closing(counter.kept()) as kept, kept.writing(durable=False):
+        pass
+    for manner in (counter.writing, counter.reading):
+        with manner() as connection:
+            assert waits_for_the_disk(connection)
 
 
 def test_what_was_written_is_there_for_the_next(counter: Database) -> None:
